@@ -1,0 +1,1 @@
+"""Sound in: decoding, MFCC frames, augmentation, transcripts, speech corpora."""

@@ -1,0 +1,1 @@
+"""What speech and video share: encoder, heads, training, metrics, model folder, runtime."""

@@ -1,0 +1,25 @@
+"""Errors that are the user's to mend: one line each, saying what is wrong, where, and what to do."""
+
+import importlib
+from types import ModuleType
+
+
+class EarsightError(Exception):
+    """Bad input or a bad setting. The front door prints it as one line and exits with status 1."""
+
+
+class MissingExtra(EarsightError):
+    """An optional package is needed and not installed."""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import `module`, or say which extra of this project installs it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
+            raise  # the package is there and lacks something of its own
+        raise MissingExtra(
+            f"{module} is not installed, and this command needs it: pip install 'earsight[{extra}]' "
+            f"(in a clone: pip install '.[{extra}]')"
+        ) from error

@@ -1,0 +1,1 @@
+"""Picture in: decoding, frame embeddings, augmentation, action labels, video corpora."""
