@@ -1,7 +1,12 @@
-"""What several tests need: the shared recordings where they exist, and small clips made on the fly."""
+"""What several tests need: the shared recordings where they exist, and small clips and models made on the fly."""
 
+import os
+import wave
 from pathlib import Path
 
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the tests' figures are the CPU's
+
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -14,3 +19,71 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the recordings in {folder}")
     return folder
+
+
+def tone(frequency: float, seconds: float = 0.5, rate: int = 16000, seed: int = 0) -> np.ndarray:
+    """A tone with a little noise, (samples,) in [-1, 1]."""
+    time = np.arange(round(seconds * rate)) / rate
+    noise = np.random.default_rng(seed).standard_normal(len(time))
+    return (0.3 * np.sin(2 * np.pi * frequency * time) + 0.01 * noise).astype(np.float32)
+
+
+def write_wav(path: Path, samples: np.ndarray, rate: int = 16000) -> Path:
+    """A 16-bit mono wav."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", "not compressed"))
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return path
+
+
+TONES = {"low": 200.0, "mid": 700.0, "high": 2500.0}
+
+
+@pytest.fixture(scope="session")
+def tone_corpus(tmp_path_factory) -> Path:
+    """A corpus that a tiny model learns in seconds: clips of tones, `tones.csv` (path,text) and `classes/LABEL`."""
+    folder = tmp_path_factory.mktemp("tones")
+    rng = np.random.default_rng(1)
+    rows = ["path,text"]
+    for i in range(12):
+        names = [list(TONES)[k] for k in rng.permutation(3)[:1 + i % 3]]
+        sound = [np.concatenate([tone(TONES[name], 0.35, seed=i), 1e-3 * tone(1, 0.1)]) for name in names]
+        write_wav(folder / f"text/{i:02}.wav", np.concatenate(sound))
+        rows.append(f"text/{i:02}.wav,{' '.join(names)}")
+    (folder / "tones.csv").write_text("\n".join(rows) + "\n")
+    for label, frequency in TONES.items():
+        for i in range(4):
+            write_wav(folder / f"classes/{label}/{label}{i}.wav", tone(frequency * (1 + 0.02 * i), seed=i))
+    return folder
+
+
+def tiny_run(train: Path, run: Path, labels: str, *options: str, epochs: int = 1) -> list[str]:
+    """Arguments of `earsight train fit` for a model that trains in seconds."""
+    return ["fit", "--data", "audio.data.SpeechData", "--data.train", str(train), "--data.validation", str(train),
+            "--data.labels", labels, "--data.workers", "0", "--data.batch_duration", "4",
+            "--model", "audio.model.SpeechModel", "--model.encoder.hidden", "24", "--model.encoder.layers", "1",
+            "--model.encoder.channels", "24", "--model.encoder.dropout", "0", "--model.head_dropout", "0",
+            "--model.optimiser.learning_rate", "0.01", "--trainer.accelerator", "cpu",
+            "--trainer.max_epochs", str(epochs), "--trainer.enable_progress_bar", "false",
+            "--trainer.enable_model_summary", "false", "--threads", "1", "--run", str(run), *options]
+
+
+@pytest.fixture(scope="session")
+def tone_runs(tone_corpus, tmp_path_factory) -> dict[str, Path]:
+    """Runs of `earsight train` on the tones: "ctc" and "classification" -> the run's folder."""
+    from common.training import run_training
+
+    runs = {"ctc": tmp_path_factory.mktemp("ctc"), "classification": tmp_path_factory.mktemp("classification")}
+    assert run_training(tiny_run(tone_corpus / "tones.csv", runs["ctc"], "characters", epochs=40)) == 0
+    assert run_training(tiny_run(tone_corpus / "classes", runs["classification"], "classes", epochs=12)) == 0
+    return runs
+
+
+@pytest.fixture(scope="session")
+def tone_models(tone_runs, tmp_path_factory) -> dict[str, Path]:
+    """Model folders of `tone_runs`."""
+    from audio.model import export_checkpoint
+
+    folder = tmp_path_factory.mktemp("models")
+    return {task: export_checkpoint(run / "model.ckpt", folder / task) for task, run in tone_runs.items()}

@@ -1,0 +1,115 @@
+"""Augmentation of speech: SpecAugment and vocal-tract warping on MFCC frames, speed and noise on clips."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.frames import clip_mean, length_mask
+
+
+@dataclass(frozen=True)
+class SpectrumSettings:
+    """Augmentation of frames, on the batch's device.
+
+    Attributes:
+        warp: largest relative stretch of the frequency axis, for other lengths of the vocal tract.
+        bands: frequency masks a clip.
+        band_width: widest frequency mask, as a share of the mel bands.
+        spans: time masks a second of sound.
+        span_width: widest time mask, seconds.
+    """
+
+    warp: float = 0.12
+    bands: int = 2
+    band_width: float = 0.2
+    spans: float = 0.7
+    span_width: float = 0.15
+
+
+def augment_cepstra(frames: Tensor, lengths: Tensor, dct: Tensor, centres: Tensor, frame_shift: float,
+                    settings: SpectrumSettings) -> Tensor:
+    """Warp and mask the spectra behind MFCC frames; masks take the clip's mean.
+
+    Cepstra are a linear image of log mel energies, c = D L, so what happens to L, smoothed to what the cepstra
+    keep, is a matrix on c: D M W D+ with W the warp (Jaitly and Hinton, 2013, vocal tract length
+    perturbation) and M the mask of SpecAugment (Park et al., 2019). It needs no waveform.
+
+    Args:
+        frames: (batch, time, n_mfcc), lengths (batch,).
+        dct: D, (n_mfcc, n_mels).
+        centres: centre frequency of each mel band (n_mels,), in any unit, rising.
+        frame_shift: seconds.
+    """
+    batch, time, n_mfcc = frames.shape
+    device = frames.device
+    mask = length_mask(lengths, time)
+    mean = clip_mean(frames, lengths, mask)
+    centred = (frames - mean).masked_fill(_spans(lengths, time, frame_shift, settings), 0.0)
+    spectrum = warp_matrices(centres, 1 + settings.warp * (2 * torch.rand(batch, device=device) - 1))
+    spectrum = spectrum.masked_fill(_bands(batch, len(centres), settings, device).unsqueeze(-1), 0.0)
+    change = dct @ spectrum @ torch.linalg.pinv(dct)
+    return (centred @ change.transpose(1, 2) + mean) * mask
+
+
+def warp_matrices(centres: Tensor, factors: Tensor) -> Tensor:
+    """Matrices that read a spectrum over bands at `centres` at `factor` times their frequency.
+
+    (n_mels,), (batch,) -> (batch, n_mels, n_mels); frequencies past the last band take the last band.
+    """
+    n_mels = len(centres)
+    wanted = (factors.unsqueeze(1) * centres).clamp(centres[0], centres[-1])
+    upper = torch.searchsorted(centres, wanted.contiguous()).clamp(1, n_mels - 1)
+    share = (wanted - centres[upper - 1]) / (centres[upper] - centres[upper - 1])
+    eye = torch.eye(n_mels, device=centres.device)
+    return eye[upper - 1] * (1 - share).unsqueeze(-1) + eye[upper] * share.unsqueeze(-1)
+
+
+def _bands(batch: int, n_mels: int, settings: SpectrumSettings, device: torch.device) -> Tensor:
+    if not settings.bands:
+        return torch.zeros(batch, n_mels, dtype=torch.bool, device=device)
+    width = torch.rand(batch, settings.bands, 1, device=device) * settings.band_width * n_mels
+    start = torch.rand(batch, settings.bands, 1, device=device) * (n_mels - width)
+    band = torch.arange(n_mels, device=device)
+    return ((band >= start) & (band < start + width)).any(dim=1)
+
+
+def _spans(lengths: Tensor, time: int, frame_shift: float, settings: SpectrumSettings) -> Tensor:
+    seconds = lengths * frame_shift
+    most = max(1, int(torch.ceil(seconds.max() * settings.spans))) if settings.spans else 1
+    # As many masks as the longest clip takes; shorter clips keep theirs with a fitting chance.
+    kept = torch.rand(len(lengths), most, 1, device=lengths.device) < (
+        seconds * settings.spans / most).view(-1, 1, 1)
+    width = torch.rand(len(lengths), most, 1, device=lengths.device) * settings.span_width / frame_shift
+    start = torch.rand(len(lengths), most, 1, device=lengths.device) * lengths.view(-1, 1, 1) - width / 2
+    position = torch.arange(time, device=lengths.device)
+    return ((position >= start) & (position < start + width) & kept).any(dim=1).unsqueeze(-1)
+
+
+def stretch_frames(frames: np.ndarray, speed: float) -> np.ndarray:
+    """Play frames `speed` times as fast: (time, feature) -> (time / speed, feature), interpolated linearly."""
+    count = max(1, round(len(frames) / speed))
+    position = np.linspace(0, len(frames) - 1, count)
+    below = np.floor(position).astype(int)
+    above = np.minimum(below + 1, len(frames) - 1)
+    share = (position - below)[:, None].astype(np.float32)
+    return frames[below] * (1 - share) + frames[above] * share
+
+
+def add_noise(waveform: np.ndarray, noise: np.ndarray, snr: float) -> np.ndarray:
+    """Add `noise` (repeated or cut to the waveform's length) at a signal-to-noise ratio of `snr` dB."""
+    noise = np.resize(noise, len(waveform))
+    signal_power, noise_power = np.mean(waveform**2), np.mean(noise**2)
+    if signal_power == 0 or noise_power == 0:
+        return waveform
+    scale = np.sqrt(signal_power / noise_power / 10 ** (snr / 10))
+    return (waveform + scale * noise).astype(np.float32)
+
+
+def coloured_noise(samples: int, slope: float, rng: np.random.Generator) -> np.ndarray:
+    """Gaussian noise whose power falls as frequency ** -slope: 0 white, 1 pink, 2 brown."""
+    spectrum = np.fft.rfft(rng.standard_normal(samples))
+    frequency = np.maximum(np.arange(len(spectrum)), 1)
+    noise = np.fft.irfft(spectrum * frequency ** (-slope / 2), samples)
+    return (noise / max(np.std(noise), 1e-12)).astype(np.float32)

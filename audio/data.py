@@ -1,0 +1,86 @@
+"""Speech clips as training reads them: at the model's rate, at other speeds and with noise where asked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from lhotse import CutSet
+from lhotse.cut import Cut
+
+from audio.augmentation import add_noise, coloured_noise, stretch_frames
+from audio.corpora import OPENERS
+from audio.reading import resample
+from common.data import SequenceData, read_frames_cut
+from common.errors import EarsightError
+from common.manifest import read_manifest
+
+
+@dataclass(frozen=True)
+class ClipAugmentation:
+    """Augmentation of clips before their frames are computed.
+
+    Attributes:
+        speed: largest relative change of speed; a waveform's pitch moves along, stored frames' does not.
+        noise: share of waveforms that get noise.
+        snr: signal-to-noise ratios, dB: the lowest and the highest.
+        noises: manifest of noise recordings; without one the noise is synthetic, white to brown.
+        gain: largest change of level, dB.
+    """
+
+    speed: float = 0.0
+    noise: float = 0.0
+    snr: tuple[float, float] = (5.0, 30.0)
+    noises: str | None = None
+    gain: float = 0.0
+
+
+class SpeechData(SequenceData):
+    """Sound or stored frames, for `earsight train`.
+
+    Args:
+        sample_rate: Hz, the model's; clips at other rates are resampled as `earsight transcribe` does it.
+        augmentation: of the training clips.
+        options: see `SequenceData`.
+    """
+
+    openers = OPENERS
+
+    def __init__(self, train: str | list[str], validation: str | list[str], test: str | list[str] | None = None,
+                 labels: str = "characters", lexicon: str | None = None, vocabulary: int = 100,
+                 auxiliary_labels: str | None = None, batch_duration: float = 60.0, curriculum: int = 0,
+                 buckets: int = 10, workers: int = 1, seed: int = 1, sample_rate: int = 16000,
+                 augmentation: ClipAugmentation = ClipAugmentation()):
+        super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
+                         curriculum, buckets, workers, seed)
+        self.sample_rate = sample_rate
+        self.augmentation = augmentation
+        self.noises: CutSet | None = read_manifest(augmentation.noises, OPENERS) if augmentation.noises else None
+
+    def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
+        if rng is None:
+            return read_clip(cut, self.sample_rate)
+        a = self.augmentation
+        clip = read_clip(cut, self.sample_rate, speed=1 + a.speed * rng.uniform(-1, 1))
+        if clip.ndim == 2:
+            return clip
+        if rng.random() < a.noise:
+            clip = add_noise(clip, self._noise(len(clip), rng), rng.uniform(*a.snr))
+        return clip * np.float32(10 ** (a.gain * rng.uniform(-1, 1) / 20))
+
+    def _noise(self, samples: int, rng: np.random.Generator) -> np.ndarray:
+        if self.noises is None:
+            return coloured_noise(samples, rng.uniform(0, 2), rng)
+        noise = read_clip(self.noises[int(rng.integers(len(self.noises)))], self.sample_rate)
+        return np.roll(noise, int(rng.integers(len(noise))))
+
+
+def read_clip(cut: Cut, sample_rate: int, speed: float = 1.0) -> np.ndarray:
+    """A clip's mono waveform (samples,) at `sample_rate`, or its stored frames (time, feature), `speed` times as fast."""
+    if not cut.has_recording:
+        frames = read_frames_cut(cut)
+        return frames if speed == 1.0 else stretch_frames(frames, speed)
+    try:
+        samples = cut.load_audio().mean(axis=0)
+    except Exception as error:  # lhotse's backends raise what they like
+        raise EarsightError(f"{cut.id}: cannot be read ({error}); run `earsight check` on the manifest") from error
+    # Played faster, the same samples last shorter: a change of speed is a change of rate.
+    return resample(samples, cut.sampling_rate * speed, sample_rate)

@@ -1,0 +1,31 @@
+"""`earsight evaluate` for speech: which of checkpoint and model folder is meant, and how its clips are read."""
+
+from functools import partial
+from pathlib import Path
+
+from audio.corpora import OPENERS
+from audio.data import read_clip
+from audio.model import load_speech_model
+from common.batch_run import default_jobs
+from common.errors import EarsightError
+from common.evaluation import evaluate, run_checkpoint, run_folder
+from common.manifest import read_manifest
+from common.report import ClassificationReport, TranscriptionReport
+from common.runtime import Runtime
+
+
+def evaluate_model(model: str, manifest: Path, worst: int = 10
+                   ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
+    """Measure a checkpoint file, a model folder or an installed model on a manifest.
+
+    Returns:
+        The report, and an error for each clip that could not be read.
+    """
+    cuts = read_manifest(manifest, OPENERS)
+    if Path(model).is_file():
+        speech = load_speech_model(model)
+        read = partial(read_clip, sample_rate=speech.mfcc_settings.sample_rate)
+        return evaluate(cuts, speech.labels, run_checkpoint(speech, cuts, read), worst)
+    runtime = Runtime(model)
+    read = partial(read_clip, sample_rate=runtime.config.sample_rate)
+    return evaluate(cuts, runtime.labels, run_folder(runtime, cuts, read, default_jobs()), worst)

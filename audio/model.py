@@ -1,0 +1,93 @@
+"""The speech model: MFCC frames under the encoder that speech and video share."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from audio.augmentation import SpectrumSettings, augment_cepstra
+from audio.frontend import Mfcc, MfccSettings, export_onnx, preset
+from common.checkpoint import model_options, read_checkpoint, restore
+from common.data import Batch
+from common.encoder import EncoderSettings
+from common.errors import EarsightError
+from common.export import export_model
+from common.module import NormaliserSettings, OptimiserSettings, SequenceModel
+
+
+def load_speech_model(path: str | Path) -> "SpeechModel":
+    """A speech model from its checkpoint, on the CPU, ready to recognise."""
+    checkpoint = read_checkpoint(path)
+    if checkpoint["earsight"]["medium"] != SpeechModel.medium:
+        raise EarsightError(f"{path}: a {checkpoint['earsight']['medium']} model, not a speech model")
+    mfcc = checkpoint["earsight"]["settings"]["mfcc"]
+    return restore(SpeechModel(mfcc_changes=mfcc, **model_options(checkpoint)), checkpoint, path)
+
+
+def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
+    """Turn a speech checkpoint into a model folder; see `common.export.export_model`.
+
+    Args:
+        card: JSON object for the folder's `about`: description, trained_on, licence, figures.
+    """
+    about = {}
+    if card:
+        try:
+            about = json.loads(card.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise EarsightError(f"{card}: no readable JSON object ({error})") from error
+    model = load_speech_model(checkpoint)
+    settings = model.mfcc_settings
+    return export_model(
+        model, destination, lambda path: export_onnx(model.frontend, path),
+        {"sample_rate": settings.sample_rate, "frame_shift": settings.frame_shift, "frontend": asdict(settings)},
+        int8, about)
+
+
+class SpeechModel(SequenceModel):
+    """Waveforms or stored MFCC frames in, text or a class out.
+
+    Args:
+        labels, auxiliary_labels, normaliser, encoder, optimiser, auxiliary_weight, auxiliary_layer,
+            head_dropout: see `SequenceModel`.
+        mfcc: preset of the frontend: "an4", "librosa", "torchaudio" or "kaldi".
+        mfcc_changes: fields of `audio.frontend.MfccSettings` that differ from the preset.
+        spectrum: augmentation of frames in training; none by default.
+    """
+
+    medium = "speech"
+
+    def __init__(self, labels: dict, auxiliary_labels: dict | None = None, mfcc: str = "an4",
+                 mfcc_changes: dict[str, bool | int | float | str | None] = {},
+                 spectrum: SpectrumSettings | None = None, normaliser: NormaliserSettings = NormaliserSettings(),
+                 encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(),
+                 auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2):
+        settings = preset(mfcc, **mfcc_changes)
+        super().__init__(labels, auxiliary_labels, settings.n_mfcc, normaliser, encoder, optimiser,
+                         auxiliary_weight, auxiliary_layer, head_dropout)
+        self.settings["mfcc"] = asdict(settings)
+        self.spectrum = spectrum
+        self.frontend = Mfcc(settings)
+
+    @property
+    def mfcc_settings(self) -> MfccSettings:
+        """The frontend's settings."""
+        return self.frontend.settings
+
+    def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        if not len(batch.waveforms):
+            return batch.frames, batch.frame_lengths
+        frames, lengths = self.frontend(batch.waveforms, batch.waveform_lengths)
+        if not len(batch.frames):
+            return frames, lengths
+        both = pad_sequence([*frames, *batch.frames], batch_first=True)
+        return both, torch.cat([lengths, batch.frame_lengths])
+
+    def augment(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        if self.spectrum is None:
+            return frames
+        return augment_cepstra(frames, lengths, self.frontend.dct, self.frontend.mel_centres,
+                               self.mfcc_settings.frame_shift, self.spectrum)

@@ -1,0 +1,89 @@
+"""One function over many files: in parallel, each result as it is ready, a bad file never in the way of others."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from common.errors import EarsightError
+from common.files import write_whole
+from common.paths import output_names
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+BAR_FROM = 4  # files; fewer are done before a bar would help
+
+
+def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: int
+                 ) -> Iterator[tuple[Item, Result | EarsightError]]:
+    """Yield every item with its result, or the error that it met, in the order given.
+
+    Threads serve: decoding, resampling and ONNX Runtime work outside Python's lock.
+    """
+    def attempt(item: Item) -> Result | EarsightError:
+        try:
+            return work(item)
+        except EarsightError as error:
+            return error
+        except MemoryError:
+            return EarsightError(f"{item}: too long for this machine's memory; split it")
+
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from zip(items, pool.map(attempt, items))
+
+
+def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Path], Result],
+                write: Callable[[Result], str], suffix: str, output: Path | None, jobs: int) -> int:
+    """Work through files for the command line; print or write each result; report what failed.
+
+    Args:
+        paths: the files.
+        refused: errors that were met while the files were looked up.
+        work: file -> result.
+        write: result -> text, without a line break at the end.
+        suffix: of the files in `output`.
+        output: folder for one file a clip; None prints to standard output.
+        jobs: files at a time.
+
+    Returns:
+        The exit status: 0 if every file was done, else 1.
+    """
+    errors = list(refused)
+    for error in errors:
+        _complain(error)
+    names = output_names(paths, suffix) if output else {}
+    for path, result in _with_bar(run_parallel(paths, work, jobs), len(paths)):
+        try:
+            if isinstance(result, EarsightError):
+                raise result
+            if output:
+                write_whole(output / names[path], write(result) + "\n")
+            else:
+                prefix = f"{path}: " if suffix == ".txt" and len(paths) > 1 else ""
+                print(f"{prefix}{write(result)}", flush=True)
+        except EarsightError as error:
+            errors.append(error)
+            _complain(error)
+    if errors and len(paths) + len(refused) > 1:
+        _complain(f"{len(errors)} of {len(paths) + len(refused)} inputs failed")
+    return 1 if errors else 0
+
+
+def default_jobs() -> int:
+    """As many files at a time as this process may use cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _with_bar(items: Iterator[Item], total: int) -> Iterator[Item]:
+    if total < BAR_FROM or not sys.stderr.isatty():
+        return items
+    from tqdm import tqdm
+
+    return iter(tqdm(items, total=total, unit="file", file=sys.stderr))
+
+
+def _complain(error: EarsightError | str) -> None:
+    print(f"error: {error}", file=sys.stderr, flush=True)

@@ -1,0 +1,58 @@
+"""What a person wants to see while a model trains: sample outputs, and pictures of what it emits."""
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
+
+from common.data import Batch
+
+
+class SampleOutputs(pl.Callback):
+    """After each validation, writes a few references with their hypotheses, and a picture, to TensorBoard.
+
+    Args:
+        clips: how many clips are shown.
+    """
+
+    def __init__(self, clips: int = 5):
+        self.clips = clips
+        self._first: Batch | None = None
+
+    def on_validation_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
+                                  batch_idx: int, dataloader_idx: int = 0) -> None:
+        if batch_idx == 0:
+            self._first = batch
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        boards = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        if not boards or self._first is None or not trainer.is_global_zero:
+            return
+        batch, self._first = self._first, None
+        with torch.no_grad():
+            outputs, lengths = module.predict_step(batch)
+        hypotheses = module.decode(outputs, lengths)
+        rows = [f"| {name} | {reference} | {hypothesis} |" for name, reference, hypothesis
+                in zip(batch.ids, batch.references, hypotheses)][:self.clips]
+        table = "\n".join(["| clip | reference | hypothesis |", "|---|---|---|", *rows])
+        for board in boards:
+            board.add_text("samples", table, trainer.global_step)
+            board.add_figure("outputs", output_picture(outputs[0], int(lengths[0]), module.labels.symbols),
+                             trainer.global_step)
+
+
+def output_picture(outputs: Tensor, length: int, symbols: tuple[str, ...]):
+    """A matplotlib figure of one clip's label probabilities: over time for CTC, as bars for classes."""
+    from matplotlib.figure import Figure  # slow to import, and no display is needed
+
+    figure = Figure(figsize=(10, 0.16 * len(symbols) + 1.5), layout="constrained")
+    axes = figure.add_subplot()
+    if outputs.ndim == 1:
+        axes.barh(range(len(symbols)), outputs.float().softmax(dim=-1).cpu().numpy())
+        axes.set_xlabel("probability")
+    else:
+        axes.imshow(outputs[:length].float().exp().T.cpu().numpy(), aspect="auto", interpolation="nearest",
+                    cmap="magma", vmin=0, vmax=1)
+        axes.set_xlabel("output frame")
+    axes.set_yticks(range(len(symbols)), symbols, fontsize=6)
+    return figure

@@ -1,0 +1,55 @@
+"""Reading checkpoints: plain types and tensors only, so that opening one runs no code of its own."""
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import torch
+
+from common.encoder import EncoderSettings
+from common.errors import EarsightError
+from common.module import NormaliserSettings, OptimiserSettings, SequenceModel
+
+
+def read_checkpoint(path: str | Path) -> dict:
+    """Load a checkpoint's tensors and plain values onto the CPU.
+
+    Raises:
+        EarsightError: the file is missing, damaged, holds pickled objects, or is another program's.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise EarsightError(f"{path}: no such checkpoint; `earsight train fit` writes model.ckpt into --run")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise EarsightError(f"{path}: holds pickled objects or is damaged, and is not opened; "
+                            "use a checkpoint that `earsight train` wrote") from error
+    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise EarsightError(f"{path}: damaged or cut short ({str(error).splitlines()[0]}); "
+                            "use an earlier checkpoint") from error
+    if not isinstance(checkpoint, dict) or "earsight" not in checkpoint:
+        raise EarsightError(f"{path}: not a checkpoint of `earsight train`")
+    return checkpoint
+
+
+def model_options(checkpoint: dict) -> dict:
+    """The arguments that rebuild a checkpoint's `SequenceModel`, without those of its medium."""
+    saved = checkpoint["earsight"]
+    settings = saved["settings"]
+    return {
+        "labels": saved["labels"], "auxiliary_labels": saved["auxiliary_labels"],
+        "normaliser": NormaliserSettings(**settings["normaliser"]),
+        "encoder": EncoderSettings(**settings["encoder"]),
+        "optimiser": OptimiserSettings(**settings["optimiser"]),
+        **{name: settings[name] for name in ("auxiliary_weight", "auxiliary_layer", "head_dropout")},
+    }
+
+
+def restore(model: SequenceModel, checkpoint: dict, path: str | Path) -> SequenceModel:
+    """Put a checkpoint's weights into its rebuilt model, ready to recognise."""
+    try:
+        model.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        raise EarsightError(f"{path}: its weights do not fit its settings; it is of another version") from error
+    return model.eval()

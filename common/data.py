@@ -1,0 +1,212 @@
+"""From manifests to batches: clips of similar duration together, waveforms and stored frames alike."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from lhotse import CutSet
+from lhotse.cut import Cut
+from lhotse.dataset import DynamicBucketingSampler, DynamicCutSampler
+from lhotse.dataset.sampling.base import CutSampler
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from common.errors import EarsightError
+from common.labels import Labels, build_labels
+from common.manifest import Openers, label_of, read_manifest, text_of
+
+
+@dataclass
+class Batch:
+    """Clips padded to the longest of the batch: those with a waveform first, then those with stored frames.
+
+    Attributes:
+        ids: one name a clip.
+        waveforms: (clips with sound, samples) in [-1, 1], and their lengths in samples.
+        frames: (clips with frames, time, feature), and their lengths in frames.
+        targets: label ids of all clips, one after the other, and how many each clip has.
+        auxiliary: the same in the auxiliary labels, where the model has them.
+        references: the clips' transcripts or class names, as the labels write them.
+    """
+
+    ids: list[str]
+    waveforms: Tensor
+    waveform_lengths: Tensor
+    frames: Tensor
+    frame_lengths: Tensor
+    targets: Tensor
+    target_lengths: Tensor
+    auxiliary: Tensor
+    auxiliary_lengths: Tensor
+    references: list[str]
+
+
+class SequenceData(pl.LightningDataModule):
+    """Training, validation and test manifests as batches by duration.
+
+    Args:
+        train: manifest, or several that are trained on together.
+        validation: manifest (or several) that chooses the checkpoint.
+        test: manifest (or several) for `earsight train test`.
+        labels: "characters", "bpe", "phones" or "classes".
+        lexicon: pronunciations, for phones.
+        vocabulary: number of BPE pieces.
+        auxiliary_labels: a second kind of labels that the model learns from a lower layer; none by default.
+        batch_duration: seconds of clips in a batch.
+        curriculum: epochs at the start in which the clips come shortest first; short clips show a CTC model
+            where its labels lie, and it leaves the all-blank plateau sooner (Amodei et al., 2016, SortaGrad).
+        buckets: batches hold clips of one of this many classes of duration.
+        workers: processes that read clips ahead of the device; 0 reads in the training process.
+        seed: of the order of clips and of augmentation.
+    """
+
+    openers: Openers | None = None  # how clips that a CSV or folder names are looked into
+
+    def __init__(self, train: str | list[str], validation: str | list[str], test: str | list[str] | None = None,
+                 labels: str = "characters", lexicon: str | None = None, vocabulary: int = 100,
+                 auxiliary_labels: str | None = None, batch_duration: float = 60.0, curriculum: int = 0,
+                 buckets: int = 10, workers: int = 1, seed: int = 1):
+        super().__init__()
+        self.manifests = {"train": train, "validation": validation, "test": test}
+        self.batch_duration = batch_duration
+        self.curriculum = curriculum
+        self.buckets = buckets
+        self.workers = workers
+        self.seed = seed
+        self._cuts: dict[str, CutSet] = {}
+        self.target_of = label_of if labels == "classes" else text_of
+        targets = [self.target_of(cut) for cut in self.cuts("train")]
+        self.labels = build_labels(labels, targets, lexicon, vocabulary)
+        self.auxiliary_labels = (
+            build_labels(auxiliary_labels, targets, lexicon, vocabulary) if auxiliary_labels else None)
+
+    def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
+        """A clip's waveform (samples,) or frames (time, feature); `rng` is given where clips are augmented."""
+        return read_frames_cut(cut)
+
+    def cuts(self, split: str) -> CutSet:
+        """The clips of a split, in memory."""
+        if split not in self._cuts:
+            paths = self.manifests[split]
+            if not paths:
+                raise EarsightError(f"no {split} manifest: give --data.{split}")
+            paths = [paths] if isinstance(paths, str) else paths
+            cuts = [cut for path in paths for cut in read_manifest(path, self.openers)]
+            if not cuts:
+                raise EarsightError(f"{', '.join(paths)}: the {split} set is empty")
+            self._cuts[split] = CutSet.from_cuts(cuts)
+        return self._cuts[split]
+
+    def train_dataloader(self) -> DataLoader:
+        return self._loader("train")
+
+    def val_dataloader(self) -> DataLoader:
+        return self._loader("validation")
+
+    def test_dataloader(self) -> DataLoader:
+        return self._loader("test")
+
+    def steps_per_epoch(self) -> int:
+        """Batches in the first epoch; later epochs differ by the few that another shuffling gives."""
+        return sum(1 for _ in self._sampler("train"))
+
+    def _loader(self, split: str) -> DataLoader:
+        sampler = self._sampler(split)
+        dataset = ClipDataset(self, sampler, augment=split == "train")
+        return DataLoader(dataset, sampler=sampler, batch_size=None, num_workers=self.workers,
+                          persistent_workers=False, worker_init_fn=_one_thread,
+                          prefetch_factor=4 if self.workers else None)
+
+    def _sampler(self, split: str) -> "EpochSampler":
+        cuts = self.cuts(split)
+        ordered = DynamicCutSampler(cuts.sort_by_duration(ascending=True), max_duration=self.batch_duration)
+        if split != "train":
+            return EpochSampler(ordered, ordered, 0)
+        options = {"max_duration": self.batch_duration, "shuffle": True, "seed": self.seed, "drop_last": False}
+        buckets = min(self.buckets, len(cuts) // 20)
+        if buckets < 2:
+            shuffled = DynamicCutSampler(cuts, **options)
+        else:
+            shuffled = DynamicBucketingSampler(cuts, num_buckets=buckets, buffer_size=max(len(cuts), 1000), **options)
+        return EpochSampler(ordered, shuffled, self.curriculum)
+
+
+class EpochSampler(Sampler):
+    """Batches from `first` in the first epochs of training, then from `later`."""
+
+    def __init__(self, first: CutSampler, later: CutSampler, epochs: int):
+        self.first, self.later, self.epochs = first, later, epochs
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer; the order of clips and their augmentation follow from it."""
+        self.epoch = epoch
+        self.first.set_epoch(epoch)
+        self.later.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[CutSet]:
+        return iter(self.first if self.epoch < self.epochs else self.later)
+
+
+def read_frames_cut(cut: Cut) -> np.ndarray:
+    """A clip's stored frames, (time, feature) float32."""
+    if "frames" not in (cut.custom or {}):
+        raise EarsightError(f"{cut.id}: has no stored frames; prepare them, or use a recipe that reads recordings")
+    try:
+        return np.ascontiguousarray(cut.load_frames(), dtype=np.float32)
+    except Exception as error:  # lhotse's readers raise what they like
+        raise EarsightError(f"{cut.id}: its frames cannot be read ({error}); run `earsight check`") from error
+
+
+class ClipDataset(Dataset):
+    """Reads the clips of a batch that the sampler chose, with their targets."""
+
+    def __init__(self, data: SequenceData, sampler: EpochSampler, augment: bool):
+        self.data = data
+        self.sampler = sampler
+        self.augment = augment
+
+    def __getitem__(self, cuts: CutSet) -> Batch:
+        batch = make_batch([(cut, self.data.read(cut, self._rng(cut))) for cut in cuts])
+        by_id = {cut.id: self.data.target_of(cut) for cut in cuts}
+        references = [by_id[name] for name in batch.ids]
+        targets, target_lengths = _join([self.data.labels.encode(text) for text in references])
+        lower = self.data.auxiliary_labels
+        auxiliary, auxiliary_lengths = _join([lower.encode(text) for text in references] if lower else [])
+        return replace(batch, targets=targets, target_lengths=target_lengths, auxiliary=auxiliary,
+                       auxiliary_lengths=auxiliary_lengths, references=references)
+
+    def _rng(self, cut: Cut) -> np.random.Generator | None:
+        # By clip and epoch alone: the same augmentation follows whichever worker or rank reads the clip.
+        if not self.augment:
+            return None
+        return np.random.default_rng([self.data.seed, self.sampler.epoch, zlib.crc32(cut.id.encode())])
+
+
+def make_batch(clips: Sequence[tuple[Cut, np.ndarray]]) -> Batch:
+    """Pad clips, waveforms (samples,) or frames (time, feature), into a batch without targets."""
+    waveforms = [(cut, torch.from_numpy(clip)) for cut, clip in clips if clip.ndim == 1]
+    frames = [(cut, torch.from_numpy(clip)) for cut, clip in clips if clip.ndim == 2]
+    none = torch.zeros(0, dtype=torch.int64)
+    return Batch([cut.id for cut, _ in waveforms + frames], *_pad([x for _, x in waveforms], 1),
+                 *_pad([x for _, x in frames], 2), none, none, none, none, [])
+
+
+def _pad(clips: list[Tensor], rank: int) -> tuple[Tensor, Tensor]:
+    lengths = torch.tensor([len(clip) for clip in clips], dtype=torch.int64)
+    if not clips:
+        return torch.zeros([0] * (rank + 1)), lengths
+    return pad_sequence(clips, batch_first=True), lengths
+
+
+def _join(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    flat = [i for target in targets for i in target]
+    return torch.tensor(flat, dtype=torch.int64), torch.tensor([len(t) for t in targets], dtype=torch.int64)
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)

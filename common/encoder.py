@@ -1,0 +1,198 @@
+"""The encoder that speech and video share: subsampling, then LSTM, GRU or Transformer layers."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from common.errors import EarsightError
+from common.frames import length_mask
+
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """The shape of an encoder.
+
+    Attributes:
+        cell: "lstm", "gru" or "transformer".
+        hidden: units a direction of a recurrent layer; half the width of a Transformer layer, so that the
+            three kinds give outputs of one size when bidirectional.
+        layers: recurrent or Transformer layers.
+        bidirectional: read the clip backwards too (recurrent cells; a Transformer always sees all of it).
+        stride: how many input frames become one output frame.
+        channels: width of the convolutions that subsample; 0 leaves them out (then stride must be 1).
+        dropout: share of activations dropped between layers.
+        heads: attention heads of a Transformer layer.
+    """
+
+    cell: str = "lstm"
+    hidden: int = 256
+    layers: int = 3
+    bidirectional: bool = True
+    stride: int = 2
+    channels: int = 256
+    dropout: float = 0.2
+    heads: int = 4
+
+
+class Encoder(nn.Module):
+    """Frames in, hidden states out, at a `stride` times lower rate.
+
+    A clip's outputs do not depend on its batch neighbours, and padding comes out as 0.
+    """
+
+    def __init__(self, n_features: int, settings: EncoderSettings):
+        super().__init__()
+        s = settings
+        if s.channels == 0 and s.stride != 1:
+            raise EarsightError(f"encoder.stride {s.stride} needs the convolutions: give encoder.channels")
+        self.stride = s.stride
+        self.subsample = Subsample(n_features, s.channels, s.stride, s.dropout) if s.channels else None
+        width = s.channels or n_features
+        if s.cell == "transformer":
+            self.layers: nn.Module = TransformerLayers(width, 2 * s.hidden, s.layers, s.dropout, s.heads)
+        elif s.cell in CELLS:
+            self.layers = RecurrentLayers(s.cell, width, s.hidden, s.layers, s.bidirectional, s.dropout)
+        else:
+            raise EarsightError(f"encoder.cell {s.cell!r} is unknown; choose lstm, gru or transformer")
+        self.n_output = self.layers.n_output
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """(batch, time, feature), (batch,) -> hidden states of each layer (batch, time/stride, n_output), lengths."""
+        if self.subsample is not None:
+            frames, lengths = self.subsample(frames, lengths)
+        return self.layers(frames, lengths), lengths
+
+    def output_lengths(self, lengths: Tensor) -> Tensor:
+        """How many output frames come of `lengths` input frames: ceil(length / stride)."""
+        return torch.div(lengths + self.stride - 1, self.stride, rounding_mode="floor")
+
+
+class Subsample(nn.Module):
+    """Two convolutions over time, the second with a stride: local context, and fewer steps for the layers above."""
+
+    def __init__(self, n_features: int, channels: int, stride: int, dropout: float):
+        super().__init__()
+        self.stride = stride
+        self.first = nn.Conv1d(n_features, channels, kernel_size=5, padding=2)
+        self.second = nn.Conv1d(channels, channels, kernel_size=5, padding=2, stride=stride)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        # Padding is kept at 0 before each convolution, so a clip in a batch sees the zeros it sees alone.
+        x = torch.relu(self.first(frames.transpose(1, 2)))
+        x = x * length_mask(lengths, x.shape[2]).transpose(1, 2)
+        x = torch.relu(self.second(x)).transpose(1, 2)
+        lengths = torch.div(lengths + self.stride - 1, self.stride, rounding_mode="floor")
+        return self.dropout(x * length_mask(lengths, x.shape[1])), lengths
+
+
+class RecurrentLayers(nn.Module):
+    """Stacked (bi)directional LSTM or GRU layers over padded batches.
+
+    The same function as `torch.nn.LSTM` over a packed sequence, without packing: the backward direction runs a
+    forward cell over each clip reversed within its own length. Packed sequences run one step's batch at a time
+    on a CPU, several times slower (scripts/bench_speech.py), and keep cuDNN from its persistent kernels.
+    """
+
+    def __init__(self, cell: str, n_features: int, hidden: int, layers: int, bidirectional: bool, dropout: float):
+        super().__init__()
+        self.bidirectional = bidirectional
+        self.n_output = hidden * (2 if bidirectional else 1)
+        sizes = [n_features] + [self.n_output] * (layers - 1)
+        make = CELLS[cell]
+        self.forwards = nn.ModuleList(make(size, hidden, batch_first=True) for size in sizes)
+        self.backwards = nn.ModuleList(make(size, hidden, batch_first=True) for size in sizes if bidirectional)
+        self.dropout = nn.Dropout(dropout)
+        for layer in [*self.forwards, *self.backwards]:
+            initialise(layer)
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> list[Tensor]:
+        mask = length_mask(lengths, frames.shape[1])
+        index = reversal_index(lengths, frames.shape[1])
+        outputs = []
+        for depth, layer in enumerate(self.forwards):
+            x = self.dropout(outputs[-1]) if depth else frames
+            y = layer(x)[0]
+            if self.bidirectional:
+                y = torch.cat([y, reverse(self.backwards[depth](reverse(x, index))[0], index)], dim=-1)
+            outputs.append(y * mask)
+        return outputs
+
+    def fused(self) -> nn.Module:
+        """The same layers as one `torch.nn.LSTM` or `torch.nn.GRU`, for export and comparison."""
+        first = self.forwards[0]
+        stack = type(first)(first.input_size, first.hidden_size, len(self.forwards), batch_first=True,
+                            bidirectional=self.bidirectional)
+        state = {}
+        for suffix, layers in (("", self.forwards), ("_reverse", self.backwards)):
+            for depth, layer in enumerate(layers):
+                for name, value in layer.state_dict().items():
+                    state[name.replace("_l0", f"_l{depth}") + suffix] = value
+        stack.load_state_dict(state)
+        return stack
+
+
+class TransformerLayers(nn.Module):
+    """Pre-norm Transformer encoder layers with sinusoidal positions (Vaswani et al., 2017, section 3.5)."""
+
+    def __init__(self, n_features: int, width: int, layers: int, dropout: float, heads: int):
+        super().__init__()
+        self.n_output = width
+        self.enter = nn.Linear(n_features, width)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, batch_first=True, norm_first=True)
+            for _ in range(layers))
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> list[Tensor]:
+        mask = length_mask(lengths, frames.shape[1])
+        x = self.enter(frames)
+        x = x + _positions(x.shape[1], x.shape[2], x.device).to(x.dtype)
+        outputs = []
+        for layer in self.layers:
+            # An additive mask with a finite value: a clip of length 0 would turn -inf into NaN.
+            bias = (1 - mask.transpose(1, 2)) * -1e4
+            heads = layer.self_attn.num_heads
+            bias = bias.expand(-1, x.shape[1], -1).repeat_interleave(heads, dim=0)
+            x = layer(x, src_mask=bias.to(x.dtype))
+            outputs.append(x * mask)
+        return outputs
+
+
+def initialise(layer: nn.Module) -> None:
+    """Xavier input weights, orthogonal recurrent weights a gate, zero biases, forget gates at 1.
+
+    With torch's default (uniform) weights a CTC model stays on the plateau where it emits blanks only.
+    Jozefowicz et al., 2015, for the forget gate; Saxe et al., 2014, for orthogonal matrices.
+    """
+    hidden = layer.hidden_size
+    for name, value in layer.named_parameters():
+        with torch.no_grad():
+            if name.startswith("weight"):
+                for gate in value.split(hidden):
+                    (nn.init.xavier_uniform_ if "_ih" in name else nn.init.orthogonal_)(gate)
+            else:
+                value.zero_()
+                if isinstance(layer, nn.LSTM) and "_ih" in name:
+                    value[hidden:2 * hidden] = 1.0  # gates are in the order input, forget, cell, output
+
+
+def reversal_index(lengths: Tensor, time: int) -> Tensor:
+    """(batch,) -> (batch, time): where each frame comes from when every clip is reversed within its length."""
+    position = torch.arange(time, device=lengths.device).unsqueeze(0)
+    last = lengths.unsqueeze(1) - 1
+    return torch.where(position <= last, last - position, position)
+
+
+def reverse(frames: Tensor, index: Tensor) -> Tensor:
+    """Reorder (batch, time, feature) by a `reversal_index`, which is its own inverse."""
+    return frames.gather(1, index.unsqueeze(-1).expand(-1, -1, frames.shape[-1]))
+
+
+def _positions(time: int, width: int, device: torch.device) -> Tensor:
+    position = torch.arange(time, device=device).float().unsqueeze(1)
+    rate = torch.exp(torch.arange(0, width, 2, device=device).float() * (-math.log(10000.0) / width))
+    return torch.stack([torch.sin(position * rate), torch.cos(position * rate)], dim=-1).view(time, width)

@@ -1,0 +1,96 @@
+"""`earsight evaluate`: a checkpoint or a model folder over a manifest, to one report."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import torch
+from lhotse import CutSet
+from lhotse.cut import Cut
+from tqdm import tqdm
+
+from common.batch_run import run_parallel
+from common.ctc import greedy
+from common.data import make_batch
+from common.errors import EarsightError
+from common.labels import Labels
+from common.manifest import group_of, label_of, speaker_of, text_of
+from common.module import SequenceModel
+from common.report import (
+    ClassificationReport,
+    ClassificationResult,
+    TranscriptionReport,
+    TranscriptResult,
+    classification_report,
+    transcription_report,
+)
+from common.runtime import Runtime
+
+Read = Callable[[Cut], np.ndarray]  # a clip's waveform (samples,) or frames (time, feature)
+Outcome = np.ndarray | EarsightError  # log-probabilities (time, label) or logits (label,), or why there are none
+
+BATCH_DURATION = 60.0  # seconds
+
+
+def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome]], worst: int = 10
+             ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
+    """Compare what a model put out with what the manifest says.
+
+    Returns:
+        The report over the clips that could be read, and an error for each of the others.
+    """
+    results, errors = [], []
+    for cut, outcome in tqdm(outcomes, total=len(cuts), unit="clip", disable=None):
+        if isinstance(outcome, EarsightError):
+            errors.append(outcome)
+        elif labels.kind == "classes":
+            probabilities = np.exp(outcome - outcome.max(), dtype=np.float64)
+            results.append(ClassificationResult(cut.id, speaker_of(cut) or group_of(cut), label_of(cut),
+                                                probabilities / probabilities.sum()))
+        else:
+            results.append(TranscriptResult(cut.id, speaker_of(cut), text_of(cut) or "",
+                                            labels.decode(greedy(outcome)[0]), cut.duration))
+    if not results:
+        raise errors[0] if errors else EarsightError("the manifest is empty; nothing can be evaluated")
+    if labels.kind == "classes":
+        return classification_report(results, labels.symbols, worst), errors
+    return transcription_report(results, worst), errors
+
+
+def run_checkpoint(model: SequenceModel, cuts: CutSet, read: Read) -> Iterator[tuple[Cut, Outcome]]:
+    """Outputs of a trained model in torch, in batches of clips of similar duration."""
+    for group in _groups(cuts):
+        clips = []
+        for cut in group:
+            try:
+                clips.append((cut, read(cut)))
+            except EarsightError as error:
+                yield cut, error
+        if not clips:
+            continue
+        by_id = {cut.id: cut for cut, _ in clips}
+        batch = make_batch(clips)
+        with torch.inference_mode():
+            outputs, lengths = model.predict_step(batch)
+        for name, output, length in zip(batch.ids, outputs.float().numpy(), lengths.tolist()):
+            yield by_id[name], output[:length] if output.ndim == 2 else output
+
+
+def run_folder(runtime: Runtime, cuts: CutSet, read: Read, jobs: int) -> Iterator[tuple[Cut, Outcome]]:
+    """Outputs of a model folder in ONNX Runtime, clip by clip, as `earsight transcribe` and `classify` run it."""
+
+    def work(cut: Cut) -> np.ndarray:
+        clip = read(cut)
+        return runtime.outputs(runtime.frames(clip) if clip.ndim == 1 else clip)
+
+    yield from run_parallel(list(cuts), work, jobs)
+
+
+def _groups(cuts: CutSet) -> Iterator[list[Cut]]:
+    group: list[Cut] = []
+    for cut in sorted(cuts, key=lambda cut: cut.duration):
+        if group and cut.duration * (len(group) + 1) > BATCH_DURATION:
+            yield group
+            group = []
+        group.append(cut)
+    if group:
+        yield group

@@ -1,0 +1,208 @@
+"""What a model's outputs stand for: characters, BPE pieces, phones of a lexicon, or classes. No torch here."""
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from common.errors import EarsightError, require
+
+BLANK = 0  # CTC's blank is always output 0
+WORD_START = "▁"  # how SentencePiece marks a piece that begins a word
+BOUNDARY = "|"  # stands between the phones of two words
+CTC_KINDS = ("characters", "bpe", "phones")
+
+Lexicon = dict[str, list[tuple[str, ...]]]  # word -> its pronunciations, the preferred one first
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The meaning of a model's outputs, and the way from text to them and back.
+
+    Attributes:
+        kind: "characters", "bpe" or "phones" (CTC: output 0 is the blank), or "classes".
+        symbols: one name an output.
+        lexicon: for phones, the words that can be recognised, commonest first.
+        bpe_model: for BPE, the SentencePiece model as base64 text; needed to train, not to recognise.
+    """
+
+    kind: str
+    symbols: tuple[str, ...]
+    lexicon: Lexicon = field(default_factory=dict)
+    bpe_model: str = ""
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def encode(self, text: str) -> list[int]:
+        """Turn a transcript into output ids, or a class name into its one id.
+
+        Raises:
+            EarsightError: a character, word or class that the labels do not know.
+        """
+        if self.kind == "classes":
+            return [self._id(text, f"label {text!r} is unknown to the model; it knows {', '.join(self.symbols)}")]
+        words = text.split()
+        if self.kind == "bpe":
+            return [self._id(piece, f"BPE piece {piece!r} is unknown to the model")
+                    for piece in self._sentencepiece.encode(" ".join(words), out_type=str)]
+        if self.kind == "phones":
+            symbols = [BOUNDARY]
+            for word in words:
+                if word not in self.lexicon:
+                    raise EarsightError(f"word {word!r} is not in the lexicon; add its pronunciation")
+                symbols += [*self.lexicon[word][0], BOUNDARY]
+            symbols = symbols[1:-1]
+        else:
+            symbols = list(" ".join(words))
+        return [self._id(s, f"{s!r} in {text!r} is outside the alphabet {''.join(self.symbols[1:])!r}")
+                for s in symbols]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Turn collapsed ids (no blanks, no repeats of one emission) into text, or a class id into its name."""
+        symbols = [self.symbols[i] for i in ids]
+        if self.kind == "classes":
+            return " ".join(symbols)
+        if self.kind == "phones":
+            return " ".join(self.nearest_word(phones) for phones in _split(symbols, BOUNDARY))
+        return " ".join("".join(symbols).replace(WORD_START, " ").split())
+
+    def nearest_word(self, phones: tuple[str, ...]) -> str:
+        """The word whose pronunciation needs the fewest edits; among equals the commoner word."""
+        known = self._words_by_pronunciation
+        if phones not in known:
+            # Cached: the same slip comes back often.
+            known[phones] = min(
+                ((_distance(phones, p), rank, word) for rank, (word, all_p) in enumerate(self.lexicon.items())
+                 for p in all_p)
+            )[2]
+        return known[phones]
+
+    def minimum_frames(self, ids: Sequence[int]) -> int:
+        """The fewest output frames a CTC path for `ids` takes: one each, and a blank between equal neighbours."""
+        return len(ids) + sum(a == b for a, b in zip(ids, ids[1:]))
+
+    def to_dict(self) -> dict:
+        """Plain types, for checkpoints and `config.json`."""
+        return {"kind": self.kind, "symbols": list(self.symbols),
+                "lexicon": {word: [" ".join(p) for p in all_p] for word, all_p in self.lexicon.items()},
+                "bpe_model": self.bpe_model}
+
+    @staticmethod
+    def from_dict(plain: dict) -> "Labels":
+        """The inverse of `to_dict`."""
+        lexicon = {word: [tuple(p.split()) for p in all_p] for word, all_p in plain.get("lexicon", {}).items()}
+        return Labels(plain["kind"], tuple(plain["symbols"]), lexicon, plain.get("bpe_model", ""))
+
+    def _id(self, symbol: str, complaint: str) -> int:
+        try:
+            return self._ids[symbol]
+        except KeyError:
+            raise EarsightError(complaint) from None
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {symbol: i for i, symbol in enumerate(self.symbols)}
+
+    @cached_property
+    def _words_by_pronunciation(self) -> dict[tuple[str, ...], str]:
+        words: dict[tuple[str, ...], str] = {}
+        for word, pronunciations in self.lexicon.items():
+            for pronunciation in pronunciations:
+                words.setdefault(pronunciation, word)
+        return words
+
+    @cached_property
+    def _sentencepiece(self):
+        sentencepiece = require("sentencepiece", "train")
+        return sentencepiece.SentencePieceProcessor(model_proto=base64.b64decode(self.bpe_model))
+
+
+def build_labels(kind: str, texts: Iterable[str], lexicon: Path | str | None = None, vocabulary: int = 100) -> Labels:
+    """Make the labels of a training set.
+
+    Args:
+        kind: "characters", "bpe", "phones" or "classes".
+        texts: the transcripts, or the class name of each clip.
+        lexicon: for phones, a file with `word phone phone ...` a line.
+        vocabulary: for BPE, how many pieces to learn.
+    """
+    texts = list(texts)
+    if not texts:
+        raise EarsightError("the training set is empty; nothing can be learnt from it")
+    if kind == "classes":
+        symbols = tuple(sorted(set(texts)))
+        if len(symbols) < 2:
+            raise EarsightError(f"only one class ({symbols[0]!r}) in the training set; classification needs two")
+        return Labels(kind, symbols)
+    if kind == "characters":
+        return Labels(kind, ("<blank>", *sorted(set("".join(" ".join(t.split()) for t in texts)))))
+    if kind == "bpe":
+        return _train_bpe(texts, vocabulary)
+    if kind == "phones":
+        if lexicon is None:
+            raise EarsightError("labels 'phones' need a lexicon; give data.lexicon")
+        pronunciations = read_lexicon(lexicon)
+        counts = Counter(word for text in texts for word in text.split())
+        ordered = dict(sorted(pronunciations.items(), key=lambda item: -counts[item[0]]))
+        phones = sorted({phone for all_p in ordered.values() for p in all_p for phone in p})
+        return Labels(kind, ("<blank>", BOUNDARY, *phones), ordered)
+    raise EarsightError(f"labels {kind!r} are unknown; choose characters, bpe, phones or classes")
+
+
+def read_lexicon(path: Path | str) -> Lexicon:
+    """Read `word phone phone ...` lines; a word's further lines are its other pronunciations."""
+    lexicon: Lexicon = {}
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise EarsightError(f"{path}: the lexicon cannot be read ({error.strerror})") from error
+    for number, line in enumerate(lines, 1):
+        word, *phones = line.split() or [""]
+        if not word:
+            continue
+        if not phones:
+            raise EarsightError(f"{path}, line {number}: {word!r} has no phones; write `word phone phone ...`")
+        lexicon.setdefault(word, []).append(tuple(phones))
+    if not lexicon:
+        raise EarsightError(f"{path}: the lexicon is empty")
+    return lexicon
+
+
+def _train_bpe(texts: list[str], vocabulary: int) -> Labels:
+    sentencepiece = require("sentencepiece", "train")
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts), model_writer=model, model_type="bpe", vocab_size=vocabulary,
+            character_coverage=1.0, bos_id=-1, eos_id=-1, hard_vocab_limit=False, minloglevel=2)
+    except RuntimeError as error:
+        raise EarsightError(f"BPE with {vocabulary} pieces cannot be learnt from this text ({error}); "
+                            "give another data.vocabulary") from error
+    encoded = base64.b64encode(model.getvalue()).decode()
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    # Piece 0 is SentencePiece's <unk>, which the training text never needs: its place is the blank's.
+    return Labels("bpe", ("<blank>", *(pieces.id_to_piece(i) for i in range(1, len(pieces)))), bpe_model=encoded)
+
+
+def _split(symbols: Iterable[str], separator: str) -> list[tuple[str, ...]]:
+    parts, current = [], []
+    for symbol in [*symbols, separator]:
+        if symbol != separator:
+            current.append(symbol)
+        elif current:
+            parts.append(tuple(current))
+            current = []
+    return parts
+
+
+def _distance(a: Sequence[str], b: Sequence[str]) -> int:
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        diagonal, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
+    return row[-1]

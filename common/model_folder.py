@@ -1,0 +1,113 @@
+"""The model folder: `config.json` and ONNX graphs that recognise, readable by a person and free of pickles."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from common.errors import EarsightError
+from common.files import write_whole
+from common.labels import Labels
+
+FORMAT = 1  # raised when a folder of an older program can no longer be read
+CONFIG = "config.json"
+FRONTEND = "frontend.onnx"  # waveform (1, samples) -> frames (1, time, feature)
+ENCODER = "encoder.onnx"  # frames (batch, time, feature) -> log-probabilities or logits
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What `config.json` holds.
+
+    Attributes:
+        medium: "speech" or "video".
+        task: "ctc" (text) or "classification".
+        labels: what the outputs mean; see `common.labels.Labels`.
+        n_features: features of a frame that goes into the encoder.
+        frame_shift: seconds between two input frames.
+        stride: input frames an output frame.
+        sample_rate: Hz, of the sound that the frontend takes.
+        precision: "float32" or "int8".
+        frontend, model: the settings that trained, for the reader's information.
+        about: free text of a model's card: description, trained_on, licence, figures.
+        versions: of the programs that wrote the folder.
+    """
+
+    medium: str
+    task: str
+    labels: dict
+    n_features: int
+    frame_shift: float
+    stride: int
+    sample_rate: int
+    precision: str = "float32"
+    frontend: dict = field(default_factory=dict)
+    model: dict = field(default_factory=dict)
+    about: dict = field(default_factory=dict)
+    versions: dict = field(default_factory=dict)
+    format: int = FORMAT
+
+
+def write_config(folder: Path, config: ModelConfig) -> None:
+    """Write `config.json` into `folder`."""
+    write_whole(folder / CONFIG, json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n")
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read and check a folder's `config.json`.
+
+    Raises:
+        EarsightError: the file is missing or damaged, or a newer program wrote it.
+    """
+    path = folder / CONFIG
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EarsightError(f"{folder}: no {CONFIG}, so this is no model folder; make one with `earsight export`"
+                            ) from None
+    except (OSError, ValueError) as error:
+        raise EarsightError(f"{path}: damaged ({error}); export the model again") from error
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        raise EarsightError(f"{path}: not of format {FORMAT}, which this version reads; export the model again")
+    try:
+        config = ModelConfig(**{f.name: plain[f.name] for f in fields(ModelConfig)})
+        Labels.from_dict(config.labels)
+    except (KeyError, TypeError) as error:
+        raise EarsightError(f"{path}: damaged, {error} is missing or wrong; export the model again") from error
+    return config
+
+
+def find_model(name: str | Path) -> Path:
+    """The folder of a model that is given by its path or, for those in the package, by name."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    known = installed_models()
+    if str(name) in known:
+        return known[str(name)]
+    raise EarsightError(f"model {str(name)!r}: neither a folder nor installed; "
+                        f"installed are {', '.join(known) or 'none'} (see `earsight models`)")
+
+
+def installed_models() -> dict[str, Path]:
+    """Name -> folder of the models that come with the package."""
+    folders = (path.parent for path in PACKAGE_ROOT.glob(f"*/models/*/{CONFIG}"))
+    return {folder.name: folder for folder in sorted(folders, key=lambda folder: folder.name)}
+
+
+def describe_models() -> str:
+    """What is installed, trained on what, with which figures and licence."""
+    parts = []
+    for name, folder in installed_models().items():
+        config = read_config(folder)
+        size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+        about = {"task": f"{config.medium}, {config.task}, {config.labels['kind']}, {config.precision}, "
+                         f"{size:.1f} MB", **config.about}
+        lines = [name]
+        for key, value in about.items():
+            if isinstance(value, dict):
+                lines += [f"  {key}:", *(f"    {k}: {v}" for k, v in value.items())]
+            else:
+                lines.append(f"  {key}: {value}")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)

@@ -1,0 +1,203 @@
+"""The model that is trained: frontend, normaliser, encoder and head under Lightning."""
+
+import math
+from dataclasses import asdict, dataclass
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from common.ctc import greedy
+from common.data import Batch
+from common.encoder import Encoder, EncoderSettings
+from common.errors import EarsightError
+from common.frames import FrameNormaliser
+from common.heads import ClassificationHead, CTCHead
+from common.labels import Labels
+from common.metrics import ErrorCounts, character_errors, word_errors
+
+
+@dataclass(frozen=True)
+class NormaliserSettings:
+    """What is done to frames before the encoder; see `common.frames.FrameNormaliser`."""
+
+    deltas: int = 0
+    window: int = 5
+    normalise: str = "mean_variance"
+
+
+@dataclass(frozen=True)
+class OptimiserSettings:
+    """AdamW with one cycle of the learning rate: a linear rise, then a cosine to nearly zero.
+
+    Attributes:
+        learning_rate: the peak.
+        weight_decay: of matrices; biases are left alone.
+        warmup: share of all steps in which the rate rises.
+    """
+
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.15
+
+
+class SequenceModel(pl.LightningModule):
+    """Encoder and head over frames that come stored; mediums add the frontend that makes frames.
+
+    Args:
+        labels: what the outputs mean, as `Labels.to_dict` writes it; under the command line, the data's.
+        auxiliary_labels: a second CTC alphabet that is learnt from `auxiliary_layer`, or none.
+        n_features: features of a stored frame; a frontend sets its own.
+        normaliser, encoder, optimiser: see their classes.
+        auxiliary_weight: share of the auxiliary loss.
+        auxiliary_layer: encoder layer (from 1) the auxiliary labels are read from.
+        head_dropout: share of the head's input dropped.
+    """
+
+    medium = "frames"
+
+    def __init__(self, labels: dict, auxiliary_labels: dict | None = None, n_features: int = 13,
+                 normaliser: NormaliserSettings = NormaliserSettings(), encoder: EncoderSettings = EncoderSettings(),
+                 optimiser: OptimiserSettings = OptimiserSettings(), auxiliary_weight: float = 0.3,
+                 auxiliary_layer: int = 2, head_dropout: float = 0.2):
+        super().__init__()
+        self.labels = Labels.from_dict(labels)
+        self.auxiliary_labels = Labels.from_dict(auxiliary_labels) if auxiliary_labels else None
+        self.settings = {
+            "n_features": n_features, "normaliser": asdict(normaliser), "encoder": asdict(encoder),
+            "optimiser": asdict(optimiser), "auxiliary_weight": auxiliary_weight,
+            "auxiliary_layer": auxiliary_layer, "head_dropout": head_dropout,
+        }
+        self.optimiser = optimiser
+        self.auxiliary_weight = auxiliary_weight
+        self.auxiliary_layer = auxiliary_layer
+        self.normaliser = FrameNormaliser(n_features, **asdict(normaliser))
+        self.encoder = Encoder(self.normaliser.n_features, encoder)
+        head = ClassificationHead if self.labels.kind == "classes" else CTCHead
+        self.head = head(self.encoder.n_output, len(self.labels), head_dropout)
+        self.auxiliary_head = None
+        if self.auxiliary_labels:
+            if not 1 <= auxiliary_layer <= encoder.layers:
+                raise EarsightError(f"model.auxiliary_layer {auxiliary_layer} is not one of the "
+                                    f"{encoder.layers} layers")
+            self.auxiliary_head = CTCHead(self.encoder.n_output, len(self.auxiliary_labels), head_dropout)
+
+    def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Feature frames of every clip of a batch, in its order: (batch, time, feature), lengths."""
+        return batch.frames, batch.frame_lengths
+
+    def augment(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """What a medium does to frames in training."""
+        return frames
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames (batch, time, feature) -> log-probabilities (batch, time / stride, n_labels) or logits
+        (batch, n_labels), and the lengths in output frames."""
+        hidden, lengths = self._encode(frames, lengths)
+        return self.head(hidden[-1], lengths), lengths
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        with torch.autocast(self.device.type, enabled=False):
+            frames, lengths = self.frames(batch)
+            frames = self.augment(frames, lengths)
+        hidden, lengths = self._encode(frames, lengths)
+        outputs = self.head(hidden[-1], lengths)
+        loss = self.head.loss(outputs, lengths, batch.targets, batch.target_lengths)
+        self.log("train_loss", loss, prog_bar=True, batch_size=len(batch.ids))
+        if self.labels.kind != "classes":
+            self.log("train_blank", _blank_share(outputs, lengths), batch_size=len(batch.ids))
+        if self.auxiliary_head is not None:
+            lower = self.auxiliary_head(hidden[self.auxiliary_layer - 1], lengths)
+            auxiliary = self.auxiliary_head.loss(lower, lengths, batch.auxiliary, batch.auxiliary_lengths)
+            self.log("train_auxiliary_loss", auxiliary, batch_size=len(batch.ids))
+            loss = (1 - self.auxiliary_weight) * loss + self.auxiliary_weight * auxiliary
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self._words, self._characters = ErrorCounts(0, 0, 0, 0), ErrorCounts(0, 0, 0, 0)
+        self._loss, self._clips, self._right = 0.0, 0, 0
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        outputs, lengths = self.predict_step(batch)
+        loss = self.head.loss(outputs, lengths, batch.targets, batch.target_lengths)
+        self._loss += float(loss) * len(batch.ids)
+        self._clips += len(batch.ids)
+        for reference, hypothesis in zip(batch.references, self.decode(outputs, lengths)):
+            self._right += reference == hypothesis
+            self._words += word_errors(reference, hypothesis)
+            self._characters += character_errors(reference, hypothesis)
+
+    def on_validation_epoch_end(self) -> None:
+        # Edits, words and clips are summed over the set and over processes before anything is divided.
+        sums = torch.tensor([self._loss, self._clips, self._right, self._words.edits, self._words.reference_length,
+                             self._characters.edits, self._characters.reference_length], device=self.device)
+        loss, clips, right, edits, words, char_edits, chars = self.trainer.strategy.reduce(
+            sums, reduce_op="sum").tolist()
+        self.log("val_loss", loss / clips, prog_bar=True)
+        if self.labels.kind == "classes":
+            self.log("val_accuracy", right / clips, prog_bar=True)
+        else:
+            self.log("val_wer", edits / max(words, 1), prog_bar=True)
+            self.log("val_cer", char_edits / max(chars, 1))
+
+    on_test_epoch_start, test_step, on_test_epoch_end = (
+        on_validation_epoch_start, validation_step, on_validation_epoch_end)
+
+    def predict_step(self, batch: Batch, _: int = 0) -> tuple[Tensor, Tensor]:
+        """Log-probabilities or logits of a batch, as `forward` gives them."""
+        with torch.autocast(self.device.type, enabled=False):
+            frames, lengths = self.frames(batch)
+        return self(frames, lengths)
+
+    def decode(self, outputs: Tensor, lengths: Tensor) -> list[str]:
+        """Text or class name of each clip."""
+        outputs = outputs.float().cpu().numpy()
+        if self.labels.kind == "classes":
+            return [self.labels.symbols[i] for i in outputs.argmax(axis=-1)]
+        return [self.labels.decode(greedy(clip[:length])[0]) for clip, length in zip(outputs, lengths.tolist())]
+
+    def configure_optimizers(self) -> dict:
+        matrices = [p for p in self.parameters() if p.ndim > 1]
+        vectors = [p for p in self.parameters() if p.ndim <= 1]
+        optimizer = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": self.optimiser.weight_decay},
+             {"params": vectors, "weight_decay": 0.0}], lr=self.optimiser.learning_rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, OneCycle(self._total_steps(), self.optimiser.warmup))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["earsight"] = {
+            "medium": self.medium, "settings": self.settings, "labels": self.labels.to_dict(),
+            "auxiliary_labels": self.auxiliary_labels.to_dict() if self.auxiliary_labels else None}
+
+    def _encode(self, frames: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        with torch.autocast(frames.device.type, enabled=False):
+            frames = self.normaliser(frames, lengths)
+        return self.encoder(frames, lengths)
+
+    def _total_steps(self) -> int:
+        trainer = self.trainer
+        if trainer.max_steps > 0:
+            return trainer.max_steps
+        steps = math.ceil(trainer.datamodule.steps_per_epoch() / trainer.accumulate_grad_batches)
+        return max(1, steps * trainer.max_epochs)
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Factor of the learning rate at a step: linear from 4 % to 1 over the warm-up, then a cosine to 0.1 %."""
+
+    total: int
+    warmup: float
+
+    def __call__(self, step: int) -> float:
+        done = min(step / self.total, 1.0)
+        if done < self.warmup:
+            return 0.04 + 0.96 * done / self.warmup
+        return 0.001 + 0.999 * 0.5 * (1 + math.cos(math.pi * (done - self.warmup) / (1 - self.warmup)))
+
+
+def _blank_share(log_probs: Tensor, lengths: Tensor) -> Tensor:
+    inside = torch.arange(log_probs.shape[1], device=lengths.device) < lengths.unsqueeze(1)
+    return (log_probs.argmax(dim=-1)[inside] == 0).float().mean()

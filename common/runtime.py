@@ -1,0 +1,68 @@
+"""Running a model folder with ONNX Runtime. torch is never imported here."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import EarsightError
+from common.labels import Labels
+from common.model_folder import ENCODER, FRONTEND, find_model, read_config
+
+
+class Runtime:
+    """A model folder, ready to run.
+
+    Safe to share between threads: ONNX Runtime's sessions are, and nothing else changes.
+
+    Args:
+        model: a model folder or the name of an installed model.
+        threads: CPU threads that work on one clip.
+    """
+
+    def __init__(self, model: str | Path, threads: int = 1):
+        self.folder = find_model(model)
+        self.name = self.folder.name
+        self.config = read_config(self.folder)
+        self.labels = Labels.from_dict(self.config.labels)
+        self.threads = threads
+        self._encoder = self._session(ENCODER)
+
+    def frames(self, inputs: np.ndarray) -> np.ndarray:
+        """Frontend: for speech, a waveform (samples,) -> frames (time, feature)."""
+        return self._run(self._frontend, inputs[None])[0]
+
+    def outputs(self, frames: np.ndarray) -> np.ndarray:
+        """Encoder and head: frames (time, feature) -> log-probabilities (time / stride, label) or logits (label,).
+
+        Raises:
+            EarsightError: frames of another width than the model's.
+        """
+        if frames.ndim != 2 or frames.shape[1] != self.config.n_features:
+            raise EarsightError(f"frames of shape {frames.shape} do not fit model {self.name}, "
+                                f"which takes (time, {self.config.n_features})")
+        return self._run(self._encoder, np.ascontiguousarray(frames[None], dtype=np.float32))[0]
+
+    @cached_property
+    def _frontend(self):
+        return self._session(FRONTEND)
+
+    def _session(self, part: str):
+        import onnxruntime
+
+        path = self.folder / part
+        if not path.is_file():
+            raise EarsightError(f"{path}: missing; export the model again, or install the package again")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
+            raise EarsightError(f"{path}: damaged, ONNX Runtime cannot load it; export the model again "
+                                f"({str(error).splitlines()[0]})") from error
+
+    @staticmethod
+    def _run(session, inputs: np.ndarray) -> np.ndarray:
+        return session.run(None, {session.get_inputs()[0].name: inputs})[0]

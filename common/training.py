@@ -1,0 +1,110 @@
+"""`earsight train`: LightningCLI over this project's models and data, with the callbacks a run needs."""
+
+import ctypes
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from common.callbacks import SampleOutputs
+from common.data import SequenceData
+from common.files import whole_file
+from common.labels import Labels
+from common.module import SequenceModel
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+TRAINER_DEFAULTS = {"use_distributed_sampler": False, "gradient_clip_val": 1.0, "log_every_n_steps": 10}
+
+
+class TrainingCLI(LightningCLI):
+    """Links the data's labels to the model, keeps checkpoints in `--run`, and ends with one `model.ckpt`."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--run", type=str, default="runs/latest",
+                            help="folder of the run: checkpoints, logs and the resolved configuration")
+        parser.add_argument("--threads", type=int | None, default=None, help="CPU threads of the training process")
+        parser.add_argument("--average", type=int, default=5,
+                            help="how many of the best checkpoints are averaged at the end (1: none)")
+        for name in ("labels", "auxiliary_labels"):
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", compute_fn=_plain, apply_on="instantiate")
+
+    def before_instantiate_classes(self) -> None:
+        self.settings = self.config[self.subcommand]
+        if self.settings.threads:
+            torch.set_num_threads(self.settings.threads)
+
+    def instantiate_trainer(self, **options) -> pl.Trainer:
+        folder = Path(self.settings.run)
+        monitor, mode = ("val_accuracy", "max") if self.datamodule.labels.kind == "classes" else ("val_wer", "min")
+        self.checkpoints = ModelCheckpoint(
+            folder, filename="{epoch:03d}-{" + monitor + ":.4f}", monitor=monitor, mode=mode,
+            auto_insert_metric_name=False, save_top_k=self.settings.average, save_last=True,
+            enable_version_counter=False)
+        trainer = super().instantiate_trainer(
+            **options, logger=TensorBoardLogger(folder, name="", version="logs"))
+        trainer.callbacks += [LearningRateMonitor("step"), SampleOutputs()]
+        # Last, as Lightning wants its checkpoints.
+        trainer.callbacks.append(self.checkpoints)
+        return trainer
+
+    def after_fit(self) -> None:
+        """Average the best checkpoints; keep what validates better, average or best, as `model.ckpt`."""
+        if not self.checkpoints.best_k_models or not self.trainer.is_global_zero:
+            return
+        best = self.checkpoints.best_model_path
+        chosen, score = best, float(self.checkpoints.best_model_score)
+        if len(self.checkpoints.best_k_models) > 1:
+            averaged = Path(self.settings.run) / "averaged.ckpt"
+            average_checkpoints(list(self.checkpoints.best_k_models), best, averaged)
+            metrics = self.trainer.validate(self.model, self.datamodule, ckpt_path=str(averaged), verbose=False)[0]
+            value = metrics[self.checkpoints.monitor]
+            if (value <= score) if self.checkpoints.mode == "min" else (value >= score):
+                chosen, score = averaged, value
+        with whole_file(Path(self.settings.run) / "model.ckpt") as temporary:
+            temporary.write_bytes(Path(chosen).read_bytes())
+        print(f"{self.settings.run}/model.ckpt: {Path(chosen).name}, {self.checkpoints.monitor} {score:.4f}")
+
+
+def run_training(arguments: list[str]) -> None:
+    """Run `fit`, `validate`, `test` or `predict` with LightningCLI's arguments."""
+    keep_freed_memory()
+    # Sets that fit in memory are meant to be read eagerly here.
+    warnings.filterwarnings("ignore", message="You are using Dynamic.*Sampler with an eagerly read CutSet")
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
+    warnings.filterwarnings("ignore", message="`isinstance.treespec, LeafSpec.` is deprecated")
+    TrainingCLI(SequenceModel, SequenceData, subclass_mode_model=True, subclass_mode_data=True,
+                trainer_defaults=TRAINER_DEFAULTS, seed_everything_default=1,
+                save_config_kwargs={"overwrite": True}, load_from_checkpoint_support=False, args=arguments)
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep freed blocks of memory instead of handing them back to the system.
+
+    A training step on a CPU allocates and frees the same large tensors again and again; by default each of them
+    costs a system call and page faults, a third of the step's time.
+    """
+    with suppress(OSError, AttributeError):  # other C libraries have no mallopt
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def average_checkpoints(paths: list[str], template: str, destination: Path) -> None:
+    """Write `template` with its weights replaced by the mean of those in `paths`."""
+    states = [torch.load(path, map_location="cpu", weights_only=True)["state_dict"] for path in paths]
+    checkpoint = torch.load(template, map_location="cpu", weights_only=True)
+    for name, value in checkpoint["state_dict"].items():
+        if value.is_floating_point():
+            checkpoint["state_dict"][name] = torch.stack([state[name].double() for state in states]).mean(0).to(
+                value.dtype)
+    with whole_file(destination) as temporary:
+        torch.save(checkpoint, temporary)
+
+
+def _plain(labels: Labels | None) -> dict | None:
+    return labels.to_dict() if labels else None

@@ -1,0 +1,102 @@
+"""The encoder against torch's own packed layers, and clips against their batch neighbours."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from common.encoder import Encoder, EncoderSettings, RecurrentLayers, initialise, reversal_index, reverse
+from common.errors import EarsightError
+
+LENGTHS = torch.tensor([17, 40, 1, 33])
+
+
+def packed(stack: nn.Module, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    sequence = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    return pad_packed_sequence(stack(sequence)[0], batch_first=True)[0]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_recurrent_layers_equal_torch_with_packed_sequences(cell, layers, bidirectional):
+    torch.manual_seed(1)
+    ours = RecurrentLayers(cell, 6, 8, layers, bidirectional, dropout=0.0)
+    theirs = ours.fused()
+    x = torch.randn(4, 40, 6)
+    x1, x2 = x.clone().requires_grad_(), x.clone().requires_grad_()
+    y1, y2 = ours(x1, LENGTHS)[-1], packed(theirs, x2, LENGTHS)
+    weight = torch.randn_like(y2)
+    (y1 * weight).sum().backward()
+    (y2 * weight).sum().backward()
+
+    torch.testing.assert_close(y1, y2, atol=1e-5, rtol=0)
+    torch.testing.assert_close(x1.grad, x2.grad, atol=1e-5, rtol=0)
+    theirs_grads = dict(theirs.named_parameters())
+    for suffix, stacked in (("", ours.forwards), ("_reverse", ours.backwards)):
+        for depth, layer in enumerate(stacked):
+            for name, value in layer.named_parameters():
+                other = theirs_grads[name.replace("_l0", f"_l{depth}") + suffix].grad
+                torch.testing.assert_close(value.grad, other, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "transformer"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_a_clip_alone_equals_the_clip_in_a_batch(cell, stride):
+    torch.manual_seed(2)
+    encoder = Encoder(5, EncoderSettings(cell=cell, hidden=8, layers=2, stride=stride, channels=12)).eval()
+    x = torch.randn(4, 40, 5)  # what stands in the padding is noise on purpose
+    x[0, 17:] = float("nan") if stride == 2 and cell == "lstm" else 9.0
+    x = torch.nan_to_num(x, nan=7.0)
+    together, lengths = encoder(mask(x), LENGTHS)
+    assert lengths.tolist() == [-(-n // stride) for n in LENGTHS.tolist()]
+    assert encoder.output_lengths(LENGTHS).tolist() == lengths.tolist()
+    for i, n in enumerate(LENGTHS.tolist()):
+        alone, _ = encoder(x[i:i + 1, :n], torch.tensor([n]))
+        for a, b in zip(alone, together):
+            torch.testing.assert_close(a[0], b[i, :a.shape[1]], atol=1e-5, rtol=1e-5)
+            assert b[i, a.shape[1]:].abs().sum() == 0
+
+
+def mask(x: torch.Tensor) -> torch.Tensor:
+    """Padding at 0, as the normaliser leaves it."""
+    return x * (torch.arange(x.shape[1]) < LENGTHS[:, None])[..., None]
+
+
+def test_an_empty_clip_gives_no_nan():
+    for cell in ("lstm", "transformer"):
+        encoder = Encoder(5, EncoderSettings(cell=cell, hidden=4, layers=1, channels=4)).eval()
+        outputs, lengths = encoder(torch.zeros(2, 6, 5), torch.tensor([0, 6]))
+        assert lengths.tolist() == [0, 3] and outputs[-1].isfinite().all()
+
+
+def test_reversal_is_its_own_inverse_and_stays_in_the_clip():
+    x = torch.arange(4 * 40).float().view(4, 40, 1)
+    index = reversal_index(LENGTHS, 40)
+    once = reverse(x, index)
+    assert once[0, :17, 0].tolist() == x[0, :17, 0].flip(0).tolist()
+    assert torch.equal(once[0, 17:], x[0, 17:])
+    assert torch.equal(reverse(once, index), x)
+
+
+def test_initialisation():
+    lstm = nn.LSTM(7, 16)
+    initialise(lstm)
+    for gate in lstm.weight_hh_l0.split(16):
+        torch.testing.assert_close(gate @ gate.T, torch.eye(16), atol=1e-5, rtol=0)
+    bias = (lstm.bias_ih_l0 + lstm.bias_hh_l0).view(4, 16)
+    assert bias[1].tolist() == [1.0] * 16 and bias[[0, 2, 3]].abs().sum() == 0
+    assert lstm.weight_ih_l0.abs().max() <= (6 / (7 + 16)) ** 0.5
+
+
+def test_sizes_agree_between_cells():
+    sizes = {Encoder(5, EncoderSettings(cell=cell, hidden=8, layers=1, channels=4)).n_output
+             for cell in ("lstm", "gru", "transformer")}
+    assert sizes == {16}
+
+
+def test_unknown_cell_and_impossible_stride():
+    with pytest.raises(EarsightError, match="lstm, gru or transformer"):
+        Encoder(5, EncoderSettings(cell="rnn"))
+    with pytest.raises(EarsightError, match="encoder.channels"):
+        Encoder(5, EncoderSettings(channels=0, stride=2))

@@ -1,0 +1,55 @@
+"""Deltas and normalisation against torchaudio and plain statistics, clip by clip."""
+
+import pytest
+import torch
+import torchaudio
+
+from common.errors import EarsightError
+from common.frames import FrameNormaliser
+
+LENGTHS = torch.tensor([20, 50, 3, 1])
+
+
+def clips() -> torch.Tensor:
+    torch.manual_seed(1)
+    return 5 * torch.randn(4, 50, 7) + 3
+
+
+@pytest.mark.parametrize("window", [3, 5, 9])
+@pytest.mark.parametrize("deltas", [1, 2])
+def test_deltas_equal_torchaudio(window, deltas):
+    x = clips()
+    y = FrameNormaliser(7, deltas, window, "none")(x, LENGTHS)
+    for i, n in enumerate(LENGTHS.tolist()):
+        expected = [x[i, :n].T]
+        for _ in range(deltas):
+            expected.append(torchaudio.functional.compute_deltas(expected[-1], window))
+        torch.testing.assert_close(y[i, :n], torch.cat(expected).T, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("normalise", ["none", "mean", "mean_variance"])
+def test_a_clip_alone_equals_the_clip_in_a_batch(normalise):
+    x = clips()
+    normaliser = FrameNormaliser(7, 2, 5, normalise)
+    together = normaliser(x, LENGTHS)
+    for i, n in enumerate(LENGTHS.tolist()):
+        alone = normaliser(x[i:i + 1, :n], LENGTHS[i:i + 1])
+        torch.testing.assert_close(alone[0], together[i, :n], atol=1e-5, rtol=1e-5)
+        assert together[i, n:].abs().sum() == 0
+
+
+def test_statistics():
+    y = FrameNormaliser(7)(clips(), LENGTHS)[1]
+    torch.testing.assert_close(y.mean(0), torch.zeros(7), atol=1e-5, rtol=0)
+    torch.testing.assert_close(y.std(0, unbiased=False), torch.ones(7), atol=1e-3, rtol=0)
+
+
+def test_constant_frames_become_zero():
+    assert FrameNormaliser(7)(torch.full((1, 9, 7), -9.2), torch.tensor([9])).abs().max() < 1e-3
+
+
+def test_bad_settings():
+    with pytest.raises(EarsightError, match="mean_variance"):
+        FrameNormaliser(7, normalise="global")
+    with pytest.raises(EarsightError, match="odd"):
+        FrameNormaliser(7, window=4)

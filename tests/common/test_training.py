@@ -1,0 +1,117 @@
+"""`earsight train` end to end at a small size: it learns, keeps what it says, and refuses what it cannot use."""
+
+import pytest
+import torch
+import yaml
+
+from common.checkpoint import read_checkpoint
+from common.errors import EarsightError
+from common.training import average_checkpoints, run_training
+from conftest import REPOSITORY, tiny_run
+
+
+def scalars(run, tag):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "logs"))
+    events.Reload()
+    return [event.value for event in events.Scalars(tag)], events.Tags()
+
+
+def test_a_run_learns_and_leaves_what_it_says(tone_runs):
+    wer, tags = scalars(tone_runs["ctc"], "val_wer")
+    assert wer[0] > 0.5 and min(wer) == 0
+    assert {"train_loss", "train_blank", "val_cer"} <= set(tags["scalars"])
+    assert any(tag.startswith("lr-") for tag in tags["scalars"])
+    assert "samples/text_summary" in tags["tensors"] and "outputs" in tags["images"]
+    accuracy, _ = scalars(tone_runs["classification"], "val_accuracy")
+    assert max(accuracy) == 1
+    resolved = yaml.safe_load((tone_runs["ctc"] / "logs" / "config.yaml").read_text())
+    assert resolved["model"]["init_args"]["encoder"]["hidden"] == 24
+
+
+def test_checkpoints_hold_plain_types(tone_runs):
+    checkpoint = torch.load(tone_runs["ctc"] / "model.ckpt", weights_only=True)
+    assert checkpoint["earsight"]["medium"] == "speech"
+    assert checkpoint["earsight"]["labels"]["kind"] == "characters"
+
+
+def test_average_is_the_mean_of_the_weights(tone_runs, tmp_path):
+    paths = sorted(str(path) for path in tone_runs["ctc"].glob("0*.ckpt"))
+    assert len(paths) > 2
+    average_checkpoints(paths, paths[0], tmp_path / "average.ckpt")
+    name = "head.output.weight"
+    each = [read_checkpoint(path)["state_dict"][name] for path in paths]
+    mean = read_checkpoint(tmp_path / "average.ckpt")["state_dict"][name]
+    torch.testing.assert_close(mean, torch.stack(each).mean(0))
+    assert not torch.equal(mean, each[0])
+
+
+@pytest.mark.parametrize("cell", ["gru", "transformer"])
+@pytest.mark.parametrize("labels", ["bpe", "phones"])
+def test_other_cells_and_labels_train(cell, labels, tone_corpus, tmp_path):
+    (tmp_path / "lexicon.txt").write_text("low L OW\nmid M IH D\nhigh HH AY\n")
+    assert run_training(tiny_run(
+        tone_corpus / "tones.csv", tmp_path, labels, "--model.encoder.cell", cell, "--data.vocabulary", "14",
+        "--data.lexicon", str(tmp_path / "lexicon.txt"), "--data.auxiliary_labels", "phones",
+        "--model.auxiliary_layer", "1", "--trainer.precision", "bf16-mixed",
+        "--model.spectrum", "audio.augmentation.SpectrumSettings", "--data.augmentation.speed", "0.1",
+        "--data.augmentation.noise", "1")) == 0
+    losses, _ = scalars(tmp_path, "val_loss")
+    assert losses[0] < 100 and (tmp_path / "model.ckpt").is_file()
+
+
+def test_the_tiny_recipe_overfits_its_clips(tmp_path, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    assert run_training(["fit", "--config", "configs/tiny.yaml", "--run", str(tmp_path),
+                         "--trainer.enable_progress_bar", "false", "--threads", "1"]) == 0
+    wer, _ = scalars(tmp_path, "val_wer")
+    assert min(wer) == 0
+
+
+@pytest.mark.parametrize("recipe", sorted(path.name for path in (REPOSITORY / "configs").glob("*.yaml")))
+def test_recipes_parse(recipe, monkeypatch, capsys):
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(SystemExit) as status:
+        run_training(["fit", "--config", f"configs/{recipe}", "--print_config"])
+    assert status.value.code == 0
+    assert "encoder:" in capsys.readouterr().out
+
+
+def test_an_unknown_key_is_named(tone_corpus, tmp_path):
+    with pytest.raises(EarsightError, match="hiden.*hidden"):
+        run_training(tiny_run(tone_corpus / "tones.csv", tmp_path, "characters", "--model.encoder.hiden", "3"))
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("trainer: {max_epoch: 3}\n")
+    with pytest.raises(EarsightError, match="max_epoch.*max_epochs"):
+        run_training(["fit", "--config", str(recipe)])
+    assert not (tmp_path / "model.ckpt").exists()
+
+
+def test_a_target_longer_than_its_frames_stops_before_training(tone_corpus, tmp_path):
+    table = tmp_path / "long.csv"
+    table.write_text(f"path,text\n{tone_corpus}/text/00.wav,{'low mid high ' * 20}\n"
+                     f"{tone_corpus}/text/01.wav,low\n")
+    with pytest.raises(EarsightError, match="00: .*frames"):
+        run_training(tiny_run(table, tmp_path / "run", "characters"))
+
+
+def test_an_empty_training_set(tmp_path):
+    (tmp_path / "none.csv").write_text("path,text\n")
+    with pytest.raises(EarsightError, match="none.csv"):
+        run_training(tiny_run(tmp_path / "none.csv", tmp_path / "run", "characters"))
+
+
+def test_a_manifest_naming_a_missing_clip(tmp_path):
+    (tmp_path / "lost.csv").write_text("path,text\nlost.wav,low\n")
+    with pytest.raises(EarsightError, match="lost.wav"):
+        run_training(tiny_run(tmp_path / "lost.csv", tmp_path / "run", "characters"))
+
+
+def test_a_validation_label_that_training_lacks(tone_corpus, tmp_path):
+    table = tmp_path / "classes.csv"
+    folder = tone_corpus / "classes" / "low"
+    table.write_text(f"path,label\n{folder}/low0.wav,low\n{folder}/low1.wav,deep\n")
+    with pytest.raises(EarsightError, match="'deep' is unknown to the model; it knows high, low, mid"):
+        run_training(tiny_run(tone_corpus / "classes", tmp_path / "run", "classes",
+                              "--data.validation", str(table)))
