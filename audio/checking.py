@@ -15,7 +15,9 @@ import numpy as np
 from audio import reading
 from audio.corpora import OPENERS
 from common.errors import EarsightError
+from common.labels import Labels
 from common.manifest import DOUBLE_ID, clip_files, group_of, label_of, read_manifest, speaker_of, text_of
+from common.model_folder import find_model, read_config
 
 if TYPE_CHECKING:
     from lhotse import CutSet
@@ -84,6 +86,16 @@ class CheckReport:
             if count > shown:
                 lines.append(f"  ... and {count - shown} more")
         return "\n".join(lines)
+
+
+def model_options(model: str | Path) -> dict[str, Any]:
+    """Options of `check` that ask whether clips fit a model folder or an installed model."""
+    config = read_config(find_model(model))
+    labels = Labels.from_dict(config.labels)
+    options: dict[str, Any] = {"frame_shift": config.frame_shift, "stride": config.stride}
+    if config.task == "ctc":
+        options["target_length"] = lambda text: labels.minimum_frames(labels.encode(text))
+    return options
 
 
 def check_files(paths: Iterable[str | Path], **options: Any) -> dict[Path, CheckReport]:

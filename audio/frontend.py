@@ -216,6 +216,7 @@ class Mfcc(torch.nn.Module):
         self.n_features = settings.n_mfcc
         window = _window(settings) * settings.sample_scale
         mel = _mel_filters(settings)
+        frequencies = np.arange(mel.shape[1]) * settings.sample_rate / settings.n_fft
         bins = np.flatnonzero(mel.any(axis=0))  # other bins reach no band and are not computed
         if len(bins) == 0:
             raise EarsightError(
@@ -237,6 +238,7 @@ class Mfcc(torch.nn.Module):
         self._constant("sine", np.sin(angle) * window)
         self._constant("mel", mel[:, bins])
         self._constant("dct", _dct(settings))
+        self._constant("mel_centres", (mel * frequencies).sum(axis=1) / mel.sum(axis=1))
 
     def _constant(self, name: str, value: np.ndarray) -> None:
         # Not persistent: they follow from the settings, so a checkpoint need not hold them.
@@ -399,8 +401,9 @@ def _mel_filters(settings: MfccSettings) -> np.ndarray:
         corners = np.floor(corners / bin_width + 0.5) * bin_width
         if (corners[2:] <= corners[:-2]).any():
             raise EarsightError(
-                f"MFCC: {settings.n_mels} mel bands from {settings.low_frequency} to {settings.top_frequency} Hz "
-                f"are narrower than the FFT's bins ({bin_width:g} Hz); use fewer bands or a larger n_fft"
+                f"MFCC: {settings.n_mels} mel bands from {settings.low_frequency} to "
+                f"{settings.top_frequency} Hz are narrower than the FFT's bins "
+                f"({bin_width:g} Hz); use fewer bands or a larger n_fft"
             )
     width = corners[2:] - corners[:-2]
     if settings.mel_slopes == "mel":

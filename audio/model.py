@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from lhotse.cut import Cut
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -85,6 +86,11 @@ class SpeechModel(SequenceModel):
             return frames, lengths
         both = pad_sequence([*frames, *batch.frames], batch_first=True)
         return both, torch.cat([lengths, batch.frame_lengths])
+
+    def count_frames(self, cut: Cut) -> int:
+        if not cut.has_recording:
+            return super().count_frames(cut)
+        return int(self.mfcc_settings.n_frames(round(cut.duration * self.mfcc_settings.sample_rate)))
 
     def augment(self, frames: Tensor, lengths: Tensor) -> Tensor:
         if self.spectrum is None:

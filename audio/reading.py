@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 # Suffixes that a folder is searched for; a file that is named is tried whatever its suffix.
 SOUND_SUFFIXES = frozenset(
-    (".wav", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf")
-    + (".m4a", ".m4b", ".aac", ".wma", ".mka", ".mp2", ".ac3", ".amr")
+    (".wav", ".w64", ".sph", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf")
+    + (".mp3", ".m4a", ".m4b", ".aac", ".wma", ".mka", ".mp2", ".ac3", ".amr")
     + (".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".ts", ".mpg", ".mpeg")
 )
 FRAME_SUFFIXES = frozenset({".npy", ".mfc"})
@@ -37,8 +37,11 @@ AN4_COEFFICIENTS = 13  # floats a frame in AN4's .mfc files
 
 BLOCK = 1 << 20  # samples decoded before they are resampled: bounds the memory of long files
 UNKNOWN_SIZE = 0x7FFFF000  # from here on, a 32-bit size is what writers to a pipe put for "not known"
-SLACK = 64  # bytes by which healthy headers are off: padding, or a size that counts its own header
+SLACK = 64  # bytes by which the sizes in healthy wav and aiff files are off: padding, or their own header
 
+# What soundfile reads. Not mp3: libsndfile guesses its length from the first bit rate and stops there, takes any
+# file of that name for one, and prints to the terminal.
+SOUNDFILE_STARTS = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"caff", b".snd", b"NIST")
 # The demuxers that libav may use: files of sound, or of sound and picture. Playlists would open other files.
 DEMUXERS = (
     "mov,mp4,matroska,webm,avi,asf,flv,mpeg,mpegts,mxf,dv,rm,wav,w64,aiff,au,caf,"
@@ -234,8 +237,8 @@ def _inspect(path: Path) -> bytes:
         raise EarsightError(f"{path}: cannot be read ({reason}); check the path and the disk") from error
     if not head:
         raise EarsightError(f"{path}: the file is empty (0 bytes); copy or record it again")
-    if announced > size + SLACK:
-        raise _cut_short(path, f"its header announces {announced} bytes and {size} are there")
+    if announced > size:
+        raise _cut_short(path, f"its header announces more than the {size} bytes that are there")
     return head
 
 
@@ -244,7 +247,7 @@ def _announced_size(file: BinaryIO, head: bytes, size: int) -> int:
     kind = head[:4]
     if kind in (b"RIFF", b"FORM"):  # wav and avi; aiff
         announced = int.from_bytes(head[4:8], "little" if kind == b"RIFF" else "big")
-        return 8 + announced if announced < UNKNOWN_SIZE else 0
+        return 8 + announced - SLACK if announced < UNKNOWN_SIZE else 0
     if kind == b"RF64":  # wav of over 4 GB, EBU Tech 3306: ds64 comes first, with the size
         return 8 + int.from_bytes(head[20:28], "little")
     if kind == b"riff":  # w64
@@ -253,9 +256,9 @@ def _announced_size(file: BinaryIO, head: bytes, size: int) -> int:
         announced = int.from_bytes(head[8:12], "big")
         return int.from_bytes(head[4:8], "big") + announced if announced < UNKNOWN_SIZE else 0
     if kind == b"caff":
-        return _end_of_chunks(file, size, start=8, size_bytes=8, size_first=False)
+        return _end_of_chunks(file, size, caf=True)
     if _is_mp4(head):
-        return _end_of_chunks(file, size, start=0, size_bytes=4, size_first=True)
+        return _end_of_chunks(file, size, caf=False)
     if _is_matroska(head):
         return _end_of_segment(head)
     if (place := head.find(ASF_FILE_PROPERTIES)) >= 0:  # wma and wmv
@@ -276,22 +279,23 @@ def _is_matroska(head: bytes) -> bool:
     return head[:4] == b"\x1a\x45\xdf\xa3"
 
 
-def _end_of_chunks(file: BinaryIO, size: int, *, start: int, size_bytes: int, size_first: bool) -> int:
+def _end_of_chunks(file: BinaryIO, size: int, *, caf: bool) -> int:
     """Where the last of a file's top-level chunks says that it ends: MP4 boxes (ISO 14496-12), CAF chunks.
 
-    A size in a box counts the box with its header, a size in a CAF chunk only what follows.
+    A box begins with its size, which counts all of it; a CAF chunk with its name and the size of what follows.
     """
-    while start + 4 + size_bytes <= size:
+    start = 8 if caf else 0
+    while start + (12 if caf else 8) <= size:
         file.seek(start)
         header = file.read(16)
-        name = header[4:8] if size_first else header[:4]
-        length = int.from_bytes(header[:4] if size_first else header[4:12], "big")
-        if size_first and length == 1:  # the size is in the 64 bits after the name
-            length = int.from_bytes(header[8:16], "big")
-        elif not size_first:
-            length += 12
-        # Size 0 or -1: up to the end of the file. A name that is none: padding after the last chunk.
-        if length < 8 or length >= 1 << 63 or not name.isascii() or not name.strip().isalnum():
+        if caf:
+            name, length = header[:4], 12 + int.from_bytes(header[4:12], "big", signed=True)
+        else:
+            name, length = header[4:8], int.from_bytes(header[:4], "big")
+            if length == 1:  # 64 bits of size come after the name
+                length = int.from_bytes(header[8:16], "big")
+        # A box of size 0 and a chunk of size -1 go to the end of the file; what has no name is padding.
+        if length < (12 if caf else 8) or not name.isascii() or not name.strip().isalnum():
             return 0
         start += length
     return start
@@ -321,17 +325,15 @@ def _ebml_size(head: bytes, place: int) -> tuple[int, int]:
 
 def _open_soundfile(path: Path, head: bytes) -> "soundfile.SoundFile | None":
     """The file opened, or None where libav must read it."""
-    if _is_mpeg(head) or _is_mp4(head) or _is_matroska(head):
+    if not head.startswith(SOUNDFILE_STARTS):
         return None
     import soundfile
 
     try:
         file = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError, TypeError):  # TypeError: .raw has no header to go by
+    except (soundfile.SoundFileError, OSError):
         return None
-    # libsndfile guesses the length of an mp3 from its first bit rate, and stops there; and it does not find
-    # the end of a flac that was written to a pipe.
-    if file.format == "MP3" or file.frames >= 1 << 62:
+    if file.frames >= 1 << 62:  # a flac that was written to a pipe, whose end libsndfile does not find
         file.close()
         return None
     return file
@@ -417,9 +419,9 @@ def _open_libav(path: Path, head: bytes) -> Iterator["av.container.InputContaine
         options |= TRUST_HEADER
     try:
         # "file:" keeps a name with a colon from being taken for a protocol.
-        with av.open(f"file:{path}", options=options, metadata_errors="ignore") as container:
+        with av.open(f"file:{path}", container_options=options, metadata_errors="ignore") as container:
             yield container
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, IndexError) as error:  # IndexError: PyAV, when a stream turns up on the way
         reason = getattr(error, "strerror", None) or error
         raise EarsightError(
             f"{path}: cannot be decoded as sound ({reason}); it is damaged, cut short or something else: "

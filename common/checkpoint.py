@@ -26,7 +26,7 @@ def read_checkpoint(path: str | Path) -> dict:
         raise EarsightError(f"{path}: holds pickled objects or is damaged, and is not opened; "
                             "use a checkpoint that `earsight train` wrote") from error
     except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
-        raise EarsightError(f"{path}: damaged or cut short ({str(error).splitlines()[0]}); "
+        raise EarsightError(f"{path}: damaged or cut short ({type(error).__name__}); "
                             "use an earlier checkpoint") from error
     if not isinstance(checkpoint, dict) or "earsight" not in checkpoint:
         raise EarsightError(f"{path}: not a checkpoint of `earsight train`")

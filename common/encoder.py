@@ -141,25 +141,52 @@ class TransformerLayers(nn.Module):
 
     def __init__(self, n_features: int, width: int, layers: int, dropout: float, heads: int):
         super().__init__()
+        if width % heads:
+            raise EarsightError(f"encoder.heads {heads} does not divide the width {width} (twice encoder.hidden)")
         self.n_output = width
         self.enter = nn.Linear(n_features, width)
-        self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, batch_first=True, norm_first=True)
-            for _ in range(layers))
+        self.layers = nn.ModuleList(TransformerLayer(width, heads, dropout) for _ in range(layers))
 
     def forward(self, frames: Tensor, lengths: Tensor) -> list[Tensor]:
         mask = length_mask(lengths, frames.shape[1])
         x = self.enter(frames)
         x = x + _positions(x.shape[1], x.shape[2], x.device).to(x.dtype)
+        # Finite, because a clip of length 0 would turn -inf into NaN.
+        bias = (1 - mask.transpose(1, 2)).unsqueeze(1) * -1e4
         outputs = []
         for layer in self.layers:
-            # An additive mask with a finite value: a clip of length 0 would turn -inf into NaN.
-            bias = (1 - mask.transpose(1, 2)) * -1e4
-            heads = layer.self_attn.num_heads
-            bias = bias.expand(-1, x.shape[1], -1).repeat_interleave(heads, dim=0)
-            x = layer(x, src_mask=bias.to(x.dtype))
+            x = layer(x, bias)
             outputs.append(x * mask)
         return outputs
+
+
+class TransformerLayer(nn.Module):
+    """Self-attention and a feed-forward network, each on a normalised input and added to it.
+
+    Not torch's layer: its attention exports to ONNX for one clip length only.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float):
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.attention_norm, self.feed_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.attention_output = nn.Linear(width, width)
+        self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Dropout(dropout),
+                                  nn.Linear(4 * width, width))
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """(batch, time, width), attention bias (batch, 1, 1, time) -> (batch, time, width)."""
+        batch, time, width = x.shape
+        split = self.query_key_value(self.attention_norm(x)).view(batch, time, 3, self.heads, width // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        scores = query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5
+        weights = nn.functional.dropout((scores + bias).softmax(dim=-1), self.dropout, self.training)
+        joined = (weights.to(value.dtype) @ value).transpose(1, 2).reshape(batch, time, width)
+        x = x + self.drop(self.attention_output(joined))
+        return x + self.drop(self.feed(self.feed_norm(x)))
 
 
 def initialise(layer: nn.Module) -> None:

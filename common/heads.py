@@ -22,8 +22,9 @@ class CTCHead(nn.Module):
     @staticmethod
     def loss(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
         """Mean over clips of the negative log-likelihood of each clip's whole target."""
+        # Targets fit their clips (`SequenceModel.on_fit_start`); one that augmentation made too fast counts 0.
         losses = nn.functional.ctc_loss(log_probs.transpose(0, 1), targets, lengths, target_lengths, blank=BLANK,
-                                        reduction="none")
+                                        reduction="none", zero_infinity=True)
         return (losses / target_lengths.clamp(min=1)).mean()
 
 

@@ -251,10 +251,9 @@ def _check_header(header: list[str], path: Path) -> None:
 def _row_clip(row: dict[str, str], folder: Path, where: str) -> _Clip:
     if not row["path"]:
         raise EarsightError(f"{where}, column path: no file named")
-    text, label = row.get("text") or None, row.get("label") or None
+    text, label = row.get("text"), row.get("label") or None
     if text is None and label is None:
-        columns = " or ".join(name for name in ("text", "label") if name in row)
-        raise EarsightError(f"{where}, column {columns}: empty; say what is in {row['path']}")
+        raise EarsightError(f"{where}, column label: empty; say what is in {row['path']}")
     return _Clip(
         folder / row["path"],
         where,
@@ -262,7 +261,7 @@ def _row_clip(row: dict[str, str], folder: Path, where: str) -> _Clip:
         start=_seconds(row, "start", where, least=0.0) or 0.0,
         duration=_seconds(row, "duration", where, above=0.0),
         frame_shift=_seconds(row, "frame_shift", where, above=0.0) or DEFAULT_FRAME_SHIFT,
-        text=text,
+        text=None if label and not text else text,  # an empty text of a clip without label: nothing is said
         label=label,
         speaker=row.get("speaker") or None,
         group=row.get("group") or None,
@@ -618,6 +617,14 @@ def _without_memory(cut: Any) -> Any:
 
 
 # Looking at a cut
+
+
+def describe(path: str | Path) -> str:
+    """How much a manifest holds: clips, hours, speakers."""
+    cuts = read_manifest(path)
+    speakers = {speaker_of(cut) for cut in cuts} - {None}
+    hours = sum(cut.duration for cut in cuts) / 3600
+    return f"{len(cuts)} clips, {hours:.2f} h" + (f", {len(speakers)} speakers" if speakers else "")
 
 
 def text_of(cut: Any) -> str | None:

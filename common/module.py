@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from lhotse.cut import Cut
+from torch import Tensor
 
 from common.ctc import greedy
 from common.data import Batch
@@ -89,6 +90,32 @@ class SequenceModel(pl.LightningModule):
     def augment(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """What a medium does to frames in training."""
         return frames
+
+    def count_frames(self, cut: Cut) -> int:
+        """How many input frames a clip of a manifest gives."""
+        return cut.frames.shape[0]
+
+    def on_fit_start(self) -> None:
+        """Look for targets that cannot be learnt before any time is spent: outside the labels, or too long.
+
+        Raises:
+            EarsightError: names the clips.
+        """
+        data = self.trainer.datamodule
+        too_long = []
+        for split in ("train", "validation"):
+            for cut in data.cuts(split):
+                try:
+                    needed = self.labels.minimum_frames(self.labels.encode(data.target_of(cut)))
+                except EarsightError as error:
+                    raise EarsightError(f"{cut.id} ({split}): {error}") from error
+                given = -(-self.count_frames(cut) // self.encoder.stride)
+                if split == "train" and self.labels.kind != "classes" and needed > given:
+                    too_long.append(f"{cut.id}: its target needs {needed} output frames and it has {given}")
+        if too_long:
+            more = f" (and {len(too_long) - 3} more clips)" if len(too_long) > 3 else ""
+            raise EarsightError(f"{'; '.join(too_long[:3])}{more}; `earsight check` lists them: leave them out, "
+                                "correct their texts, or give a smaller model.encoder.stride")
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Frames (batch, time, feature) -> log-probabilities (batch, time / stride, n_labels) or logits

@@ -10,11 +10,12 @@ from common.errors import EarsightError
 
 
 def expand(paths: Sequence[str], suffixes: Collection[str]) -> tuple[list[Path], list[EarsightError]]:
-    """Files, folders and globs to files, in the order given, each once; and an error for each that gives none.
+    """Files, folders and globs to files, in the order given and each once; an error for each that gives none.
 
-    A named file is taken whatever its suffix. A folder is searched, with the folders in it, for files with one
-    of `suffixes` (lower case, with the dot), sorted by path; names that begin with a dot are passed over. A glob
-    (`*`, `?`, `[...]`, `**`), tried only when no path has that very name, may name a further suffix: `*.dat`.
+    A named file is taken whatever its suffix. A folder is searched, with the folders in it, for files with
+    one of `suffixes` (lower case, with the dot), sorted by path; names that begin with a dot are passed over.
+    A glob (`*`, `?`, `[...]`, `**`), tried only when no path has that very name, may name a further suffix:
+    `*.dat`.
     """
     files: dict[str, Path] = {}  # by absolute path, so that ./a.wav and a.wav are one
     errors: list[EarsightError] = []

@@ -1,22 +1,30 @@
 """`earsight train`: LightningCLI over this project's models and data, with the callbacks a run needs."""
 
+import argparse
 import ctypes
+import difflib
+import inspect
+import re
+import typing
 import warnings
 from contextlib import suppress
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from common.callbacks import SampleOutputs
 from common.data import SequenceData
+from common.errors import EarsightError
 from common.files import whole_file
 from common.labels import Labels
 from common.module import SequenceModel
 
+COMMANDS = ("fit", "validate", "test", "predict")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 TRAINER_DEFAULTS = {"use_distributed_sampler": False, "gradient_clip_val": 1.0, "log_every_n_steps": 10}
 
@@ -30,6 +38,8 @@ class TrainingCLI(LightningCLI):
         parser.add_argument("--threads", type=int | None, default=None, help="CPU threads of the training process")
         parser.add_argument("--average", type=int, default=5,
                             help="how many of the best checkpoints are averaged at the end (1: none)")
+        parser.add_argument("--patience", type=int | None, default=None,
+                            help="stop after so many validations without a better score")
         for name in ("labels", "auxiliary_labels"):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", compute_fn=_plain, apply_on="instantiate")
 
@@ -48,6 +58,8 @@ class TrainingCLI(LightningCLI):
         trainer = super().instantiate_trainer(
             **options, logger=TensorBoardLogger(folder, name="", version="logs"))
         trainer.callbacks += [LearningRateMonitor("step"), SampleOutputs()]
+        if self.settings.patience:
+            trainer.callbacks.append(EarlyStopping(monitor, patience=self.settings.patience, mode=mode))
         # Last, as Lightning wants its checkpoints.
         trainer.callbacks.append(self.checkpoints)
         return trainer
@@ -70,16 +82,60 @@ class TrainingCLI(LightningCLI):
         print(f"{self.settings.run}/model.ckpt: {Path(chosen).name}, {self.checkpoints.monitor} {score:.4f}")
 
 
-def run_training(arguments: list[str]) -> None:
-    """Run `fit`, `validate`, `test` or `predict` with LightningCLI's arguments."""
+def run_training(arguments: list[str]) -> int:
+    """Run `fit`, `validate` or `test` with LightningCLI's arguments; 0 if all went well.
+
+    Raises:
+        EarsightError: a setting that is unknown or wrong, or data that cannot be trained on.
+    """
     keep_freed_memory()
     # Sets that fit in memory are meant to be read eagerly here.
     warnings.filterwarnings("ignore", message="You are using Dynamic.*Sampler with an eagerly read CutSet")
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
     warnings.filterwarnings("ignore", message="`isinstance.treespec, LeafSpec.` is deprecated")
-    TrainingCLI(SequenceModel, SequenceData, subclass_mode_model=True, subclass_mode_data=True,
-                trainer_defaults=TRAINER_DEFAULTS, seed_everything_default=1,
-                save_config_kwargs={"overwrite": True}, load_from_checkpoint_support=False, args=arguments)
+    strict = {"exit_on_error": False}
+    try:
+        TrainingCLI(SequenceModel, SequenceData, subclass_mode_model=True, subclass_mode_data=True,
+                    trainer_defaults=TRAINER_DEFAULTS, seed_everything_default=1,
+                    save_config_kwargs={"overwrite": True}, load_from_checkpoint_support=False, args=arguments,
+                    parser_kwargs={"exit_on_error": False, **{name: strict for name in COMMANDS}})
+    except (argparse.ArgumentError, ValueError, TypeError) as error:
+        cause: BaseException | None = error
+        while cause is not None:  # the parser wraps what a class's constructor raises
+            if isinstance(cause, EarsightError):
+                raise cause from error
+            cause = cause.__cause__ or cause.__context__
+        if isinstance(error, argparse.ArgumentError):
+            raise EarsightError(_explain(str(error))) from error
+        raise
+    return 0
+
+
+def _explain(message: str) -> str:
+    """The parser's complaint as one line, with the nearest known name of a setting that it does not know."""
+    unknown = re.search(r"(?:unrecognized arguments?:|not accept option|Option|[Kk]ey) *'?-*([\w.]+)'?", message)
+    if unknown and re.search("unrecognized|not accept|not expected|not accepted", message):
+        name = unknown[1].split(".")[-1]
+        near = difflib.get_close_matches(name, _known_settings(), 1)
+        return f"setting {unknown[1]!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else "")
+    lines = [line.strip(" -") for line in message.splitlines()]
+    telling = [line for line in lines if line and not re.match(
+        r"Does not validate|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value|Parser key", line)]
+    return " ".join(telling or lines)
+
+
+def _known_settings() -> set[str]:
+    """Names of all settings of the trainer, the models and the data modules."""
+    known = {"run", "threads", "average", "seed_everything", "trainer", "model", "data"}
+    queue: list = [pl.Trainer, SequenceModel, SequenceData]
+    while queue:
+        owner = queue.pop()
+        known |= set(inspect.signature(owner).parameters)
+        queue += owner.__subclasses__()
+        if owner is not pl.Trainer:
+            hints = typing.get_type_hints(owner.__init__).values()
+            queue += [kind for hint in hints for kind in (hint, *typing.get_args(hint)) if is_dataclass(kind)]
+    return known
 
 
 def keep_freed_memory() -> None:

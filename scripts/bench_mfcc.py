@@ -4,8 +4,8 @@
 
 All three get the same random sound with AN4's settings (16 kHz, window 410, hop 160, FFT 512, 40 bands from
 130 to 6800 Hz, 13 cepstra), in one process, in turns; the best of three turns counts. What the others do not
-do is not done for them: librosa does no pre-emphasis. kaldi-native-fbank is handed a ready list, which it takes
-faster than an array, and copying its frames out one by one is not timed.
+do is not done for them: librosa does no pre-emphasis. kaldi-native-fbank is handed a ready list, which it
+takes faster than an array, and copying its frames out one by one is not timed.
 """
 
 import argparse

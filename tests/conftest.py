@@ -37,7 +37,7 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = 16000) -> Path:
     return path
 
 
-TONES = {"low": 200.0, "mid": 700.0, "high": 2500.0}
+TONES = {"lo": 200.0, "mi": 700.0, "hi": 2500.0}
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +61,8 @@ def tone_corpus(tmp_path_factory) -> Path:
 def tiny_run(train: Path, run: Path, labels: str, *options: str, epochs: int = 1) -> list[str]:
     """Arguments of `earsight train fit` for a model that trains in seconds."""
     return ["fit", "--data", "audio.data.SpeechData", "--data.train", str(train), "--data.validation", str(train),
-            "--data.labels", labels, "--data.workers", "0", "--data.batch_duration", "4",
-            "--model", "audio.model.SpeechModel", "--model.encoder.hidden", "24", "--model.encoder.layers", "1",
+            "--data.labels", labels, "--data.workers", "0", "--data.batch_duration", "2.5",
+            "--model", "audio.model.SpeechModel", "--model.encoder.hidden", "32", "--model.encoder.layers", "1",
             "--model.encoder.channels", "24", "--model.encoder.dropout", "0", "--model.head_dropout", "0",
             "--model.optimiser.learning_rate", "0.01", "--trainer.accelerator", "cpu",
             "--trainer.max_epochs", str(epochs), "--trainer.enable_progress_bar", "false",
@@ -75,7 +75,8 @@ def tone_runs(tone_corpus, tmp_path_factory) -> dict[str, Path]:
     from common.training import run_training
 
     runs = {"ctc": tmp_path_factory.mktemp("ctc"), "classification": tmp_path_factory.mktemp("classification")}
-    assert run_training(tiny_run(tone_corpus / "tones.csv", runs["ctc"], "characters", epochs=40)) == 0
+    assert run_training(tiny_run(tone_corpus / "tones.csv", runs["ctc"], "characters", "--trainer.check_val_every_n_epoch",
+                                  "5", "--data.curriculum", "3", epochs=60)) == 0
     assert run_training(tiny_run(tone_corpus / "classes", runs["classification"], "classes", epochs=12)) == 0
     return runs
 

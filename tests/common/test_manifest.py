@@ -135,7 +135,7 @@ BAD_TABLES = {
     "line 1: columns path and text, or path and label": ["path,speaker", "sound.wav,a"],
     "table is empty": [""],
     "header and no rows": ["path,text"],
-    "line 3, column text: empty; say what is in sound.wav": ["path,text", "sound.wav,a", "sound.wav,"],
+    "line 3, column label: empty; say what is in sound.wav": ["path,label", "sound.wav,a", "sound.wav,"],
     "line 2, column path: no file": ["path,text", ",a"],
     "line 2, column start: -1 s; it must be at least 0": ["path,text,start", "sound.wav,a,-1"],
     "line 2, column start: 'x' is not a number": ["path,text,start", "sound.wav,a,x"],

@@ -1,0 +1,102 @@
+"""What augmentation does to frames and clips, by values known beforehand."""
+
+import numpy as np
+import pytest
+import torch
+
+from audio.augmentation import (
+    SpectrumSettings,
+    add_noise,
+    augment_cepstra,
+    coloured_noise,
+    stretch_frames,
+    warp_matrices,
+)
+from audio.frontend import Mfcc, preset
+
+MFCC = Mfcc(preset("an4"))
+NOTHING = SpectrumSettings(warp=0, bands=0, spans=0)
+
+
+def augment(frames, lengths, settings, seed=1):
+    torch.manual_seed(seed)
+    return augment_cepstra(frames, lengths, MFCC.dct, MFCC.mel_centres, 0.01, settings)
+
+
+def clips():
+    torch.manual_seed(3)
+    lengths = torch.tensor([300, 120])
+    frames = torch.randn(2, 300, 13) + 4
+    frames[1, 120:] = 0
+    return frames, lengths
+
+
+def test_nothing_asked_changes_nothing():
+    frames, lengths = clips()
+    torch.testing.assert_close(augment(frames, lengths, NOTHING), frames, atol=1e-4, rtol=0)
+
+
+def test_time_masks_take_the_clips_mean_and_keep_the_rest():
+    frames, lengths = clips()
+    out = augment(frames, lengths, SpectrumSettings(warp=0, bands=0, spans=2, span_width=0.2))
+    for i, n in enumerate(lengths.tolist()):
+        changed = (out[i, :n] - frames[i, :n]).abs().amax(-1) > 1e-3
+        assert 0 < changed.sum() <= 0.2 * 2 * n + 40
+        mean = frames[i, :n].mean(0)
+        torch.testing.assert_close(out[i, :n][changed], mean.expand(int(changed.sum()), -1), atol=1e-3, rtol=0)
+    assert out[1, 120:].abs().max() == 0
+
+
+def test_band_masks_flatten_bands_of_the_spectrum():
+    lengths = torch.tensor([200])
+    torch.manual_seed(0)
+    frames = torch.randn(1, 200, 13)
+    out = augment(frames, lengths, SpectrumSettings(warp=0, bands=1, band_width=0.4, spans=0), seed=5)
+    back = torch.linalg.pinv(MFCC.dct)
+    before = (frames - frames.mean(1, keepdim=True)) @ back.T
+    after = (out - out.mean(1, keepdim=True)) @ back.T
+    share = after.var(1) / before.var(1)
+    assert share.min() < 0.25 and share.max() > 0.9
+
+
+def test_warping_moves_a_peak_to_the_scaled_frequency():
+    centres = MFCC.mel_centres
+    for factor in (0.88, 1.0, 1.12):
+        matrix = warp_matrices(centres, torch.tensor([factor]))[0]
+        torch.testing.assert_close(matrix.sum(1), torch.ones(40), atol=1e-4, rtol=0)
+        # A spectrum that is its own frequency reads, after warping, factor times it.
+        expected = (factor * centres).clamp(centres[0], centres[-1])
+        torch.testing.assert_close(matrix @ centres, expected, rtol=1e-4, atol=1e-2)
+
+
+def test_settings_reach_every_clip_differently():
+    frames, lengths = clips()
+    frames = torch.stack([frames[0], frames[0]])
+    out = augment(frames, torch.tensor([300, 300]), SpectrumSettings())
+    assert (out[0] - out[1]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.0, 1.25])
+def test_stretched_frames(speed):
+    ramp = np.arange(101, dtype=np.float32)[:, None] * np.ones((1, 3), np.float32)
+    out = stretch_frames(ramp, speed)
+    assert out.dtype == np.float32 and out.shape == (round(101 / speed), 3)
+    assert out[0, 0] == 0 and out[-1, 0] == 100
+    assert np.allclose(np.diff(out[:, 0]), 100 / (len(out) - 1), atol=1e-3)
+
+
+def test_noise_has_the_asked_ratio():
+    rng = np.random.default_rng(1)
+    speech = rng.standard_normal(16000).astype(np.float32) * 0.1
+    noisy = add_noise(speech, coloured_noise(4000, 1.0, rng), snr=12)
+    ratio = 10 * np.log10(np.mean(speech**2) / np.mean((noisy - speech) ** 2))
+    assert ratio == pytest.approx(12, abs=0.01) and noisy.dtype == np.float32
+    assert np.array_equal(add_noise(np.zeros(10, np.float32), np.ones(5, np.float32), 0), np.zeros(10))
+
+
+@pytest.mark.parametrize("slope", [0, 1, 2])
+def test_coloured_noise_falls_as_asked(slope):
+    noise = coloured_noise(1 << 16, slope, np.random.default_rng(1))
+    power = np.abs(np.fft.rfft(noise)) ** 2
+    low, high = power[100:200].mean(), power[10000:20000].mean()
+    assert 10 * np.log10(low / high) == pytest.approx(10 * slope * 2, abs=2.5)

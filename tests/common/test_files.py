@@ -1,0 +1,74 @@
+"""Files are written whole or not at all; a missing optional package is named with the line that installs it."""
+
+import os
+import stat
+import sys
+
+import pytest
+
+from common.errors import EarsightError, MissingExtra, require
+from common.files import whole_file, write_whole
+
+
+def test_text_and_bytes_are_written(tmp_path):
+    write_whole(tmp_path / "text", "grün")
+    write_whole(tmp_path / "bytes", b"\x00\xff")
+    assert (tmp_path / "text").read_text(encoding="utf-8") == "grün"
+    assert (tmp_path / "bytes").read_bytes() == b"\x00\xff"
+
+
+def test_missing_folders_are_made(tmp_path):
+    write_whole(tmp_path / "new" / "deep" / "file.txt", "here")
+    assert (tmp_path / "new" / "deep" / "file.txt").read_text() == "here"
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "result.txt"
+    path.write_text("before")
+    with pytest.raises(RuntimeError), whole_file(path) as temporary:
+        temporary.write_text("half of it")
+        raise RuntimeError
+    assert path.read_text() == "before"
+    assert os.listdir(tmp_path) == ["result.txt"]
+
+
+def test_the_file_appears_only_at_the_end(tmp_path):
+    path = tmp_path / "result.wav"
+    with whole_file(path) as temporary:
+        temporary.write_bytes(b"sound")
+        assert not path.exists()
+        # Writers that go by the suffix need the same one, and a rename is atomic only within a folder.
+        assert temporary.suffix == ".wav" and temporary.parent == tmp_path
+    assert path.read_bytes() == b"sound"
+    assert os.listdir(tmp_path) == ["result.wav"]
+
+
+def test_permissions_follow_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_whole(tmp_path / "file", "text")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_a_file_in_place_of_a_folder_is_an_error_that_names_the_output(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(EarsightError, match=r"taken/out.txt: cannot be written"):
+        write_whole(tmp_path / "taken" / "out.txt", "text")
+
+
+def test_require_gives_the_module():
+    assert require("json", "train") is sys.modules["json"]
+
+
+def test_a_missing_package_is_named_with_its_extra():
+    with pytest.raises(MissingExtra, match=r"no_such_package.*pip install 'earsight\[train\]'"):
+        require("no_such_package.part", "train")
+
+
+def test_what_a_package_itself_lacks_is_not_blamed_on_the_extra(tmp_path, monkeypatch):
+    (tmp_path / "half_installed.py").write_text("import no_such_package")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        require("half_installed", "train")
