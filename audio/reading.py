@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Suffixes that a folder is searched for; a file that is named is tried whatever its suffix.
 SOUND_SUFFIXES = frozenset(
-    (".wav", ".w64", ".sph", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf")
+    (".wav", ".w64", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf")
     + (".mp3", ".m4a", ".m4b", ".aac", ".wma", ".mka", ".mp2", ".ac3", ".amr")
     + (".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".ts", ".mpg", ".mpeg")
 )
@@ -39,9 +39,9 @@ BLOCK = 1 << 20  # samples decoded before they are resampled: bounds the memory 
 UNKNOWN_SIZE = 0x7FFFF000  # from here on, a 32-bit size is what writers to a pipe put for "not known"
 SLACK = 64  # bytes by which the sizes in healthy wav and aiff files are off: padding, or their own header
 
-# What soundfile reads. Not mp3: libsndfile guesses its length from the first bit rate and stops there, takes any
-# file of that name for one, and prints to the terminal.
-SOUNDFILE_STARTS = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"caff", b".snd", b"NIST")
+# What soundfile reads. Not mp3: libsndfile guesses its length from the first bit rate and stops there, takes
+# any file of that name for one, and prints to the terminal.
+SOUNDFILE_STARTS = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"caff", b".snd")
 # The demuxers that libav may use: files of sound, or of sound and picture. Playlists would open other files.
 DEMUXERS = (
     "mov,mp4,matroska,webm,avi,asf,flv,mpeg,mpegts,mxf,dv,rm,wav,w64,aiff,au,caf,"
@@ -282,7 +282,7 @@ def _is_matroska(head: bytes) -> bool:
 def _end_of_chunks(file: BinaryIO, size: int, *, caf: bool) -> int:
     """Where the last of a file's top-level chunks says that it ends: MP4 boxes (ISO 14496-12), CAF chunks.
 
-    A box begins with its size, which counts all of it; a CAF chunk with its name and the size of what follows.
+    A box begins with its size, which counts all of it; a CAF chunk with its name and the size of the rest.
     """
     start = 8 if caf else 0
     while start + (12 if caf else 8) <= size:
@@ -383,7 +383,6 @@ def _decoded(
     import av
 
     decode = stream.codec_context.decode
-
     buffer, kind, packets, done = bytearray(), (0, 0), 0, 0.0  # kind: rate, channels
     for packet in container.demux(stream):
         try:
@@ -433,6 +432,7 @@ SAMPLE_TYPES = {  # libav's sample formats: dtype, zero, full scale
     "u8": (np.uint8, 128, 128),
     "s16": (np.int16, 0, 1 << 15),
     "s32": (np.int32, 0, 1 << 31),
+    "s64": (np.int64, 0, 1 << 63),
     "flt": (np.float32, 0, 1),
     "dbl": (np.float64, 0, 1),
 }

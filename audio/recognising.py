@@ -1,5 +1,7 @@
 """From sound files to transcripts or classes, with a model folder. torch is never imported on this path."""
 
+import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from common.runtime import Runtime
 DEFAULT_TRANSCRIBER = "en-small"
 DEFAULT_CLASSIFIER = "digits"
 
+STRETCH = 1000  # frames that go through the frontend at once: 10 s as a rule, which the caches hold
+
 
 class SpeechRecogniser:
     """A speech model folder applied to clips. Safe to share between threads.
@@ -24,7 +28,8 @@ class SpeechRecogniser:
     """
 
     def __init__(self, model: str | Path, task: str, threads: int = 1):
-        self.runtime = Runtime(model, threads)
+        # Long sound gives each thread a stretch of its own: less waiting than all of them on every operation.
+        self.runtime = Runtime(model, threads, frontend_threads=1)
         config = self.runtime.config
         if config.medium != "speech" or config.task != task:
             command = "transcribe" if config.task == "ctc" else "classify"
@@ -36,7 +41,9 @@ class SpeechRecogniser:
         """A clip's feature frames (time, feature), from its sound or, for .npy and .mfc, as they are stored."""
         path = Path(path)
         if path.suffix.lower() in FRAME_SUFFIXES:
-            return read_frames(path)
+            frames = read_frames(path)
+            self.runtime.check_frames(frames, str(path))
+            return frames
         return self.frames_of_samples(read(path, self.sample_rate).samples, self.sample_rate, str(path))
 
     def frames_of_samples(self, samples: np.ndarray, sample_rate: int, name: str = "samples") -> np.ndarray:
@@ -45,7 +52,30 @@ class SpeechRecogniser:
             samples = resample(samples, sample_rate, self.sample_rate)
         if len(samples) == 0:
             raise EarsightError(f"{name}: holds no sound (0 samples)")
-        return self.runtime.frames(np.ascontiguousarray(samples, dtype=np.float32))
+        return self._frames_in_stretches(np.ascontiguousarray(samples, dtype=np.float32))
+
+    def _frames_in_stretches(self, samples: np.ndarray) -> np.ndarray:
+        """The frames of the whole waveform, long ones computed in stretches that join exactly.
+
+        `MfccSettings.margin` says how stretches are cut. The last one takes what is left over, up to twice as
+        much as the others, so that no stretch is too short to hold its margin.
+        """
+        settings = self.runtime.config.frontend
+        hop, margin = settings["hop_length"], math.ceil(settings["n_fft"] / settings["hop_length"])
+        count = len(samples) // (STRETCH * hop)
+        if count < 2 or settings["top_db"] is not None:  # that floor hangs on the whole clip
+            return self.runtime.frames(samples)
+
+        def stretch(i: int) -> np.ndarray:
+            first = i * STRETCH
+            start = max(first - margin, 0)
+            if i == count - 1:
+                return self.runtime.frames(samples[start * hop:])[first - start:]
+            frames = self.runtime.frames(samples[start * hop:(first + STRETCH + margin) * hop])
+            return frames[first - start:][:STRETCH]
+
+        with ThreadPoolExecutor(self.runtime.threads) as pool:
+            return np.concatenate(list(pool.map(stretch, range(count))))
 
     def transcript(self, frames: np.ndarray, path: str = "") -> Transcript:
         """Read frames (time, feature); a clip of constant frames, as digital silence gives, has no words."""

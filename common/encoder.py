@@ -25,6 +25,8 @@ class EncoderSettings:
         stride: how many input frames become one output frame.
         channels: width of the convolutions that subsample; 0 leaves them out (then stride must be 1).
         dropout: share of activations dropped between layers.
+        norm: normalise each frame before a recurrent layer (layer normalisation: Ba et al., 2016); a model then
+            needs fewer steps. A Transformer layer always does.
         heads: attention heads of a Transformer layer.
     """
 
@@ -35,6 +37,7 @@ class EncoderSettings:
     stride: int = 2
     channels: int = 256
     dropout: float = 0.2
+    norm: bool = True
     heads: int = 4
 
 
@@ -55,7 +58,7 @@ class Encoder(nn.Module):
         if s.cell == "transformer":
             self.layers: nn.Module = TransformerLayers(width, 2 * s.hidden, s.layers, s.dropout, s.heads)
         elif s.cell in CELLS:
-            self.layers = RecurrentLayers(s.cell, width, s.hidden, s.layers, s.bidirectional, s.dropout)
+            self.layers = RecurrentLayers(s.cell, width, s.hidden, s.layers, s.bidirectional, s.dropout, s.norm)
         else:
             raise EarsightError(f"encoder.cell {s.cell!r} is unknown; choose lstm, gru or transformer")
         self.n_output = self.layers.n_output
@@ -93,17 +96,20 @@ class Subsample(nn.Module):
 class RecurrentLayers(nn.Module):
     """Stacked (bi)directional LSTM or GRU layers over padded batches.
 
-    The same function as `torch.nn.LSTM` over a packed sequence, without packing: the backward direction runs a
-    forward cell over each clip reversed within its own length. Packed sequences run one step's batch at a time
-    on a CPU, several times slower (scripts/bench_speech.py), and keep cuDNN from its persistent kernels.
+    Without `norm` the same function as `torch.nn.LSTM` over a packed sequence, without packing: the backward
+    direction runs a forward cell over each clip reversed within its own length. Packed sequences run one step's
+    batch at a time on a CPU, several times slower (scripts/bench_speech.py), and keep cuDNN from its persistent
+    kernels.
     """
 
-    def __init__(self, cell: str, n_features: int, hidden: int, layers: int, bidirectional: bool, dropout: float):
+    def __init__(self, cell: str, n_features: int, hidden: int, layers: int, bidirectional: bool, dropout: float,
+                 norm: bool):
         super().__init__()
         self.bidirectional = bidirectional
         self.n_output = hidden * (2 if bidirectional else 1)
         sizes = [n_features] + [self.n_output] * (layers - 1)
         make = CELLS[cell]
+        self.norms = nn.ModuleList(nn.LayerNorm(size) if norm else nn.Identity() for size in sizes)
         self.forwards = nn.ModuleList(make(size, hidden, batch_first=True) for size in sizes)
         self.backwards = nn.ModuleList(make(size, hidden, batch_first=True) for size in sizes if bidirectional)
         self.dropout = nn.Dropout(dropout)
@@ -115,25 +121,30 @@ class RecurrentLayers(nn.Module):
         index = reversal_index(lengths, frames.shape[1])
         outputs = []
         for depth, layer in enumerate(self.forwards):
-            x = self.dropout(outputs[-1]) if depth else frames
+            x = self.norms[depth](self.dropout(outputs[-1]) if depth else frames)
             y = layer(x)[0]
             if self.bidirectional:
                 y = torch.cat([y, reverse(self.backwards[depth](reverse(x, index))[0], index)], dim=-1)
             outputs.append(y * mask)
         return outputs
 
-    def fused(self) -> nn.Module:
-        """The same layers as one `torch.nn.LSTM` or `torch.nn.GRU`, for export and comparison."""
-        first = self.forwards[0]
-        stack = type(first)(first.input_size, first.hidden_size, len(self.forwards), batch_first=True,
-                            bidirectional=self.bidirectional)
-        state = {}
-        for suffix, layers in (("", self.forwards), ("_reverse", self.backwards)):
-            for depth, layer in enumerate(layers):
-                for name, value in layer.state_dict().items():
-                    state[name.replace("_l0", f"_l{depth}") + suffix] = value
-        stack.load_state_dict(state)
-        return stack
+    def equal_lengths(self) -> nn.Sequential:
+        """The same layers for batches of one length, each a single `torch.nn.LSTM` or `GRU`, for export."""
+        stack: list[nn.Module] = []
+        for depth, (norm, forward) in enumerate(zip(self.norms, self.forwards)):
+            layer = type(forward)(forward.input_size, forward.hidden_size, batch_first=True,
+                                  bidirectional=self.bidirectional)
+            state = forward.state_dict()
+            if self.bidirectional:
+                state |= {f"{name}_reverse": value for name, value in self.backwards[depth].state_dict().items()}
+            layer.load_state_dict(state)
+            stack += [norm, layer, _First()]
+        return nn.Sequential(*stack)
+
+
+class _First(nn.Module):
+    def forward(self, outputs: tuple) -> Tensor:
+        return outputs[0]
 
 
 class TransformerLayers(nn.Module):

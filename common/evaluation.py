@@ -80,7 +80,9 @@ def run_folder(runtime: Runtime, cuts: CutSet, read: Read, jobs: int) -> Iterato
 
     def work(cut: Cut) -> np.ndarray:
         clip = read(cut)
-        return runtime.outputs(runtime.frames(clip) if clip.ndim == 1 else clip)
+        frames = runtime.frames(clip) if clip.ndim == 1 else clip
+        runtime.check_frames(frames, cut.id)
+        return runtime.outputs(frames)
 
     yield from run_parallel(list(cuts), work, jobs)
 

@@ -31,7 +31,7 @@ class EqualLengths(nn.Module):
         self.model = model.eval()
         layers = model.encoder.layers
         # One LSTM operator reads both directions; the two cells of training would be several.
-        self.fused = layers.fused().eval() if isinstance(layers, RecurrentLayers) else None
+        self.layers = layers.equal_lengths().eval() if isinstance(layers, RecurrentLayers) else None
 
     def forward(self, frames: Tensor) -> Tensor:
         model = self.model
@@ -39,8 +39,8 @@ class EqualLengths(nn.Module):
         frames = model.normaliser(frames, lengths)
         if model.encoder.subsample is not None:
             frames, lengths = model.encoder.subsample(frames, lengths)
-        if self.fused is not None:
-            hidden = self.fused(frames)[0]
+        if self.layers is not None:
+            hidden = self.layers(frames)
         else:
             hidden = model.encoder.layers(frames, lengths)[-1]
         return model.head(hidden, lengths)

@@ -147,8 +147,8 @@ class TranscriptionReport:
         table = _table(
             ["", "error rate", "errors", "subst.", "deleted", "inserted", "of"],
             [
-                row("words", self.words),
-                row("characters", self.characters),
+                row("WER", self.words),
+                row("CER", self.characters),
                 [*sentences, "", "", "", str(utterances)],
             ],
         )

@@ -18,43 +18,44 @@ class Runtime:
     Args:
         model: a model folder or the name of an installed model.
         threads: CPU threads that work on one clip.
+        frontend_threads: those of one call of `frames`, where they shall differ.
     """
 
-    def __init__(self, model: str | Path, threads: int = 1):
+    def __init__(self, model: str | Path, threads: int = 1, frontend_threads: int | None = None):
         self.folder = find_model(model)
         self.name = self.folder.name
         self.config = read_config(self.folder)
         self.labels = Labels.from_dict(self.config.labels)
         self.threads = threads
-        self._encoder = self._session(ENCODER)
+        self.frontend_threads = frontend_threads or threads
+        self._encoder = self._session(ENCODER, threads)
 
     def frames(self, inputs: np.ndarray) -> np.ndarray:
         """Frontend: for speech, a waveform (samples,) -> frames (time, feature)."""
         return self._run(self._frontend, inputs[None])[0]
 
     def outputs(self, frames: np.ndarray) -> np.ndarray:
-        """Encoder and head: frames (time, feature) -> log-probabilities (time / stride, label) or logits (label,).
-
-        Raises:
-            EarsightError: frames of another width than the model's.
-        """
-        if frames.ndim != 2 or frames.shape[1] != self.config.n_features:
-            raise EarsightError(f"frames of shape {frames.shape} do not fit model {self.name}, "
-                                f"which takes (time, {self.config.n_features})")
+        """Encoder and head: frames (time, feature) -> log-probabilities (time / stride, label) or logits (label,)."""
         return self._run(self._encoder, np.ascontiguousarray(frames[None], dtype=np.float32))[0]
+
+    def check_frames(self, frames: np.ndarray, name: str) -> None:
+        """Refuse frames of another width than the model's, naming where they come from."""
+        if frames.ndim != 2 or frames.shape[1] != self.config.n_features:
+            raise EarsightError(f"{name}: frames of shape {frames.shape} do not fit model {self.name}, "
+                                f"which takes (time, {self.config.n_features})")
 
     @cached_property
     def _frontend(self):
-        return self._session(FRONTEND)
+        return self._session(FRONTEND, self.frontend_threads)
 
-    def _session(self, part: str):
+    def _session(self, part: str, threads: int):
         import onnxruntime
 
         path = self.folder / part
         if not path.is_file():
             raise EarsightError(f"{path}: missing; export the model again, or install the package again")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
+        options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:

@@ -21,8 +21,13 @@ def packed(stack: nn.Module, x: torch.Tensor, lengths: torch.Tensor) -> torch.Te
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_recurrent_layers_equal_torch_with_packed_sequences(cell, layers, bidirectional):
     torch.manual_seed(1)
-    ours = RecurrentLayers(cell, 6, 8, layers, bidirectional, dropout=0.0)
-    theirs = ours.fused()
+    ours = RecurrentLayers(cell, 6, 8, layers, bidirectional, dropout=0.0, norm=False)
+    make = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
+    theirs = make(6, 8, layers, batch_first=True, bidirectional=bidirectional)
+    theirs.load_state_dict(
+        {name.replace("_l0", f"_l{depth}") + suffix: value
+         for suffix, stack in (("", ours.forwards), ("_reverse", ours.backwards))
+         for depth, layer in enumerate(stack) for name, value in layer.state_dict().items()})
     x = torch.randn(4, 40, 6)
     x1, x2 = x.clone().requires_grad_(), x.clone().requires_grad_()
     y1, y2 = ours(x1, LENGTHS)[-1], packed(theirs, x2, LENGTHS)

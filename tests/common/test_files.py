@@ -1,4 +1,4 @@
-"""Files are written whole or not at all; a missing optional package is named with the line that installs it."""
+"""Files are written whole or not at all; a missing package is named with the line that installs it."""
 
 import os
 import stat

@@ -131,9 +131,9 @@ def test_transcription_json_round_trip():
 def test_transcription_text_shows_the_totals_of_the_json():
     report = transcription_report(SPOKEN)
     text, read = report.text(), json.loads(report.json())
-    for name in ("words", "characters"):
+    for name, title in (("words", "WER"), ("characters", "CER")):
         counts = read[name]
-        row = next(line.split() for line in text.splitlines() if line.split()[:1] == [name])
+        row = next(line.split() for line in text.splitlines() if line.split()[:1] == [title])
         shown = [f"{100 * counts['rate']:.2f}", "%"]
         keys = ("edits", "substitutions", "deletions", "insertions", "reference_length")
         assert row[1:] == shown + [str(counts[key]) for key in keys]
