@@ -323,7 +323,8 @@ def _sound_cut(identity: str, path: Path, **said: Any) -> Cut:
 def _write_lexicon(source: Path, destination: Path, case: str) -> None:
     """Sphinx's dictionary (`A(2)  EY` is a variant of A) as plain lines `word phone phone ...`."""
     lines = []
-    for line in _read_lines(source):
+    # Training takes a word's first pronunciation, and AN4's speakers spell: A is the letter, not the article.
+    for line in sorted(_read_lines(source), key=lambda line: line.split() == ["A", "AH"]):
         word, *phones = line.split()
         lines.append(" ".join([_cased(re.sub(r"\(\d+\)$", "", word), case), *phones]))
     write_whole(destination, "\n".join(lines) + "\n")

@@ -41,7 +41,7 @@ SLACK = 64  # bytes by which the sizes in healthy wav and aiff files are off: pa
 
 # What soundfile reads. Not mp3: libsndfile guesses its length from the first bit rate and stops there, takes
 # any file of that name for one, and prints to the terminal.
-SOUNDFILE_STARTS = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"caff", b".snd")
+SOUNDFILE_STARTS = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"caff", b".snd", b"NIST")
 # The demuxers that libav may use: files of sound, or of sound and picture. Playlists would open other files.
 DEMUXERS = (
     "mov,mp4,matroska,webm,avi,asf,flv,mpeg,mpegts,mxf,dv,rm,wav,w64,aiff,au,caf,"

@@ -62,14 +62,14 @@ def test_an4_features(tmp_path):
     assert (cut.id, speaker_of(cut), text_of(cut), cut.duration) == ("zed-an1-zed-b", "zed", "go a", 0.2)
     assert text_of(cuts["dev"][0]) == "go a"  # the sentence marks are gone
     np.testing.assert_array_equal(cut.load_frames(), np.arange(260, dtype=np.float32).reshape(20, 13))
-    assert (tmp_path / "out" / "lexicon.txt").read_text() == "a AH\na EY\ngo G OW\n"
+    assert (tmp_path / "out" / "lexicon.txt").read_text() == "a EY\ngo G OW\na AH\n"
 
 
 def test_an4_keeps_the_case_that_is_asked_for(tmp_path):
     source = an4(tmp_path / "an4")
     cuts = read_all(prepare("an4", source, tmp_path / "out", case="keep", progress=False))
     assert text_of(cuts["test"][0]) == "GO A"
-    assert (tmp_path / "out" / "lexicon.txt").read_text() == "A AH\nA EY\nGO G OW\n"
+    assert (tmp_path / "out" / "lexicon.txt").read_text() == "A EY\nGO G OW\nA AH\n"
     with pytest.raises(EarsightError, match="option case is 'Title'"):
         prepare("an4", source, tmp_path / "out", case="Title")
 
