@@ -74,7 +74,7 @@ class SpeechData(SequenceData):
 
 
 def read_clip(cut: Cut, sample_rate: int, speed: float = 1.0) -> np.ndarray:
-    """A clip's mono waveform (samples,) at `sample_rate`, or its stored frames (time, feature), `speed` times as fast."""
+    """A clip's waveform (samples,) at `sample_rate`, or its stored frames (time, feature), `speed` times as fast."""
     if not cut.has_recording:
         frames = read_frames_cut(cut)
         return frames if speed == 1.0 else stretch_frames(frames, speed)

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from common.errors import EarsightError
-from common.labels import Labels, build_labels
+from common.labels import build_labels
 from common.manifest import Openers, label_of, read_manifest, text_of
 
 

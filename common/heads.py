@@ -1,6 +1,5 @@
 """What sits on the encoder: a CTC head (a label or blank a frame) or a classification head (a label a clip)."""
 
-import torch
 from torch import Tensor, nn
 
 from common.frames import length_mask

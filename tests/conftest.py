@@ -75,8 +75,8 @@ def tone_runs(tone_corpus, tmp_path_factory) -> dict[str, Path]:
     from common.training import run_training
 
     runs = {"ctc": tmp_path_factory.mktemp("ctc"), "classification": tmp_path_factory.mktemp("classification")}
-    assert run_training(tiny_run(tone_corpus / "tones.csv", runs["ctc"], "characters", "--trainer.check_val_every_n_epoch",
-                                  "5", "--data.curriculum", "3", epochs=60)) == 0
+    assert run_training(tiny_run(tone_corpus / "tones.csv", runs["ctc"], "characters", "--data.curriculum", "3",
+                                 "--trainer.check_val_every_n_epoch", "5", epochs=60)) == 0
     assert run_training(tiny_run(tone_corpus / "classes", runs["classification"], "classes", epochs=12)) == 0
     return runs
 

@@ -13,7 +13,7 @@ import soundfile
 
 import earsight
 from common.errors import EarsightError
-from conftest import REPOSITORY, TONES, tone, write_wav
+from conftest import REPOSITORY, TONES, tone
 
 
 def run(*arguments, **options) -> subprocess.CompletedProcess:
