@@ -5,8 +5,9 @@ from pathlib import Path
 
 from audio.corpora import OPENERS
 from audio.data import read_clip
-from audio.model import load_speech_model
+from audio.model import SpeechModel, load_model
 from common.batch_run import default_jobs
+from common.data import read_frames_cut
 from common.errors import EarsightError
 from common.evaluation import evaluate, run_checkpoint, run_folder
 from common.manifest import read_manifest
@@ -23,9 +24,11 @@ def evaluate_model(model: str, manifest: Path, worst: int = 10
     """
     cuts = read_manifest(manifest, OPENERS)
     if Path(model).is_file():
-        speech = load_speech_model(model)
-        read = partial(read_clip, sample_rate=speech.mfcc_settings.sample_rate)
-        return evaluate(cuts, speech.labels, run_checkpoint(speech, cuts, read), worst)
+        trained = load_model(model)
+        read = partial(read_clip, sample_rate=trained.mfcc_settings.sample_rate) if isinstance(
+            trained, SpeechModel) else read_frames_cut
+        return evaluate(cuts, trained.labels, run_checkpoint(trained, cuts, read), worst)
     runtime = Runtime(model)
-    read = partial(read_clip, sample_rate=runtime.config.sample_rate)
+    rate = runtime.config.sample_rate
+    read = partial(read_clip, sample_rate=rate) if rate else read_frames_cut
     return evaluate(cuts, runtime.labels, run_folder(runtime, cuts, read, default_jobs()), worst)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,17 +20,21 @@ from common.export import export_model
 from common.module import NormaliserSettings, OptimiserSettings, SequenceModel
 
 
-def load_speech_model(path: str | Path) -> "SpeechModel":
-    """A speech model from its checkpoint, on the CPU, ready to recognise."""
+def load_model(path: str | Path) -> SequenceModel:
+    """The model of a checkpoint, on the CPU, ready to recognise: a speech model, or one of stored frames."""
     checkpoint = read_checkpoint(path)
-    if checkpoint["earsight"]["medium"] != SpeechModel.medium:
-        raise EarsightError(f"{path}: a {checkpoint['earsight']['medium']} model, not a speech model")
-    mfcc = checkpoint["earsight"]["settings"]["mfcc"]
-    return restore(SpeechModel(mfcc_changes=mfcc, **model_options(checkpoint)), checkpoint, path)
+    saved = checkpoint["earsight"]
+    options, settings = model_options(checkpoint), saved["settings"]
+    if saved["medium"] == SpeechModel.medium:
+        return restore(SpeechModel(mfcc_changes=settings["mfcc"], **options), checkpoint, path)
+    if saved["medium"] == SequenceModel.medium:
+        given = {name: settings[name] for name in ("n_features", "frame_shift")}
+        return restore(SequenceModel(**given, **options), checkpoint, path)
+    raise EarsightError(f"{path}: a {saved['medium']} model; this command knows speech and stored frames")
 
 
 def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
-    """Turn a speech checkpoint into a model folder; see `common.export.export_model`.
+    """Turn a checkpoint into a model folder; see `common.export.export_model`.
 
     Args:
         card: JSON object for the folder's `about`: description, trained_on, licence, figures.
@@ -40,12 +45,13 @@ def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, c
             about = json.loads(card.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise EarsightError(f"{card}: no readable JSON object ({error})") from error
-    model = load_speech_model(checkpoint)
-    settings = model.mfcc_settings
-    return export_model(
-        model, destination, lambda path: export_onnx(model.frontend, path),
-        {"sample_rate": settings.sample_rate, "frame_shift": settings.frame_shift, "frontend": asdict(settings)},
-        int8, about)
+    model = load_model(checkpoint)
+    if not isinstance(model, SpeechModel):
+        settings = {"sample_rate": 0, "frame_shift": model.settings["frame_shift"], "frontend": {}}
+        return export_model(model, destination, None, settings, int8, about)
+    mfcc = model.mfcc_settings
+    settings = {"sample_rate": mfcc.sample_rate, "frame_shift": mfcc.frame_shift, "frontend": asdict(mfcc)}
+    return export_model(model, destination, partial(export_onnx, model.frontend), settings, int8, about)
 
 
 class SpeechModel(SequenceModel):
@@ -67,8 +73,8 @@ class SpeechModel(SequenceModel):
                  encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(),
                  auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2):
         settings = preset(mfcc, **mfcc_changes)
-        super().__init__(labels, auxiliary_labels, settings.n_mfcc, normaliser, encoder, optimiser,
-                         auxiliary_weight, auxiliary_layer, head_dropout)
+        super().__init__(labels, auxiliary_labels, settings.n_mfcc, settings.frame_shift, normaliser, encoder,
+                         optimiser, auxiliary_weight, auxiliary_layer, head_dropout)
         self.settings["mfcc"] = asdict(settings)
         self.spectrum = spectrum
         self.frontend = Mfcc(settings)

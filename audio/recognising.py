@@ -31,7 +31,7 @@ class SpeechRecogniser:
         # Long sound gives each thread a stretch of its own: less waiting than all of them on every operation.
         self.runtime = Runtime(model, threads, frontend_threads=1)
         config = self.runtime.config
-        if config.medium != "speech" or config.task != task:
+        if config.medium not in ("speech", "frames") or config.task != task:
             command = "transcribe" if config.task == "ctc" else "classify"
             raise EarsightError(f"model {self.runtime.name} is for {config.medium} and `earsight {command}`; "
                                 "choose another (see `earsight models`)")
@@ -44,6 +44,8 @@ class SpeechRecogniser:
             frames = read_frames(path)
             self.runtime.check_frames(frames, str(path))
             return frames
+        if not self.sample_rate:
+            raise EarsightError(f"{path}: model {self.runtime.name} takes stored frames (.npy), not sound")
         return self.frames_of_samples(read(path, self.sample_rate).samples, self.sample_rate, str(path))
 
     def frames_of_samples(self, samples: np.ndarray, sample_rate: int, name: str = "samples") -> np.ndarray:

@@ -46,14 +46,14 @@ class EqualLengths(nn.Module):
         return model.head(hidden, lengths)
 
 
-def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Path], None], settings: dict,
+def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Path], None] | None, settings: dict,
                  int8: bool = False, about: dict | None = None) -> Path:
     """Write a model folder, whole or not at all.
 
     Args:
-        model: as `load_model` gives it.
+        model: as `audio.model.load_model` gives it.
         destination: the folder; an older model folder there is replaced.
-        frontend: writes the frontend's graph to a path.
+        frontend: writes the frontend's graph to a path; none for a model of stored frames.
         settings: the medium's share of `ModelConfig`: sample_rate, frame_shift, frontend.
         int8: store and run the encoder's weights as 8-bit integers, a quarter of the size.
         about: the model's card, for `earsight models`.
@@ -68,7 +68,8 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=f".{destination.name}.") as temporary:
         folder = Path(temporary) / destination.name
         folder.mkdir()
-        frontend(folder / FRONTEND)
+        if frontend is not None:
+            frontend(folder / FRONTEND)
         _export_encoder(model, folder / ENCODER)
         write_config(folder, ModelConfig(
             medium=model.medium, task="classification" if model.labels.kind == "classes" else "ctc",
@@ -122,7 +123,8 @@ def _quantise(path: Path) -> None:
     logging.getLogger().setLevel(logging.ERROR)
     try:
         quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
-        quantize_dynamic(str(prepared), str(path), weight_type=QuantType.QInt8, per_channel=True)
+        quantize_dynamic(str(prepared), str(path), weight_type=QuantType.QInt8, per_channel=True,
+                         op_types_to_quantize=["LSTM", "MatMul", "Gemm"])  # ConvInteger is slower than float32
     finally:
         logging.getLogger().setLevel(level)
         prepared.unlink(missing_ok=True)

@@ -20,13 +20,13 @@ class ModelConfig:
     """What `config.json` holds.
 
     Attributes:
-        medium: "speech" or "video".
+        medium: "speech", "video", or "frames" (stored frames of any origin).
         task: "ctc" (text) or "classification".
         labels: what the outputs mean; see `common.labels.Labels`.
         n_features: features of a frame that goes into the encoder.
         frame_shift: seconds between two input frames.
         stride: input frames an output frame.
-        sample_rate: Hz, of the sound that the frontend takes.
+        sample_rate: Hz, of the sound that the frontend takes; 0 without a frontend.
         precision: "float32" or "int8".
         frontend, model: the settings that trained, for the reader's information.
         about: free text of a model's card: description, trained_on, licence, figures.

@@ -49,6 +49,7 @@ class SequenceModel(pl.LightningModule):
         labels: what the outputs mean, as `Labels.to_dict` writes it; under the command line, the data's.
         auxiliary_labels: a second CTC alphabet that is learnt from `auxiliary_layer`, or none.
         n_features: features of a stored frame; a frontend sets its own.
+        frame_shift: seconds between two stored frames; a frontend sets its own.
         normaliser, encoder, optimiser: see their classes.
         auxiliary_weight: share of the auxiliary loss.
         auxiliary_layer: encoder layer (from 1) the auxiliary labels are read from.
@@ -58,14 +59,14 @@ class SequenceModel(pl.LightningModule):
     medium = "frames"
 
     def __init__(self, labels: dict, auxiliary_labels: dict | None = None, n_features: int = 13,
-                 normaliser: NormaliserSettings = NormaliserSettings(), encoder: EncoderSettings = EncoderSettings(),
+                 frame_shift: float = 0.01, normaliser: NormaliserSettings = NormaliserSettings(), encoder: EncoderSettings = EncoderSettings(),
                  optimiser: OptimiserSettings = OptimiserSettings(), auxiliary_weight: float = 0.3,
                  auxiliary_layer: int = 2, head_dropout: float = 0.2):
         super().__init__()
         self.labels = Labels.from_dict(labels)
         self.auxiliary_labels = Labels.from_dict(auxiliary_labels) if auxiliary_labels else None
         self.settings = {
-            "n_features": n_features, "normaliser": asdict(normaliser), "encoder": asdict(encoder),
+            "n_features": n_features, "frame_shift": frame_shift, "normaliser": asdict(normaliser), "encoder": asdict(encoder),
             "optimiser": asdict(optimiser), "auxiliary_weight": auxiliary_weight,
             "auxiliary_layer": auxiliary_layer, "head_dropout": head_dropout,
         }
@@ -92,8 +93,15 @@ class SequenceModel(pl.LightningModule):
         return frames
 
     def count_frames(self, cut: Cut) -> int:
-        """How many input frames a clip of a manifest gives."""
-        return cut.frames.shape[0]
+        """How many input frames a clip of a manifest gives.
+
+        Raises:
+            EarsightError: its stored frames are of another width than the model's.
+        """
+        time, width = cut.frames.shape
+        if width != self.normaliser.n_input:
+            raise EarsightError(f"{cut.id}: {width} features a frame, and the model takes {self.normaliser.n_input}")
+        return time
 
     def on_fit_start(self) -> None:
         """Look for targets that cannot be learnt before any time is spent: outside the labels, or too long.

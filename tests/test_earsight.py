@@ -13,7 +13,7 @@ import soundfile
 
 import earsight
 from common.errors import EarsightError
-from conftest import REPOSITORY, TONES, tone
+from conftest import REPOSITORY, TONES, tone, write_wav
 
 
 def run(*arguments, **options) -> subprocess.CompletedProcess:
@@ -213,3 +213,33 @@ def test_help_names_every_command():
     for name in ("transcribe", "classify", "prepare", "check", "train", "evaluate", "export", "models"):
         assert name in text
     assert run().returncode == 2
+
+
+def test_frames_of_ones_own_train_evaluate_and_run(tmp_path):
+    rng = np.random.default_rng(1)
+    rows = ["path,label,frame_shift"]
+    for i in range(24):
+        frames = rng.standard_normal((20 + i, 3)).astype(np.float32)
+        frames[:, 0] += np.linspace(-3, 3, len(frames)) * (1 if i % 2 else -1)
+        np.save(tmp_path / f"{i}.npy", frames)
+        rows.append(f"{i}.npy,{'rise' if i % 2 else 'fall'},0.04")
+    table = tmp_path / "sensors.csv"
+    table.write_text("\n".join(rows) + "\n")
+    options = ["--data", "common.data.SequenceData", "--data.train", table, "--data.validation", table,
+               "--data.labels", "classes", "--data.workers", 0, "--model", "common.module.SequenceModel",
+               "--model.frame_shift", 0.04, "--model.encoder.hidden", 8, "--model.encoder.layers", 1,
+               "--model.encoder.channels", 8, "--model.optimiser.learning_rate", 0.02, "--trainer.accelerator", "cpu",
+               "--trainer.max_epochs", 40, "--trainer.check_val_every_n_epoch", 20, "--run", tmp_path / "run"]
+    wrong = run("train", "fit", *options)
+    assert wrong.returncode == 1 and "3 features a frame, and the model takes 13" in wrong.stderr.splitlines()[-1]
+    done = run("train", "fit", *options, "--model.n_features", 3)
+    assert done.returncode == 0, done.stderr
+    assert run("export", tmp_path / "run" / "model.ckpt", tmp_path / "model").returncode == 0
+    for model in (tmp_path / "run" / "model.ckpt", tmp_path / "model"):
+        assert "24 of 24" in run("evaluate", model, table).stdout or "100.00 %" in run("evaluate", model, table).stdout
+    done = run("classify", tmp_path / "1.npy", "--model", tmp_path / "model", "--format", "json")
+    assert json.loads(done.stdout)["label"] == "rise"
+    assert json.loads(done.stdout)["duration"] == pytest.approx(21 * 0.04)
+    write_wav(tmp_path / "sound.wav", tone(440))
+    refused = run("classify", tmp_path / "sound.wav", "--model", tmp_path / "model")
+    assert refused.returncode == 1 and "takes stored frames" in refused.stderr

@@ -105,3 +105,28 @@ def test_unknown_cell_and_impossible_stride():
         Encoder(5, EncoderSettings(cell="rnn"))
     with pytest.raises(EarsightError, match="encoder.channels"):
         Encoder(5, EncoderSettings(channels=0, stride=2))
+
+
+def loss_of_remembering(initialised: bool, steps: int = 120) -> float:
+    """Train a cell to tell, after 60 frames of noise, which of two signals the first frame was."""
+    torch.manual_seed(1)
+    lstm, output = nn.LSTM(4, 32, batch_first=True), nn.Linear(32, 2)
+    if initialised:
+        initialise(lstm)
+    optimiser = torch.optim.Adam([*lstm.parameters(), *output.parameters()], lr=5e-3)
+    losses = []
+    for _ in range(steps):
+        target = torch.randint(2, (32,))
+        x = 0.3 * torch.randn(32, 60, 4)
+        x[:, 0, 0] = 4.0 * target - 2
+        loss = nn.functional.cross_entropy(output(lstm(x)[0][:, -1]), target)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return sum(losses[-20:]) / 20
+
+
+def test_initialisation_decides_what_is_learnt():
+    assert loss_of_remembering(initialised=True) < 0.2
+    assert loss_of_remembering(initialised=False) > 0.5  # chance is 0.69

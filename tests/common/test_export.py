@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from audio.model import SpeechModel, export_checkpoint, load_speech_model
+from audio.model import SpeechModel, export_checkpoint, load_model
 from common.encoder import EncoderSettings
 from common.errors import EarsightError
 from common.export import export_model
@@ -36,7 +36,7 @@ def test_folder_equals_model(cell, kind, tmp_path):
 def test_speech_folder_equals_checkpoint(tone_runs, tone_models, tone_corpus):
     from audio.reading import read
 
-    model = load_speech_model(tone_runs["ctc"] / "model.ckpt")
+    model = load_model(tone_runs["ctc"] / "model.ckpt")
     runtime = Runtime(tone_models["ctc"])
     for clip in sorted((tone_corpus / "text").iterdir())[:3]:
         samples = read(clip, 16000).samples
