@@ -216,7 +216,6 @@ class Mfcc(torch.nn.Module):
         self.n_features = settings.n_mfcc
         window = _window(settings) * settings.sample_scale
         mel = _mel_filters(settings)
-        frequencies = np.arange(mel.shape[1]) * settings.sample_rate / settings.n_fft
         bins = np.flatnonzero(mel.any(axis=0))  # other bins reach no band and are not computed
         if len(bins) == 0:
             raise EarsightError(
@@ -238,7 +237,7 @@ class Mfcc(torch.nn.Module):
         self._constant("sine", np.sin(angle) * window)
         self._constant("mel", mel[:, bins])
         self._constant("dct", _dct(settings))
-        self._constant("mel_centres", (mel * frequencies).sum(axis=1) / mel.sum(axis=1))
+        self._constant("mel_centres", _mel_corners(settings)[1:-1])  # Hz
 
     def _constant(self, name: str, value: np.ndarray) -> None:
         # Not persistent: they follow from the settings, so a checkpoint need not hold them.
@@ -391,9 +390,8 @@ def _window(settings: MfccSettings) -> np.ndarray:
     return hann if settings.window == "hann" else hann**0.85
 
 
-def _mel_filters(settings: MfccSettings) -> np.ndarray:
-    """(n_mels, n_fft // 2 + 1), float64: triangles whose corners are evenly spaced in mel."""
-    bins = np.arange(settings.n_fft // 2 + 1) * settings.sample_rate / settings.n_fft
+def _mel_corners(settings: MfccSettings) -> np.ndarray:
+    """(n_mels + 2,), Hz, rising: a band stands on its corner, between the two beside it."""
     low, high = _to_mel(np.array([settings.low_frequency, settings.top_frequency]), settings.mel_scale)
     corners = _to_hertz(np.linspace(low, high, settings.n_mels + 2), settings.mel_scale)
     if settings.mel_rounding:
@@ -405,6 +403,13 @@ def _mel_filters(settings: MfccSettings) -> np.ndarray:
                 f"{settings.top_frequency} Hz are narrower than the FFT's bins "
                 f"({bin_width:g} Hz); use fewer bands or a larger n_fft"
             )
+    return corners
+
+
+def _mel_filters(settings: MfccSettings) -> np.ndarray:
+    """(n_mels, n_fft // 2 + 1), float64: triangles whose corners are evenly spaced in mel."""
+    bins = np.arange(settings.n_fft // 2 + 1) * settings.sample_rate / settings.n_fft
+    corners = _mel_corners(settings)
     width = corners[2:] - corners[:-2]
     if settings.mel_slopes == "mel":
         bins, corners = _to_mel(bins, settings.mel_scale), _to_mel(corners, settings.mel_scale)

@@ -12,9 +12,6 @@ from common.errors import EarsightError
 from common.recognition import Classification, Transcript
 from common.runtime import Runtime
 
-DEFAULT_TRANSCRIBER = "en-small"
-DEFAULT_CLASSIFIER = "digits"
-
 STRETCH = 1000  # frames that go through the frontend at once: 10 s as a rule, which the caches hold
 
 

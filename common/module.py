@@ -59,15 +59,15 @@ class SequenceModel(pl.LightningModule):
     medium = "frames"
 
     def __init__(self, labels: dict, auxiliary_labels: dict | None = None, n_features: int = 13,
-                 frame_shift: float = 0.01, normaliser: NormaliserSettings = NormaliserSettings(), encoder: EncoderSettings = EncoderSettings(),
-                 optimiser: OptimiserSettings = OptimiserSettings(), auxiliary_weight: float = 0.3,
+                 frame_shift: float = 0.01, normaliser: NormaliserSettings = NormaliserSettings(),
+                 encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(), auxiliary_weight: float = 0.3,
                  auxiliary_layer: int = 2, head_dropout: float = 0.2):
         super().__init__()
         self.labels = Labels.from_dict(labels)
         self.auxiliary_labels = Labels.from_dict(auxiliary_labels) if auxiliary_labels else None
         self.settings = {
-            "n_features": n_features, "frame_shift": frame_shift, "normaliser": asdict(normaliser), "encoder": asdict(encoder),
-            "optimiser": asdict(optimiser), "auxiliary_weight": auxiliary_weight,
+            "n_features": n_features, "frame_shift": frame_shift, "normaliser": asdict(normaliser),
+            "encoder": asdict(encoder), "optimiser": asdict(optimiser), "auxiliary_weight": auxiliary_weight,
             "auxiliary_layer": auxiliary_layer, "head_dropout": head_dropout,
         }
         self.optimiser = optimiser

