@@ -60,8 +60,8 @@ class SequenceModel(pl.LightningModule):
 
     def __init__(self, labels: dict, auxiliary_labels: dict | None = None, n_features: int = 13,
                  frame_shift: float = 0.01, normaliser: NormaliserSettings = NormaliserSettings(),
-                 encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(), auxiliary_weight: float = 0.3,
-                 auxiliary_layer: int = 2, head_dropout: float = 0.2):
+                 encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(),
+                 auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2):
         super().__init__()
         self.labels = Labels.from_dict(labels)
         self.auxiliary_labels = Labels.from_dict(auxiliary_labels) if auxiliary_labels else None
