@@ -8,6 +8,8 @@ from torch import Tensor
 
 from common.frames import clip_mean, length_mask
 
+LOWEST_NOISE = 30 / 16000  # cycles a sample, below which noise gets no louder: 30 Hz at 16 kHz
+
 
 @dataclass(frozen=True)
 class SpectrumSettings:
@@ -108,8 +110,8 @@ def add_noise(waveform: np.ndarray, noise: np.ndarray, snr: float) -> np.ndarray
 
 
 def coloured_noise(samples: int, slope: float, rng: np.random.Generator) -> np.ndarray:
-    """Gaussian noise whose power falls as frequency ** -slope: 0 white, 1 pink, 2 brown."""
+    """Noise of power 1 / f ** slope (0 white, 1 pink, 2 brown, -1 blue) and root mean square 1."""
     spectrum = np.fft.rfft(rng.standard_normal(samples))
-    frequency = np.maximum(np.arange(len(spectrum)), 1)
+    frequency = np.maximum(np.fft.rfftfreq(samples), LOWEST_NOISE)
     noise = np.fft.irfft(spectrum * frequency ** (-slope / 2), samples)
-    return (noise / max(np.std(noise), 1e-12)).astype(np.float32)
+    return (noise / max(np.sqrt(np.mean(noise**2)), 1e-12)).astype(np.float32)

@@ -29,6 +29,7 @@ import soundfile
 import soxr
 from tqdm import tqdm
 
+from audio.augmentation import coloured_noise
 from common.errors import EarsightError
 from common.files import whole_file, write_whole
 from common.manifest import recording_cut, write_manifest
@@ -359,15 +360,7 @@ def in_noise(samples: np.ndarray, rng: np.random.Generator, snr: float, slope: f
     """Add noise of power 1 / f ** slope, `snr` dB below the speech (its mean power where there is any)."""
     loud = samples[np.abs(samples) > 0.01 * np.abs(samples).max()]
     level = np.sqrt(np.mean(loud**2)) * 10 ** (-snr / 20)
-    return samples + coloured_noise(len(samples), rng, slope) * np.float32(level)
-
-
-def coloured_noise(size: int, rng: np.random.Generator, slope: float) -> np.ndarray:
-    """Noise of power 1 / f ** slope (0 white, 1 pink, 2 brown, -1 blue) and root mean square 1."""
-    spectrum = np.fft.rfft(rng.standard_normal(size))
-    frequency = np.maximum(np.fft.rfftfreq(size, 1 / RATE), 30.0)
-    noise = np.fft.irfft(spectrum * frequency ** (-slope / 2), size)
-    return (noise / np.sqrt(np.mean(noise**2))).astype(np.float32)
+    return samples + coloured_noise(len(samples), slope, rng) * np.float32(level)
 
 
 def over_telephone(samples: np.ndarray) -> np.ndarray:
@@ -385,7 +378,7 @@ def draw_silence(rng: np.random.Generator) -> np.ndarray:
     """0.3 to 4 s in which nobody speaks: nothing at all, noises, hum, clicks, tones."""
     size = round(rng.uniform(0.3, 4.0) * RATE)
     time = np.arange(size) / RATE
-    noise = coloured_noise(size, rng, slope=rng.uniform(-1, 2))
+    noise = coloured_noise(size, rng.uniform(-1, 2), rng)
     kind = rng.integers(8)
     if kind == 0:
         return np.zeros(size, np.float32)
@@ -565,7 +558,7 @@ def render_examples(destination: str | Path = EXAMPLES) -> list[Path]:
 
 def _example_sound(example: Example, rng: np.random.Generator) -> np.ndarray:
     if example.voice is None:
-        return at_level(coloured_noise(2 * RATE, rng, slope=1.0), -20)
+        return at_level(coloured_noise(2 * RATE, 1.0, rng), -20)
     silence = np.zeros(round(0.25 * RATE), np.float32)
     samples = np.concatenate([silence, speak(example.text, example.voice, example.manner), silence])
     return at_level(in_noise(samples, rng, snr=30, slope=1.0), -3)
