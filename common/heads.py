@@ -1,5 +1,6 @@
 """What sits on the encoder: a CTC head (a label or blank a frame) or a classification head (a label a clip)."""
 
+import torch
 from torch import Tensor, nn
 
 from common.frames import length_mask
@@ -20,11 +21,14 @@ class CTCHead(nn.Module):
 
     @staticmethod
     def loss(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
-        """Mean over clips of the negative log-likelihood of each clip's whole target."""
+        """Mean over clips of the negative log-likelihood of each clip's target, a label of it.
+
+        A clip with nothing to recognise counts a frame of it, else its many blanks would drown all other clips.
+        """
         # Targets fit their clips (`SequenceModel.on_fit_start`); one that augmentation made too fast counts 0.
         losses = nn.functional.ctc_loss(log_probs.transpose(0, 1), targets, lengths, target_lengths, blank=BLANK,
                                         reduction="none", zero_infinity=True)
-        return (losses / target_lengths.clamp(min=1)).mean()
+        return (losses / torch.where(target_lengths > 0, target_lengths, lengths.clamp(min=1))).mean()
 
 
 class ClassificationHead(nn.Module):

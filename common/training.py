@@ -18,6 +18,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from common.callbacks import SampleOutputs
+from common.checkpoint import read_checkpoint
 from common.data import SequenceData
 from common.errors import EarsightError
 from common.files import whole_file
@@ -40,6 +41,8 @@ class TrainingCLI(LightningCLI):
                             help="how many of the best checkpoints are averaged at the end (1: none)")
         parser.add_argument("--patience", type=int | None, default=None,
                             help="stop after so many validations without a better score")
+        parser.add_argument("--init", type=str | None, default=None,
+                            help="checkpoint whose weights the training starts from, as far as they fit")
         for name in ("labels", "auxiliary_labels"):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", compute_fn=_plain, apply_on="instantiate")
 
@@ -63,6 +66,11 @@ class TrainingCLI(LightningCLI):
         # Last, as Lightning wants its checkpoints.
         trainer.callbacks.append(self.checkpoints)
         return trainer
+
+    def before_fit(self) -> None:
+        if self.settings.init:
+            taken, left = start_from(self.model, read_checkpoint(self.settings.init))
+            print(f"{self.settings.init}: {taken} weights taken, {left} left as they were")
 
     def after_fit(self) -> None:
         """Average the best checkpoints; keep what validates better, average or best, as `model.ckpt`."""
@@ -148,6 +156,33 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
         mallopt(M_MMAP_THRESHOLD, 1 << 30)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def start_from(model: SequenceModel, checkpoint: dict) -> tuple[int, int]:
+    """Copy a checkpoint's weights into a model where name and shape agree, and outputs where their labels do.
+
+    Returns:
+        How many of the model's tensors were taken (in whole or in part), and how many were not.
+    """
+    saved, given = checkpoint["earsight"], checkpoint["state_dict"]
+    rows = {}
+    for head, labels in (("head", "labels"), ("auxiliary_head", "auxiliary_labels")):
+        ours, theirs = getattr(model, labels), saved[labels]
+        if ours and theirs:
+            place = {symbol: i for i, symbol in enumerate(theirs["symbols"])}
+            rows[f"{head}.output"] = [(i, place[s]) for i, s in enumerate(ours.symbols) if s in place]
+    taken, state = 0, model.state_dict()
+    for name, value in state.items():
+        pairs = rows.get(name.rsplit(".", 1)[0])
+        if name in given and pairs and given[name].shape[1:] == value.shape[1:]:
+            to, source = (list(side) for side in zip(*pairs))
+            value[to] = given[name][source]
+        elif name in given and pairs is None and given[name].shape == value.shape:
+            value.copy_(given[name])
+        else:
+            continue
+        taken += 1
+    return taken, len(state) - taken
 
 
 def average_checkpoints(paths: list[str], template: str, destination: Path) -> None:

@@ -116,3 +116,31 @@ def test_a_validation_label_that_training_lacks(tone_corpus, tmp_path):
     with pytest.raises(EarsightError, match="'deep' is unknown to the model; it knows hi, lo, mi"):
         run_training(tiny_run(tone_corpus / "classes", tmp_path / "run", "classes",
                               "--data.validation", str(table)))
+
+
+def test_a_run_starts_from_another_models_weights(tone_runs, tone_corpus, tmp_path):
+    from audio.model import SpeechModel, load_model
+    from common.training import start_from
+
+    trained = load_model(tone_runs["ctc"] / "model.ckpt")
+    labels = trained.labels.to_dict()
+    changed = {**labels, "symbols": ["<blank>", "z", *labels["symbols"][1:]]}
+    torch.manual_seed(5)
+    model = SpeechModel(changed, encoder=trained_encoder(trained))
+    before = model.head.output.weight.clone()
+    taken, left = start_from(model, read_checkpoint(tone_runs["ctc"] / "model.ckpt"))
+    assert (taken, left) == (len(model.state_dict()), 0)
+    weight = model.head.output.weight
+    assert torch.equal(weight[0], trained.head.output.weight[0])
+    assert torch.equal(weight[2:], trained.head.output.weight[1:])  # by symbol, not by place
+    assert torch.equal(weight[1], before[1])
+    assert run_training(tiny_run(tone_corpus / "tones.csv", tmp_path, "characters", "--init",
+                                 str(tone_runs["ctc"] / "model.ckpt"))) == 0
+    wer, _ = scalars(tmp_path, "val_wer")
+    assert wer[0] < 0.3  # after one epoch
+
+
+def trained_encoder(model):
+    from common.encoder import EncoderSettings
+
+    return EncoderSettings(**model.settings["encoder"])
