@@ -14,9 +14,10 @@ import numpy as np
 
 from audio import reading
 from audio.corpora import OPENERS
+from common.cuts import DOUBLE_ID, clip_files, group_of, label_of, speaker_of, text_of
 from common.errors import EarsightError
 from common.labels import Labels
-from common.manifest import DOUBLE_ID, clip_files, group_of, label_of, read_manifest, speaker_of, text_of
+from common.manifest import read_manifest
 from common.model_folder import find_model, read_config
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ from audio.corpora import OPENERS
 from audio.data import read_clip
 from audio.model import SpeechModel, load_model
 from common.batch_run import default_jobs
+from common.classification_report import ClassificationReport
 from common.data import read_frames_cut
 from common.errors import EarsightError
 from common.evaluation import evaluate, run_checkpoint, run_folder
 from common.manifest import read_manifest
-from common.report import ClassificationReport, TranscriptionReport
 from common.runtime import Runtime
+from common.transcription_report import TranscriptionReport
 
 
 def evaluate_model(model: str, manifest: Path, worst: int = 10

@@ -15,9 +15,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from common.cuts import label_of, text_of
 from common.errors import EarsightError
 from common.labels import build_labels
-from common.manifest import Openers, label_of, read_manifest, text_of
+from common.manifest import read_manifest
+from common.tables_and_folders import Openers
 
 
 @dataclass

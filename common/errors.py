@@ -23,3 +23,8 @@ def require(module: str, extra: str) -> ModuleType:
             f"{module} is not installed, and this command needs it: pip install 'earsight[{extra}]' "
             f"(in a clone: pip install '.[{extra}]')"
         ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Another library's message as one line; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -9,21 +9,15 @@ from lhotse.cut import Cut
 from tqdm import tqdm
 
 from common.batch_run import run_parallel
+from common.classification_report import ClassificationReport, ClassificationResult, classification_report
 from common.ctc import greedy
+from common.cuts import group_of, label_of, speaker_of, text_of
 from common.data import make_batch
 from common.errors import EarsightError
 from common.labels import Labels
-from common.manifest import group_of, label_of, speaker_of, text_of
 from common.module import SequenceModel
-from common.report import (
-    ClassificationReport,
-    ClassificationResult,
-    TranscriptionReport,
-    TranscriptResult,
-    classification_report,
-    transcription_report,
-)
 from common.runtime import Runtime
+from common.transcription_report import TranscriptionReport, TranscriptResult, transcription_report
 
 Read = Callable[[Cut], np.ndarray]  # a clip's waveform (samples,) or frames (time, feature)
 Outcome = np.ndarray | EarsightError  # log-probabilities (time, label) or logits (label,), or why there are none

@@ -30,9 +30,10 @@ import soxr
 from tqdm import tqdm
 
 from audio.augmentation import coloured_noise
+from common.cuts import recording_cut
 from common.errors import EarsightError
 from common.files import whole_file, write_whole
-from common.manifest import recording_cut, write_manifest
+from common.manifest import write_manifest
 
 RATE = 16000  # Hz
 SILENT_SHARE = 0.06  # of the clips: no speech, empty text

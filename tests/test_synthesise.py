@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from common.cuts import speaker_of, text_of
 from common.errors import EarsightError
 from common.labels import read_lexicon
-from common.manifest import read_manifest, speaker_of, text_of
+from common.manifest import read_manifest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLES = REPOSITORY / "scripts" / "examples"

@@ -5,8 +5,9 @@ import pytest
 import soundfile
 
 from audio.checking import CheckReport, Finding, characters_and_blanks, check, check_files
+from common.cuts import frames_cut, recording_cut
 from common.errors import EarsightError
-from common.manifest import frames_cut, read_manifest, recording_cut, write_manifest
+from common.manifest import read_manifest, write_manifest
 
 RATE = 8000
 GOOD = np.random.default_rng(0).uniform(-0.3, 0.3, RATE)

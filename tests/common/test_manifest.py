@@ -7,19 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from common.cuts import clip_files, frames_cut, group_of, label_of, recording_cut, speaker_of, text_of
 from common.errors import EarsightError
-from common.manifest import (
-    Openers,
-    clip_files,
-    frames_cut,
-    group_of,
-    label_of,
-    read_manifest,
-    recording_cut,
-    speaker_of,
-    text_of,
-    write_manifest,
-)
+from common.manifest import read_manifest, write_manifest
+from common.tables_and_folders import Openers
 
 RATE = 8000
 

@@ -1,0 +1,66 @@
+"""What importers of corpora share: the parts they find, the names of splits, the text of lists and transcripts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from common.errors import EarsightError
+
+SPLIT_WORDS = {
+    "train": {"train", "training"},
+    "dev": {"dev", "valid", "validation", "val"},
+    "test": {"test"},
+}
+SPLITS = tuple(SPLIT_WORDS)
+CASES = ("lower", "upper", "keep")
+
+
+@dataclass
+class Parts:
+    """What an importer found: the cuts of each split, and the clips it could not use, with the reasons."""
+
+    cuts: dict[str, list[Any]] = field(default_factory=dict)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, split: str, cut: Any) -> None:
+        self.cuts.setdefault(split, []).append(cut)
+
+
+def split_named(name: str) -> str:
+    """The split that a part's name tells of: train-clean-100 is train, valid is dev, TEST is test."""
+    words = set(re.split(r"[^a-z]+", name.lower()))
+    return next((split for split, names in SPLIT_WORDS.items() if names & words), name)
+
+
+def cased(text: str, case: str) -> str:
+    """`text` in one of CASES; `keep` leaves it as it is."""
+    return {"lower": text.lower(), "upper": text.upper(), "keep": text}[case]
+
+
+def names_in(value: Any) -> list[str]:
+    """A list of names, or one string of them with commas as the command line gives it."""
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    return list(value)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a corpus's own list, stripped, without empty ones. Raises EarsightError with the file's name."""
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise EarsightError(f"{path}: not UTF-8 text; is it the corpus's own file?") from error
+    except OSError as error:
+        raise EarsightError(f"{path}: {error.strerror}; the corpus is not complete") from error
+
+
+def progress_bar(items: Iterable[Any], description: str, progress: bool) -> Iterator[Any]:
+    """Go through clips under a progress bar, if one is wanted."""
+    from tqdm import tqdm
+
+    # disable=None: no bar where nobody watches (a log file, a pipe)
+    return iter(tqdm(items, desc=description, unit="clip", disable=None if progress else True))
