@@ -1,6 +1,7 @@
 """The model folder: `config.json` and ONNX graphs that recognise, readable by a person and free of pickles."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -49,8 +50,10 @@ class ModelConfig:
 
 
 def write_config(folder: Path, config: ModelConfig) -> None:
-    """Write `config.json` into `folder`."""
-    write_whole(folder / CONFIG, json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n")
+    """Write `config.json` into `folder`, a list a line."""
+    text = json.dumps(asdict(config), indent=2, ensure_ascii=False)
+    text = re.sub(r"\[\n\s+([^\[\]]*?)\n\s+\]", lambda found: "[" + re.sub(r"\n\s+", " ", found[1]) + "]", text)
+    write_whole(folder / CONFIG, text + "\n")
 
 
 def read_config(folder: Path) -> ModelConfig:
