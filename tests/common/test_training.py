@@ -28,7 +28,7 @@ def test_a_run_learns_and_leaves_what_it_says(tone_runs):
     accuracy, _ = scalars(tone_runs["classification"], "val_accuracy")
     assert max(accuracy) == 1
     resolved = yaml.safe_load((tone_runs["ctc"] / "logs" / "config.yaml").read_text())
-    assert resolved["model"]["init_args"]["encoder"]["hidden"] == 24
+    assert resolved["model"]["init_args"]["encoder"]["hidden"] == 32
 
 
 def test_checkpoints_hold_plain_types(tone_runs):
