@@ -17,18 +17,17 @@ class SampleOutputs(pl.Callback):
 
     def __init__(self, clips: int = 5):
         self.clips = clips
-        self._first: Batch | None = None
+        self._shown: Batch | None = None
 
     def on_validation_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
                                   batch_idx: int, dataloader_idx: int = 0) -> None:
-        if batch_idx == 0:
-            self._first = batch
+        self._shown = batch  # of the last batch, which has the longest clips
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         boards = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        if not boards or self._first is None or not trainer.is_global_zero:
+        if not boards or self._shown is None or not trainer.is_global_zero:
             return
-        batch, self._first = self._first, None
+        batch, self._shown = self._shown, None
         with torch.no_grad():
             outputs, lengths = module.predict_step(batch)
         hypotheses = module.decode(outputs, lengths)
