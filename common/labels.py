@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from common.errors import EarsightError, require
+from common.metrics import count_errors
 
 BLANK = 0  # CTC's blank is always output 0
 WORD_START = "▁"  # how SentencePiece marks a piece that begins a word
@@ -76,7 +77,7 @@ class Labels:
         if phones not in known:
             # Cached: the same slip comes back often.
             known[phones] = min(
-                ((_distance(phones, p), rank, word) for rank, (word, all_p) in enumerate(self.lexicon.items())
+                ((count_errors(phones, p).edits, rank, word) for rank, (word, all_p) in enumerate(self.lexicon.items())
                  for p in all_p)
             )[2]
         return known[phones]
@@ -197,12 +198,3 @@ def _split(symbols: Iterable[str], separator: str) -> list[tuple[str, ...]]:
             parts.append(tuple(current))
             current = []
     return parts
-
-
-def _distance(a: Sequence[str], b: Sequence[str]) -> int:
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        diagonal, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
-    return row[-1]
