@@ -69,9 +69,9 @@ class Encoder(nn.Module):
             frames, lengths = self.subsample(frames, lengths)
         return self.layers(frames, lengths), lengths
 
-    def output_lengths(self, lengths: Tensor) -> Tensor:
+    def output_lengths(self, lengths: Tensor | int) -> Tensor | int:
         """How many output frames come of `lengths` input frames: ceil(length / stride)."""
-        return torch.div(lengths + self.stride - 1, self.stride, rounding_mode="floor")
+        return (lengths + self.stride - 1) // self.stride
 
 
 class Subsample(nn.Module):

@@ -108,7 +108,7 @@ def _compare(model: SequenceModel, folder: Path) -> None:
         frames = 5 * torch.randn(time, model.normaliser.n_input, generator=generator)
         with torch.no_grad():
             expected = model.eval()(frames[None], torch.tensor([time]))[0][0].numpy()
-        error = float(np.abs(runtime.outputs(frames.numpy()) - expected).max())
+        error = float(np.abs(runtime.graph_outputs(frames.numpy()) - expected).max())
         if not error <= TOLERANCE:
             raise EarsightError(f"the exported graph differs from the checkpoint by {error:.2g} on {time} frames; "
                                 "nothing was written; please report this with the versions of torch and onnx")

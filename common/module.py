@@ -117,7 +117,7 @@ class SequenceModel(pl.LightningModule):
                     needed = self.labels.minimum_frames(self.labels.encode(data.target_of(cut)))
                 except EarsightError as error:
                     raise EarsightError(f"{cut.id} ({split}): {error}") from error
-                given = -(-self.count_frames(cut) // self.encoder.stride)
+                given = self.encoder.output_lengths(self.count_frames(cut))
                 if split == "train" and self.labels.kind != "classes" and needed > given:
                     too_long.append(f"{cut.id}: its target needs {needed} output frames and it has {given}")
         if too_long:

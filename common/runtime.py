@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import EarsightError
-from common.labels import Labels
+from common.labels import BLANK, Labels
 from common.model_folder import ENCODER, FRONTEND, find_model, read_config
 
 
@@ -35,7 +35,18 @@ class Runtime:
         return self._run(self._frontend, inputs[None])[0]
 
     def outputs(self, frames: np.ndarray) -> np.ndarray:
-        """Encoder and head: frames (time, feature) -> log-probabilities (time / stride, label) or logits (label,)."""
+        """Encoder and head: frames (time, feature) -> log-probabilities (time / stride, label) or logits (label,).
+
+        Constant frames, as digital silence gives, hold no words whatever the model makes of them: blanks alone.
+        """
+        if self.config.task == "ctc" and (len(frames) == 0 or np.ptp(frames, axis=0).max() == 0):
+            blanks = np.full((-(-len(frames) // self.config.stride), len(self.labels)), -np.inf, dtype=np.float32)
+            blanks[:, BLANK] = 0.0
+            return blanks
+        return self.graph_outputs(frames)
+
+    def graph_outputs(self, frames: np.ndarray) -> np.ndarray:
+        """What the encoder's graph itself computes from frames (time, feature), at least one."""
         return self._run(self._encoder, np.ascontiguousarray(frames[None], dtype=np.float32))[0]
 
     def check_frames(self, frames: np.ndarray, name: str) -> None:

@@ -150,7 +150,7 @@ def keep_freed_memory() -> None:
     """Have glibc keep freed blocks of memory instead of handing them back to the system.
 
     A training step on a CPU allocates and frees the same large tensors again and again; by default each of them
-    costs a system call and page faults, a third of the step's time.
+    costs a system call and page faults, about a quarter of the step's time.
     """
     with suppress(OSError, AttributeError):  # other C libraries have no mallopt
         mallopt = ctypes.CDLL("libc.so.6").mallopt

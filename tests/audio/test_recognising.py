@@ -101,3 +101,15 @@ def test_long_sound_gives_a_transcript_of_its_whole_length(folders, count_runs):
 def test_no_samples_is_an_error(folders):
     with pytest.raises(EarsightError, match="clip.wav: holds no sound"):
         SpeechRecogniser(folders["an4"], "ctc").frames_of_samples(np.zeros(0, np.float32), 16000, "clip.wav")
+
+
+def test_silence_is_blank_wherever_a_folder_runs(tone_models):
+    from common.runtime import Runtime
+
+    runtime = Runtime(tone_models["ctc"])
+    for time in (0, 1, 100):
+        outputs = runtime.outputs(np.full((time, 13), -3.0, np.float32))
+        assert outputs.shape == (-(-time // runtime.config.stride), len(runtime.labels))
+        assert (outputs.argmax(axis=-1) == 0).all()
+    varied = runtime.outputs(np.random.default_rng(1).standard_normal((100, 13)).astype(np.float32))
+    assert np.isfinite(varied).all() and varied.shape == (50, len(runtime.labels))
