@@ -4,9 +4,11 @@ Only parses and dispatches; a command's work lives in the package it is about, a
 """
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from common.recognition import Classification, Transcript
 
 DEFAULT_TRANSCRIBER = "en-small"
-DEFAULT_CLASSIFIER = "digits"
+DEFAULT_CLASSIFIERS = {"sound": "digits", "video": "actions-10"}
 
 
 def transcribe(path: str | Path, model: str | Path = DEFAULT_TRANSCRIBER) -> "Transcript":
@@ -25,47 +27,94 @@ def transcribe(path: str | Path, model: str | Path = DEFAULT_TRANSCRIBER) -> "Tr
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
-    return _recogniser(model, "ctc").transcribe(path)
+    return _recogniser(model, "ctc", _cores()).transcribe(path)
 
 
-def classify(path: str | Path, model: str | Path = DEFAULT_CLASSIFIER) -> "Classification":
-    """Classify a sound file or stored frames.
+def classify(path: str | Path, model: str | Path | None = None) -> "Classification":
+    """Classify a video, a sound file or stored frames, with a model of the package unless one is named.
 
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
-    return _recogniser(model, "classification").classify(path)
+    return _recogniser(model or _default_classifier(path), "classification", _cores()).classify(path)
 
 
-def _recogniser(model: str | Path, task: str, threads: int | None = None):
-    from audio.recognising import SpeechRecogniser
+def _cores() -> int:
     from common.batch_run import default_jobs
 
-    return SpeechRecogniser(model, task, threads or default_jobs())
+    return default_jobs()
+
+
+def _default_classifier(path: str | Path) -> str:
+    from video.reading import VIDEO_SUFFIXES
+
+    return DEFAULT_CLASSIFIERS["video" if Path(path).suffix.lower() in VIDEO_SUFFIXES else "sound"]
+
+
+@lru_cache
+def _recogniser(model: str | Path, task: str, threads: int):
+    from common.model_folder import medium_of
+
+    if medium_of(model) == "video" and task == "classification":
+        from video.recognising import ActionRecogniser
+
+        return ActionRecogniser(model, threads)
+    from audio.recognising import SpeechRecogniser
+
+    return SpeechRecogniser(model, task, threads)
 
 
 def _recognise_command(args: argparse.Namespace) -> int:
     from audio.reading import FRAME_SUFFIXES, SOUND_SUFFIXES
-    from common.batch_run import default_jobs, run_command
-    from common.paths import expand
-    from common.recognition import as_json, as_text
+    from common.batch_run import run_command
+    from common.paths import expand, output_names
+    from common.recognition import header, written
+    from video.reading import VIDEO_SUFFIXES
 
-    paths, refused = expand(args.paths, SOUND_SUFFIXES | FRAME_SUFFIXES)
-    jobs = min(args.jobs or default_jobs(), max(len(paths), 1))
+    known = SOUND_SUFFIXES | FRAME_SUFFIXES | (VIDEO_SUFFIXES if args.task == "classification" else set())
+    paths, refused = expand(args.paths, known)
+    jobs = min(args.jobs or _cores(), max(len(paths), 1))
     # Many clips: one thread each. One clip: all threads for it.
-    recogniser = _recogniser(args.model, args.task, max(1, default_jobs() // jobs))
-    work = recogniser.transcribe if args.task == "ctc" else recogniser.classify
-    top = getattr(args, "top", 1)
-    write = as_json if args.format == "json" else lambda result: as_text(result, top)
-    return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs)
+    threads = max(1, _cores() // jobs)
+    models = {path: args.model or _default_classifier(path) for path in paths}
+    recognisers = {model: _recogniser(model, args.task, threads) for model in models.values()}
+
+    def work(path: Path):
+        recogniser = recognisers[models[path]]
+        if args.task == "ctc":
+            return recogniser.transcribe(path)
+        result = recogniser.timeline(path) if args.timeline else recogniser.classify(path)
+        if args.plot:
+            from video.plotting import plot_timeline
+
+            timeline = result if args.timeline else recogniser.timeline(path)
+            plot_timeline(timeline, recogniser.thumbnails(timeline), args.plot / plots[path])
+        return result
+
+    plots = output_names(paths, ".png") if args.plot else {}
+    write = partial(written, form=args.format, top=args.top, alone=bool(args.output))
+    return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs,
+                       header(args.format, args.timeline))
+
+
+def _openers():
+    from audio import corpora as speech
+    from common.openers import both_media
+    from video import corpora as pictures
+
+    return both_media(speech.OPENERS, pictures.OPENERS)
 
 
 def _prepare_command(args: argparse.Namespace) -> int:
-    from audio.corpora import prepare
+    from audio import corpora as speech
+    from common.corpora import parse_options, prepare
+    from common.corpus_own import own_corpora
     from common.manifest import describe
+    from video import corpora as pictures
 
-    options = dict(option.split("=", 1) for option in args.option)
-    written = prepare(args.corpus, args.source, args.destination, **options)
+    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(_openers())}
+    options = parse_options(args.option)
+    written = prepare(importers, args.corpus, args.source, args.destination, recipes=speech.recipes, **options)
     for split, path in written.items():
         print(f"{split}: {path}: {describe(path)}")
     return 0
@@ -73,10 +122,13 @@ def _prepare_command(args: argparse.Namespace) -> int:
 
 def _check_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
-    from audio.checking import check_files, model_options
+    from audio.checking import SoundCheck
+    from common.checking import check_files, model_options
+    from video.checking import VideoCheck
 
+    checks = {"sound": SoundCheck(args.sample_rate), "video": VideoCheck()}
     options = model_options(args.model) if args.model else {}
-    reports = check_files(args.manifests, sample_rate=args.sample_rate, shared_speakers=args.shared_speakers, **options)
+    reports = check_files(args.manifests, _openers(), checks, shared_speakers=args.shared_speakers, **options)
     for path, report in reports.items():
         print(f"{path}: {report.text()}")
     return 0 if all(report.ok for report in reports.values()) else 1
@@ -91,10 +143,9 @@ def _train_command(args: argparse.Namespace) -> int:
 
 def _evaluate_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
-    from audio.evaluating import evaluate_model
     from common.files import write_whole
 
-    report, errors = evaluate_model(args.model, args.manifest, args.worst)
+    report, errors = _package_of(args.model, "evaluating").evaluate_model(args.model, args.manifest, args.worst)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     if args.json:
@@ -107,12 +158,18 @@ def _evaluate_command(args: argparse.Namespace) -> int:
     return 1 if errors else 0
 
 
+def _package_of(model: str | Path, module: str):
+    """A module of the package that a model's medium belongs to; stored frames are read by `audio`."""
+    from common.model_folder import medium_of
+
+    return importlib.import_module(f"{'video' if medium_of(model) == 'video' else 'audio'}.{module}")
+
+
 def _export_command(args: argparse.Namespace) -> int:
     require("torch", "train")
     require("onnx", "train")
-    from audio.model import export_checkpoint
-
-    print(export_checkpoint(args.checkpoint, args.destination, args.int8, args.card))
+    export = _package_of(args.checkpoint, "model").export_checkpoint
+    print(export(args.checkpoint, args.destination, args.int8, args.card))
     return 0
 
 
@@ -132,21 +189,27 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    for name, task, model, what in (("transcribe", "ctc", DEFAULT_TRANSCRIBER, "write what is said in clips"),
-                                    ("classify", "classification", DEFAULT_CLASSIFIER, "name the class of clips")):
+    for name, task, what, paths, model, formats in (
+            ("transcribe", "ctc", "write what is said in clips", "sound, videos with sound, or frames (.npy, .mfc)",
+             DEFAULT_TRANSCRIBER, ("txt", "json")),
+            ("classify", "classification", "name what is done or heard in clips", "videos, sound, or frames (.npy)",
+             None, ("txt", "json", "csv", "srt"))):
         sub = command(name, _recognise_command, what)
-        sub.set_defaults(task=task)
-        sub.add_argument("paths", nargs="+", metavar="PATHS", help="files, folders or globs: sound, videos with "
-                         "sound, or frames (.npy, .mfc)")
-        sub.add_argument("--model", default=model, help=f"model folder or installed model (default: {model})")
-        sub.add_argument("--format", choices=("txt", "json"), default="txt", help="json: one line a clip")
+        sub.set_defaults(task=task, timeline=False, plot=None, top=1)
+        sub.add_argument("paths", nargs="+", metavar="PATHS", help=f"files, folders or globs: {paths}")
+        default = model or ", ".join(f"{model} for {medium}" for medium, model in DEFAULT_CLASSIFIERS.items())
+        sub.add_argument("--model", default=model, help=f"model folder or installed model (default: {default})")
+        sub.add_argument("--format", choices=formats, default="txt", help="json: one line a clip",
+                         type=lambda name: "txt" if name == "text" else name)
         sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
         sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
-        if name == "classify":
-            sub.add_argument("--top", type=_positive, default=1, help="how many classes to print (default: 1)")
+    sub.add_argument("--top", type=_positive, default=1, help="how many classes to print (default: 1)")
+    sub.add_argument("--timeline", action="store_true", help="what is done when, for long clips")
+    sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
 
     sub = command("prepare", _prepare_command, "turn a corpus into manifests")
-    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, csv, folder, or lhotse:NAME for lhotse's recipes")
+    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, or "
+                     "lhotse:NAME for lhotse's recipes")
     sub.add_argument("source", type=Path)
     sub.add_argument("destination", type=Path)
     sub.add_argument("option", nargs="*", metavar="NAME=VALUE", help="options of the corpus, e.g. hold_out=theo")
@@ -156,7 +219,6 @@ def _parser() -> argparse.ArgumentParser:
                      help="several are taken for the splits of one corpus")
     sub.add_argument("--model", help="model folder or installed model whose alphabet and frames the clips must fit")
     sub.add_argument("--sample-rate", type=_positive, help="Hz that every recording should have")
-
     sub.add_argument("--shared-speakers", action="store_true", help="a speaker may be in several splits")
 
     sub = command("train", _train_command, "train under Lightning: fit, validate or test")

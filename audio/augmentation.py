@@ -89,16 +89,6 @@ def _spans(lengths: Tensor, time: int, frame_shift: float, settings: SpectrumSet
     return ((position >= start) & (position < start + width) & kept).any(dim=1).unsqueeze(-1)
 
 
-def stretch_frames(frames: np.ndarray, speed: float) -> np.ndarray:
-    """Play frames `speed` times as fast: (time, feature) -> (time / speed, feature), interpolated linearly."""
-    count = max(1, round(len(frames) / speed))
-    position = np.linspace(0, len(frames) - 1, count)
-    below = np.floor(position).astype(int)
-    above = np.minimum(below + 1, len(frames) - 1)
-    share = (position - below)[:, None].astype(np.float32)
-    return frames[below] * (1 - share) + frames[above] * share
-
-
 def add_noise(waveform: np.ndarray, noise: np.ndarray, snr: float) -> np.ndarray:
     """Add `noise` (repeated or cut to the waveform's length) at a signal-to-noise ratio of `snr` dB."""
     noise = np.resize(noise, len(waveform))

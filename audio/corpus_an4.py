@@ -12,7 +12,7 @@ import numpy as np
 
 from audio import reading
 from audio.corpus_files import RATE, sound_cut, write_flac, write_frames
-from audio.corpus_parts import Parts, cased, progress_bar, read_lines
+from common.corpus_parts import Parts, cased, progress_bar, read_lines
 from common.cuts import frames_cut
 from common.errors import EarsightError
 from common.files import write_whole

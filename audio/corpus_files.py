@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio import reading
-from common.cuts import clip_files, frames_cut, recording_cut
+from common.cuts import clip_files, frames_cut, recording_cut, video_of
 from common.files import whole_file
-from common.tables_and_folders import Openers
+from common.openers import Openers
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
-OPENERS = Openers(
-    sound=reading.info,
-    frames=reading.read_frames,
-    suffixes=(*reading.SOUND_SUFFIXES, *reading.FRAME_SUFFIXES),
-)
 RATE = 16000  # Hz, of the sound that is converted
 
 # Suffixes of sound that lhotse loads just as `audio.reading` does. Decoders disagree about an mp3's length,
@@ -58,6 +53,8 @@ def write_frames(frames: np.ndarray, path: Path) -> None:
 
 def in_place(cut: Cut, destination: Path, referred: tuple[str, ...] = REFERRED) -> Cut:
     """The cut itself if training can read its file; else a cut of its part converted into `destination`."""
+    if video_of(cut) is not None:
+        return cut
     frames = (cut.custom or {}).get("frames")
     if frames is not None and frames.is_in_memory:
         values = cut.load_frames()
@@ -80,3 +77,11 @@ def in_place(cut: Cut, destination: Path, referred: tuple[str, ...] = REFERRED) 
 
 def _file_name(identity: str) -> str:
     return identity.replace("%", "%25").replace("/", "%2F")  # two ids never make one name
+
+
+OPENERS = Openers(
+    sound=reading.info,
+    frames=reading.read_frames,
+    suffixes=(*reading.SOUND_SUFFIXES, *reading.FRAME_SUFFIXES),
+    settle=in_place,
+)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from audio.corpus_files import sound_cut
-from audio.corpus_parts import Parts, cased, progress_bar
+from common.corpus_parts import Parts, cased, progress_bar
 from common.errors import EarsightError
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

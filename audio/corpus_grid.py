@@ -9,7 +9,7 @@ from typing import Any
 
 from audio import reading
 from audio.corpus_files import RATE, write_flac
-from audio.corpus_parts import SPLITS, Parts, cased, names_in, progress_bar, read_lines
+from common.corpus_parts import SPLITS, Parts, cased, names_in, progress_bar, read_lines
 from common.cuts import recording_cut
 from common.errors import EarsightError
 

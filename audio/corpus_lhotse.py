@@ -6,11 +6,13 @@ import inspect
 import re
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio.corpus_files import LHOTSE_READS, in_place
-from audio.corpus_parts import Parts, cased, names_in, progress_bar, split_named
+from common.corpora import RECIPE
+from common.corpus_parts import Importer, Parts, cased, names_in, progress_bar, split_named
 from common.errors import EarsightError
 
 if TYPE_CHECKING:
@@ -93,12 +95,28 @@ def prepare_recipe(
     return parts
 
 
-def known_recipes() -> dict[str, Callable[..., Any]]:
-    from lhotse import recipes
+def recipes() -> dict[str, Importer]:
+    """lhotse's recipes as importers, `lhotse:NAME`; a recipe's own parameters are the options."""
+    from lhotse import recipes as known
 
     prefix = "prepare_"
-    names = [name for name in dir(recipes) if name.startswith(prefix)]
-    return {name.removeprefix(prefix): getattr(recipes, name) for name in names}
+    names = [name for name in dir(known) if name.startswith(prefix)]
+    return {f"{RECIPE}{name.removeprefix(prefix)}": _recipe_importer(getattr(known, name)) for name in names}
+
+
+def _recipe_importer(recipe: Callable[..., Any]) -> Importer:
+    importer = partial(prepare_recipe, recipe)
+    own = list(inspect.signature(importer).parameters.values())
+    named = [each for each in own if each.kind is not each.VAR_KEYWORD]
+    # The recipe's first parameter is the corpus's folder, output_dir is ours to choose.
+    more = [
+        each.replace(kind=each.KEYWORD_ONLY)
+        for each in list(inspect.signature(recipe).parameters.values())[1:]
+        if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+        and each.name not in ("output_dir", *(known.name for known in named))
+    ]
+    importer.__signature__ = inspect.Signature([*named, *more])
+    return importer
 
 
 def _leaves(given: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:

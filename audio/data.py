@@ -6,11 +6,12 @@ import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from audio.augmentation import add_noise, coloured_noise, stretch_frames
+from audio.augmentation import add_noise, coloured_noise
 from audio.corpora import OPENERS
 from audio.reading import resample
 from common.data import SequenceData, read_frames_cut
 from common.errors import EarsightError
+from common.frames import stretch_frames
 from common.manifest import read_manifest
 
 

@@ -1,6 +1,5 @@
 """The speech model: MFCC frames under the encoder that speech and video share."""
 
-import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -30,28 +29,18 @@ def load_model(path: str | Path) -> SequenceModel:
     if saved["medium"] == SequenceModel.medium:
         given = {name: settings[name] for name in ("n_features", "frame_shift")}
         return restore(SequenceModel(**given, **options), checkpoint, path)
-    raise EarsightError(f"{path}: a {saved['medium']} model; this command knows speech and stored frames")
+    raise EarsightError(f"{path}: a {saved['medium']} model, not one of speech or stored frames")
 
 
 def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
-    """Turn a checkpoint into a model folder; see `common.export.export_model`.
-
-    Args:
-        card: JSON object for the folder's `about`: description, trained_on, licence, figures.
-    """
-    about = {}
-    if card:
-        try:
-            about = json.loads(card.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise EarsightError(f"{card}: no readable JSON object ({error})") from error
+    """Turn a checkpoint into a model folder; see `common.export.export_model`."""
     model = load_model(checkpoint)
     if not isinstance(model, SpeechModel):
         settings = {"sample_rate": 0, "frame_shift": model.settings["frame_shift"], "frontend": {}}
-        return export_model(model, destination, None, settings, int8, about)
+        return export_model(model, destination, None, settings, int8, card)
     mfcc = model.mfcc_settings
     settings = {"sample_rate": mfcc.sample_rate, "frame_shift": mfcc.frame_shift, "frontend": asdict(mfcc)}
-    return export_model(model, destination, partial(export_onnx, model.frontend), settings, int8, about)
+    return export_model(model, destination, partial(export_onnx, model.frontend), settings, int8, card)
 
 
 class SpeechModel(SequenceModel):
@@ -85,9 +74,9 @@ class SpeechModel(SequenceModel):
         return self.frontend.settings
 
     def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        if not len(batch.waveforms):
+        if not len(batch.inputs):
             return batch.frames, batch.frame_lengths
-        frames, lengths = self.frontend(batch.waveforms, batch.waveform_lengths)
+        frames, lengths = self.frontend(batch.inputs, batch.input_lengths)
         if not len(batch.frames):
             return frames, lengths
         both = pad_sequence([*frames, *batch.frames], batch_first=True)

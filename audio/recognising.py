@@ -9,8 +9,9 @@ import numpy as np
 from audio.reading import FRAME_SUFFIXES, read, read_frames, resample
 from common.ctc import greedy
 from common.errors import EarsightError
-from common.recognition import Classification, Transcript
+from common.recognition import Classification, Timeline, Transcript, classification
 from common.runtime import Runtime
+from common.timeline import timeline
 
 STRETCH = 1000  # frames that go through the frontend at once: 10 s as a rule, which the caches hold
 
@@ -85,13 +86,19 @@ class SpeechRecogniser:
         """Class probabilities of frames (time, feature)."""
         if len(frames) == 0:
             raise EarsightError(f"{path}: shorter than one frame of model {self.runtime.name}; give a longer clip")
-        logits = self.runtime.outputs(frames).astype(np.float64)
-        probabilities = np.exp(logits - logits.max())
-        probabilities /= probabilities.sum()
-        order = np.argsort(-probabilities, kind="stable")
-        ranked = {self.runtime.labels.symbols[i]: float(probabilities[i]) for i in order}
-        return Classification(path, next(iter(ranked)), ranked, len(frames) * self.runtime.config.frame_shift,
+        duration = len(frames) * self.runtime.config.frame_shift
+        return classification(self.runtime.outputs(frames), self.runtime.labels.symbols, path, duration,
                               self.runtime.name)
+
+    def timeline(self, path: str | Path, **options: float) -> Timeline:
+        """What is heard when, by a classifier; options: see `common.timeline.timeline`."""
+        return timeline(self.runtime.batch_outputs, [self.frames(path)], self.runtime.labels.symbols,
+                        self.runtime.config.frame_shift, path=str(path), model=self.runtime.name, **options)
+
+    @staticmethod
+    def thumbnails(result: Timeline) -> list:
+        """Sound has none."""
+        return []
 
     def transcribe(self, path: str | Path) -> Transcript:
         """Read one file."""

@@ -36,7 +36,7 @@ def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: in
 
 
 def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Path], Result],
-                write: Callable[[Result], str], suffix: str, output: Path | None, jobs: int) -> int:
+                write: Callable[[Result], str], suffix: str, output: Path | None, jobs: int, header: str = "") -> int:
     """Work through files for the command line; print or write each result; report what failed.
 
     Args:
@@ -47,6 +47,7 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
         suffix: of the files in `output`.
         output: folder for one file a clip; None prints to standard output.
         jobs: files at a time.
+        header: printed before all results.
 
     Returns:
         The exit status: 0 if every file was done, else 1.
@@ -55,6 +56,8 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
     for error in errors:
         _complain(error)
     names = output_names(paths, suffix) if output else {}
+    if header and not output:
+        print(header)
     for path, result in _with_bar(run_parallel(paths, work, jobs), len(paths)):
         try:
             if isinstance(result, EarsightError):
@@ -62,8 +65,13 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
             if output:
                 write_whole(output / names[path], write(result) + "\n")
             else:
-                prefix = f"{path}: " if suffix == ".txt" and len(paths) > 1 else ""
-                print(f"{prefix}{write(result)}", flush=True)
+                text = write(result)
+                if suffix == ".txt" and len(paths) > 1:
+                    # Several lines, as a timeline's, stand below their clip's name.
+                    gap = "\n" if "\n" in text else " "
+                    text = f"{path}:{gap}{text}"
+                if text or suffix == ".txt":
+                    print(text, flush=True)
         except EarsightError as error:
             errors.append(error)
             _complain(error)

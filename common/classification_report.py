@@ -16,6 +16,7 @@ from common import metrics
 from common import report_layout as layout
 from common.errors import EarsightError, require
 from common.files import whole_file
+from common.frame_order import OrderFigures
 
 LARGEST_MATRIX = 20  # classes: up to here the matrix is printed, and its picture shows the counts
 
@@ -80,20 +81,29 @@ class ClassificationReport:
     groups: tuple[GroupAccuracy, ...]  # lowest accuracy first
     mistakes: tuple[ClipPrediction, ...]  # the wrong clips of the highest probability, most certain first
     clips: tuple[ClipPrediction, ...]  # as given
+    order: OrderFigures | None = None  # None where the order was not tested
 
     def text(self) -> str:
         """The report for a terminal."""
-        sections = [self._totals(), self._classes(), self._matrix(), self._groups(), self._mistakes()]
+        sections = [
+            self._totals(),
+            self.order.text() if self.order else "",
+            self._classes(),
+            self._matrix(),
+            self._groups(),
+            self._mistakes(),
+        ]
         return "\n\n".join(section for section in sections if section) + "\n"
 
     def json(self) -> str:
         """The report as a JSON object, one entry of a list a line.
 
         Keys: `report` ("classification"), `version`, `clip_count`, `correct`, `accuracy`, `top5_accuracy`
-        (null for up to five classes), `macro_f1`, `labels`, `classes` (label, precision, recall, f1,
-        support), `confusion` (a row a true label, a column a predicted one), `groups` (group, clips, correct,
-        accuracy), `mistakes` (ids), and `clips` (id, group, label, predicted, probability,
-        label_probability). Figures are fractions, not percentages.
+        (null for up to five classes), `macro_f1`, `order` (null, or the accuracies ordered, shuffled, reversed, and
+        shuffles, one each, whose mean shuffled is), `labels`, `classes` (label, precision, recall, f1, support),
+        `confusion` (a row a true label, a column a predicted one), `groups` (group, clips, correct, accuracy),
+        `mistakes` (ids), and `clips` (id, group, label, predicted, probability, label_probability). Figures are
+        fractions, not percentages.
         """
         return layout.json_text(
             {
@@ -104,6 +114,7 @@ class ClassificationReport:
                 "accuracy": self.accuracy,
                 "top5_accuracy": self.top5_accuracy,
                 "macro_f1": self.macro_f1,
+                "order": self.order.plain() if self.order else None,
                 "labels": list(self.labels),
                 "classes": [layout.plain(figures) for figures in self.classes],
                 "confusion": [list(row) for row in self.confusion],
@@ -203,9 +214,14 @@ class ClassificationReport:
 
 
 def classification_report(
-    results: Iterable[ClassificationResult], labels: Sequence[str], worst: int = 10
+    results: Iterable[ClassificationResult],
+    labels: Sequence[str],
+    worst: int = 10,
+    order: OrderFigures | None = None,
 ) -> ClassificationReport:
     """Figures of `results` under a model that knows `labels`, with the `worst` most confident mistakes.
+
+    `order` is passed on: whoever runs the model can reorder the frames.
 
     Raises EarsightError for an empty set, an id that comes twice, a label that the model does not know, and
     probabilities that are not one finite number a label.
@@ -252,6 +268,7 @@ def classification_report(
         groups=tuple(sorted(groups, key=lambda g: (g.accuracy, g.group is None, g.group or ""))),
         mistakes=tuple(sorted(wrong, key=lambda clip: (-clip.probability, clip.id))[:worst]),
         clips=clips,
+        order=order,
     )
 
 

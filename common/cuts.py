@@ -1,6 +1,7 @@
-"""Cuts: one clip each, a recording or frames (time, feature), with what is said or shown in it and who speaks.
+"""Cuts: one clip each, a recording, frames (time, feature) or a video, with what is said or shown and who speaks.
 
-A cut has one supervision. Frames lie in an `.npy` file and are kept as the cut's temporal array `frames`.
+A cut has one supervision. Frames lie in an `.npy` file and are kept as the cut's temporal array `frames`. What is
+known of a video's pictures is kept as the cut's custom field `video`; a cut of pictures has no recording.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FRAME_SHIFT = 0.01  # seconds, where nobody says otherwise
 DOUBLE_ID = "another clip has this id too"
+EMPTY_CLASS = "a class folder with no clip; add clips of it, or remove it"
 Failures = list[tuple[str, str]]  # clips that could not be used: name, reason
 
 
@@ -123,13 +125,60 @@ def frames_cut(
     )
 
 
-def _part(path: Path, start: float, duration: float | None, total: float) -> tuple[float, float]:
-    """The part of a clip in seconds, which must lie inside it (a millisecond of rounding is forgiven)."""
+def video_cut(
+    identity: str,
+    path: str | Path,
+    *,
+    width: int,
+    height: int,
+    frame_rate: float,
+    num_frames: int = 0,
+    total: float | None = None,
+    start: float = 0.0,
+    duration: float | None = None,
+    custom: dict[str, Any] | None = None,
+    **said: Unpack[Said],
+) -> Cut:
+    """A cut of the pictures of the video file `path` (kept as an absolute path): all, or a part given in seconds.
+
+    `width` and `height` in pixels as shown, `frame_rate` in Hz. `num_frames` (0: not known) and `total` (seconds)
+    are the whole file's; without `total` the clip ends where the file does.
+    """
+    from lhotse import MonoCut
+
+    path = Path(path).resolve()
+    if total is None:
+        total = start + duration if duration else num_frames / frame_rate if frame_rate else 0.0
+    if total <= 0 or min(width, height) <= 0:
+        raise EarsightError(f"{path}: holds no pictures; leave it out or record it again")
+    # A container tells its length to about a picture.
+    start, duration = _part(path, start, duration, total, slack=1 / frame_rate if frame_rate else 0.1)
+    video = {
+        "path": str(path),
+        "size": [width, height],  # lhotse takes a field with a `width` for one of its images
+        "frame_rate": frame_rate,
+        "num_frames": num_frames,
+        "duration": total,
+    }
+    return MonoCut(
+        id=identity,
+        start=start,
+        duration=duration,
+        channel=0,
+        supervisions=[_supervision(identity, duration, 0, **said)],
+        custom={**(custom or {}), "video": video},
+    )
+
+
+def _part(
+    path: Path, start: float, duration: float | None, total: float, slack: float = 1e-3
+) -> tuple[float, float]:
+    """The part of a clip in seconds, which must lie inside it (`slack` seconds of rounding are forgiven)."""
     if start >= total:
         raise EarsightError(f"{path}: start {start:g} s is past the clip's end, {total:g} s")
     if duration is None:
         return start, round(total - start, 8)
-    if start + duration > total + 1e-3:
+    if start + duration > total + slack:
         raise EarsightError(f"{path}: {start:g} s + {duration:g} s is past the clip's end, {total:g} s")
     return start, round(min(duration, total - start), 8)
 
@@ -203,6 +252,20 @@ def group_of(cut: Any) -> str | None:
     return _custom_of(cut, "group")
 
 
+def video_of(cut: Any) -> dict[str, Any] | None:
+    """The video file that a cut's pictures are in, or None.
+
+    Returns:
+        path (absolute), width and height (pixels), frame_rate (Hz), num_frames (0: not known), duration (seconds, of
+        the whole file).
+    """
+    video = (getattr(cut, "custom", None) or {}).get("video")
+    if not isinstance(video, dict):  # a cut of sound may name the video it is from
+        return None
+    width, height = video["size"]
+    return {**{key: video[key] for key in video if key != "size"}, "width": width, "height": height}
+
+
 def _custom_of(cut: Any, key: str) -> str | None:
     if not cut.supervisions:
         return None
@@ -211,7 +274,7 @@ def _custom_of(cut: Any, key: str) -> str | None:
 
 
 def clip_files(cut: Any) -> list[Path]:
-    """The local files that hold a cut's sound or frames; empty for what lies in memory or elsewhere."""
+    """The local files that hold a cut's sound, frames or pictures; empty for what lies in memory or elsewhere."""
     files = []
     for part in [track.cut for track in getattr(cut, "tracks", [])] or [cut]:
         recording = getattr(part, "recording", None)
@@ -220,4 +283,6 @@ def clip_files(cut: Any) -> list[Path]:
         frames = (getattr(part, "custom", None) or {}).get("frames")
         if frames is not None and frames.array.storage_type == "numpy_files":
             files.append(Path(frames.array.storage_path) / frames.array.storage_key)
+        if (video := video_of(part)) is not None:
+            files.append(Path(video["path"]))
     return files

@@ -24,11 +24,12 @@ from common.tables_and_folders import Openers
 
 @dataclass
 class Batch:
-    """Clips padded to the longest of the batch: those with a waveform first, then those with stored frames.
+    """Clips padded to the longest of the batch: those that a frontend still has to read first, then stored frames.
 
     Attributes:
         ids: one name a clip.
-        waveforms: (clips with sound, samples) in [-1, 1], and their lengths in samples.
+        inputs: what the frontend takes, and their lengths: waveforms (clip, samples) in [-1, 1], or pictures
+            (clip, time, stream, height, width, 3) uint8.
         frames: (clips with frames, time, feature), and their lengths in frames.
         targets: label ids of all clips, one after the other, and how many each clip has.
         auxiliary: the same in the auxiliary labels, where the model has them.
@@ -36,8 +37,8 @@ class Batch:
     """
 
     ids: list[str]
-    waveforms: Tensor
-    waveform_lengths: Tensor
+    inputs: Tensor
+    input_lengths: Tensor
     frames: Tensor
     frame_lengths: Tensor
     targets: Tensor
@@ -87,7 +88,7 @@ class SequenceData(pl.LightningDataModule):
             build_labels(auxiliary_labels, targets, lexicon, vocabulary) if auxiliary_labels else None)
 
     def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
-        """A clip's waveform (samples,) or frames (time, feature); `rng` is given where clips are augmented."""
+        """A clip's frames (time, feature) or the frontend's input; `rng` is given where clips are augmented."""
         return read_frames_cut(cut)
 
     def cuts(self, split: str) -> CutSet:
@@ -190,19 +191,17 @@ class ClipDataset(Dataset):
 
 
 def make_batch(clips: Sequence[tuple[Cut, np.ndarray]]) -> Batch:
-    """Pad clips, waveforms (samples,) or frames (time, feature), into a batch without targets."""
-    waveforms = [(cut, torch.from_numpy(clip)) for cut, clip in clips if clip.ndim == 1]
+    """Pad clips, frames (time, feature) or a frontend's inputs (any other rank), into a batch without targets."""
+    inputs = [(cut, torch.from_numpy(clip)) for cut, clip in clips if clip.ndim != 2]
     frames = [(cut, torch.from_numpy(clip)) for cut, clip in clips if clip.ndim == 2]
     none = torch.zeros(0, dtype=torch.int64)
-    return Batch([cut.id for cut, _ in waveforms + frames], *_pad([x for _, x in waveforms], 1),
-                 *_pad([x for _, x in frames], 2), none, none, none, none, [])
+    return Batch([cut.id for cut, _ in inputs + frames], *_pad([x for _, x in inputs]), *_pad([x for _, x in frames]),
+                 none, none, none, none, [])
 
 
-def _pad(clips: list[Tensor], rank: int) -> tuple[Tensor, Tensor]:
+def _pad(clips: list[Tensor]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(clip) for clip in clips], dtype=torch.int64)
-    if not clips:
-        return torch.zeros([0] * (rank + 1)), lengths
-    return pad_sequence(clips, batch_first=True), lengths
+    return pad_sequence(clips, batch_first=True) if clips else torch.zeros(0), lengths
 
 
 def _join(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

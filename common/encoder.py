@@ -1,7 +1,7 @@
 """The encoder that speech and video share: subsampling, then LSTM, GRU or Transformer layers."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,10 @@ class EncoderSettings:
         norm: normalise each frame before a recurrent layer (layer normalisation: Ba et al., 2016); a model then
             needs fewer steps. A Transformer layer always does.
         heads: attention heads of a Transformer layer.
+        streams: into how many equal parts a frame's features fall (picture and motion, say), each of which is read by
+            an encoder of its own; their outputs stand side by side (late fusion). 1 reads all features together.
+        stream_dropout: share of clips in training for which all streams but one are hidden, so that none of them
+            leans on another.
     """
 
     cell: str = "lstm"
@@ -39,6 +43,13 @@ class EncoderSettings:
     dropout: float = 0.2
     norm: bool = True
     heads: int = 4
+    streams: int = 1
+    stream_dropout: float = 0.0
+
+
+def build_encoder(n_features: int, settings: EncoderSettings) -> "Encoder | StreamEncoder":
+    """An encoder for frames of `n_features`, as the settings want it."""
+    return Encoder(n_features, settings) if settings.streams == 1 else StreamEncoder(n_features, settings)
 
 
 class Encoder(nn.Module):
@@ -72,6 +83,40 @@ class Encoder(nn.Module):
     def output_lengths(self, lengths: Tensor | int) -> Tensor | int:
         """How many output frames come of `lengths` input frames: ceil(length / stride)."""
         return (lengths + self.stride - 1) // self.stride
+
+
+class StreamEncoder(nn.Module):
+    """An `Encoder` for each stream of features, their hidden states side by side."""
+
+    def __init__(self, n_features: int, settings: EncoderSettings):
+        super().__init__()
+        if settings.streams < 1 or n_features % settings.streams:
+            raise EarsightError(f"encoder.streams {settings.streams} does not divide a frame's {n_features} features")
+        each = replace(settings, streams=1)
+        self.encoders = nn.ModuleList(Encoder(n_features // settings.streams, each) for _ in range(settings.streams))
+        self.stream_dropout = settings.stream_dropout
+        self.stride = settings.stride
+        self.n_output = sum(encoder.n_output for encoder in self.encoders)
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        streams = frames.chunk(len(self.encoders), dim=-1)
+        read = [encoder(stream, lengths) for encoder, stream in zip(self.encoders, streams)]
+        shown = self._shown(len(frames), frames.device)
+        layers = [torch.cat([hidden * share for hidden, share in zip(layer, shown)], dim=-1)
+                  for layer in zip(*(hidden for hidden, _ in read))]
+        return layers, read[0][1]
+
+    def _shown(self, batch: int, device: torch.device) -> list[Tensor | float]:
+        """What each stream's hidden states (batch, time, feature) are multiplied with: (batch, 1, 1), or 1."""
+        count = len(self.encoders)
+        if not self.training or not self.stream_dropout:
+            return [1.0] * count
+        alone = torch.rand(batch, device=device) < self.stream_dropout
+        kept = torch.randint(count, (batch,), device=device)
+        # A lone stream speaks louder, so that the head's input keeps its size on average.
+        return [torch.where(alone, (kept == i) * float(count), 1.0).view(-1, 1, 1) for i in range(count)]
+
+    output_lengths = Encoder.output_lengths
 
 
 class Subsample(nn.Module):

@@ -1,6 +1,6 @@
 """`earsight evaluate`: a checkpoint or a model folder over a manifest, to one report."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from common.ctc import greedy
 from common.cuts import group_of, label_of, speaker_of, text_of
 from common.data import make_batch
 from common.errors import EarsightError
+from common.frame_order import OrderFigures
 from common.labels import Labels
 from common.module import SequenceModel
 from common.runtime import Runtime
@@ -23,11 +24,16 @@ Read = Callable[[Cut], np.ndarray]  # a clip's waveform (samples,) or frames (ti
 Outcome = np.ndarray | EarsightError  # log-probabilities (time, label) or logits (label,), or why there are none
 
 BATCH_DURATION = 60.0  # seconds
+SHUFFLES = 5
 
 
-def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome]], worst: int = 10
+def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome]], worst: int = 10,
+             order: Callable[[], OrderFigures] | None = None
              ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Compare what a model put out with what the manifest says.
+
+    Args:
+        order: called after the last outcome; what the order of a clip's frames is worth, for a classifier's report.
 
     Returns:
         The report over the clips that could be read, and an error for each of the others.
@@ -46,8 +52,27 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
     if not results:
         raise errors[0] if errors else EarsightError("the manifest is empty; nothing can be evaluated")
     if labels.kind == "classes":
-        return classification_report(results, labels.symbols, worst), errors
+        return classification_report(results, labels.symbols, worst, order() if order else None), errors
     return transcription_report(results, worst), errors
+
+
+def order_figures(cuts: Iterable[Cut], labels: Labels, frames: Mapping[str, np.ndarray],
+                  outputs: Callable[[np.ndarray], np.ndarray]) -> OrderFigures:
+    """Accuracy of a classifier with the frames of every clip as they are, shuffled (several times), and reversed.
+
+    Args:
+        frames: (time, feature) by the clip's id; whatever motion they hold was computed from the true order.
+        outputs: frames -> logits.
+    """
+    cuts = list(cuts)
+
+    def accuracy(reordered: Callable[[np.ndarray], np.ndarray]) -> float:
+        right = [labels.symbols[outputs(reordered(frames[cut.id])).argmax()] == label_of(cut) for cut in cuts]
+        return sum(right) / len(right)
+
+    rng = np.random.default_rng(0)
+    shuffled = tuple(accuracy(rng.permutation) for _ in range(SHUFFLES))
+    return OrderFigures(accuracy(lambda x: x), shuffled, accuracy(lambda x: np.ascontiguousarray(x[::-1])))
 
 
 def run_checkpoint(model: SequenceModel, cuts: CutSet, read: Read) -> Iterator[tuple[Cut, Outcome]]:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import io
+import json
 import logging
 import shutil
 import tempfile
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from common.encoder import RecurrentLayers
+from common.encoder import Encoder, RecurrentLayers, StreamEncoder
 from common.errors import EarsightError
 from common.model_folder import CONFIG, ENCODER, FRONTEND, ModelConfig, write_config
 from common.module import SequenceModel
@@ -29,25 +30,38 @@ class EqualLengths(nn.Module):
     def __init__(self, model: SequenceModel):
         super().__init__()
         self.model = model.eval()
-        layers = model.encoder.layers
+        encoders = model.encoder.encoders if isinstance(model.encoder, StreamEncoder) else [model.encoder]
+        self.encoders = nn.ModuleList(EqualLengthsEncoder(encoder) for encoder in encoders)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        lengths = torch.ones_like(frames[:, :, 0], dtype=torch.int64).sum(dim=1)
+        frames = self.model.normaliser(frames, lengths)
+        streams = frames.chunk(len(self.encoders), dim=-1) if len(self.encoders) > 1 else [frames]
+        read = [encoder(stream, lengths) for encoder, stream in zip(self.encoders, streams)]
+        hidden = torch.cat([states for states, _ in read], dim=-1) if len(read) > 1 else read[0][0]
+        return self.model.head(hidden, read[0][1])
+
+
+class EqualLengthsEncoder(nn.Module):
+    """An encoder for clips of one length: (batch, time, feature), (batch,) -> last layer's states, lengths."""
+
+    def __init__(self, encoder: Encoder):
+        super().__init__()
+        self.encoder = encoder
+        layers = encoder.layers
         # One LSTM operator reads both directions; the two cells of training would be several.
         self.layers = layers.equal_lengths().eval() if isinstance(layers, RecurrentLayers) else None
 
-    def forward(self, frames: Tensor) -> Tensor:
-        model = self.model
-        lengths = torch.ones_like(frames[:, :, 0], dtype=torch.int64).sum(dim=1)
-        frames = model.normaliser(frames, lengths)
-        if model.encoder.subsample is not None:
-            frames, lengths = model.encoder.subsample(frames, lengths)
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        if self.encoder.subsample is not None:
+            frames, lengths = self.encoder.subsample(frames, lengths)
         if self.layers is not None:
-            hidden = self.layers(frames)
-        else:
-            hidden = model.encoder.layers(frames, lengths)[-1]
-        return model.head(hidden, lengths)
+            return self.layers(frames), lengths
+        return self.encoder.layers(frames, lengths)[-1], lengths
 
 
 def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Path], None] | None, settings: dict,
-                 int8: bool = False, about: dict | None = None) -> Path:
+                 int8: bool = False, card: Path | None = None) -> Path:
     """Write a model folder, whole or not at all.
 
     Args:
@@ -56,7 +70,8 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
         frontend: writes the frontend's graph to a path; none for a model of stored frames.
         settings: the medium's share of `ModelConfig`: sample_rate, frame_shift, frontend.
         int8: store and run the encoder's weights as 8-bit integers, a quarter of the size.
-        about: the model's card, for `earsight models`.
+        card: JSON object for the folder's `about`, which `earsight models` shows: description, trained_on, licence,
+            figures.
 
     Raises:
         EarsightError: the destination is something else than a model folder, or the graph does not compute
@@ -64,6 +79,7 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
     """
     if destination.exists() and not (destination / CONFIG).is_file() and any(destination.iterdir()):
         raise EarsightError(f"{destination}: exists and is no model folder; choose another destination")
+    about = _read_card(card) if card else {}
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=f".{destination.name}.") as temporary:
         folder = Path(temporary) / destination.name
@@ -75,7 +91,7 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
             medium=model.medium, task="classification" if model.labels.kind == "classes" else "ctc",
             labels={**model.labels.to_dict(), "bpe_model": ""}, n_features=model.normaliser.n_input,
             stride=model.encoder.stride, precision="int8" if int8 else "float32",
-            model={k: v for k, v in model.settings.items() if k != "mfcc"}, about=about or {},
+            model={k: v for k, v in model.settings.items() if k not in ("mfcc", "pictures")}, about=about,
             versions={name: importlib.metadata.version(name) for name in ("torch", "onnx", "onnxruntime")},
             **settings))
         _compare(model, folder)
@@ -85,6 +101,16 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
             shutil.rmtree(destination)
         folder.rename(destination)
     return destination
+
+
+def _read_card(path: Path) -> dict:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EarsightError(f"{path}: no readable JSON object ({error})") from error
+    if not isinstance(card, dict):
+        raise EarsightError(f"{path}: holds a JSON {type(card).__name__}; a card is an object")
+    return card
 
 
 def _export_encoder(model: SequenceModel, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Manifests: which clips there are, what is said or shown in each, who speaks.
+"""Manifests: which clips there are, of sound, frames or video, what is said or shown in each, who speaks.
 
 A manifest is a lhotse CutSet with one supervision a cut. Three forms come in (a lhotse cut manifest, a CSV or
 TSV, a folder per class) and one goes out (`.jsonl.gz`).
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.cuts import Failures, clip_files, cut_set, speaker_of
+from common.cuts import Failures, clip_files, cut_set, label_of, speaker_of
 from common.errors import EarsightError, first_line, require
 from common.files import whole_file
 from common.tables_and_folders import TABLE_SUFFIXES, Openers, read_folder, read_table
@@ -113,11 +113,14 @@ def _with_clips(cuts: list[Any], manifest: Path, failures: Failures | None) -> l
 
 
 def describe(path: str | Path) -> str:
-    """How much a manifest holds: clips, hours, speakers."""
+    """How much a manifest holds: clips, hours, classes, speakers."""
     cuts = read_manifest(path)
-    speakers = {speaker_of(cut) for cut in cuts} - {None}
     hours = sum(cut.duration for cut in cuts) / 3600
-    return f"{len(cuts)} clips, {hours:.2f} h" + (f", {len(speakers)} speakers" if speakers else "")
+    classes, speakers = ({of(cut) for cut in cuts} - {None} for of in (label_of, speaker_of))
+    counted = [f"{len(cuts)} clips", f"{hours:.2f} h"]
+    counted += [f"{len(classes)} classes"] if classes else []
+    counted += [f"{len(speakers)} speakers"] if speakers else []
+    return ", ".join(counted)
 
 
 # Writing

@@ -5,7 +5,7 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from common.errors import EarsightError
+from common.errors import EarsightError, require
 from common.files import write_whole
 from common.labels import Labels
 
@@ -90,6 +90,16 @@ def find_model(name: str | Path) -> Path:
         return known[str(name)]
     raise EarsightError(f"model {str(name)!r}: neither a folder nor installed; "
                         f"installed are {', '.join(known) or 'none'} (see `earsight models`)")
+
+
+def medium_of(model: str | Path) -> str:
+    """What a checkpoint file, a model folder or an installed model takes: "speech", "video" or "frames"."""
+    if Path(model).is_file():
+        require("torch", "train")
+        from common.checkpoint import read_checkpoint
+
+        return read_checkpoint(model)["earsight"]["medium"]
+    return read_config(find_model(model)).medium
 
 
 def installed_models() -> dict[str, Path]:

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 import pytorch_lightning as pl
 import torch
 from lhotse.cut import Cut
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.ctc import greedy
 from common.data import Batch
-from common.encoder import Encoder, EncoderSettings
+from common.encoder import EncoderSettings, build_encoder
 from common.errors import EarsightError
 from common.frames import FrameNormaliser
 from common.heads import ClassificationHead, CTCHead
@@ -74,7 +74,7 @@ class SequenceModel(pl.LightningModule):
         self.auxiliary_weight = auxiliary_weight
         self.auxiliary_layer = auxiliary_layer
         self.normaliser = FrameNormaliser(n_features, **asdict(normaliser))
-        self.encoder = Encoder(self.normaliser.n_features, encoder)
+        self.encoder = build_encoder(self.normaliser.n_features, encoder)
         head = ClassificationHead if self.labels.kind == "classes" else CTCHead
         self.head = head(self.encoder.n_output, len(self.labels), head_dropout)
         self.auxiliary_head = None
@@ -98,10 +98,10 @@ class SequenceModel(pl.LightningModule):
         Raises:
             EarsightError: its stored frames are of another width than the model's.
         """
-        time, width = cut.frames.shape
+        width = cut.frames.shape[1]
         if width != self.normaliser.n_input:
             raise EarsightError(f"{cut.id}: {width} features a frame, and the model takes {self.normaliser.n_input}")
-        return time
+        return round(cut.duration / cut.frames.frame_shift)
 
     def on_fit_start(self) -> None:
         """Look for targets that cannot be learnt before any time is spent: outside the labels, or too long.
@@ -191,12 +191,17 @@ class SequenceModel(pl.LightningModule):
             return [self.labels.symbols[i] for i in outputs.argmax(axis=-1)]
         return [self.labels.decode(greedy(clip[:length])[0]) for clip, length in zip(outputs, lengths.tolist())]
 
+    def learning_rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Parameters with their share of the learning rate; what is not listed is not trained."""
+        return [(list(self.parameters()), 1.0)]
+
     def configure_optimizers(self) -> dict:
-        matrices = [p for p in self.parameters() if p.ndim > 1]
-        vectors = [p for p in self.parameters() if p.ndim <= 1]
-        optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": self.optimiser.weight_decay},
-             {"params": vectors, "weight_decay": 0.0}], lr=self.optimiser.learning_rate)
+        groups = []
+        for parameters, share in self.learning_rates():
+            for decay, chosen in ((self.optimiser.weight_decay, [p for p in parameters if p.ndim > 1]),
+                                  (0.0, [p for p in parameters if p.ndim <= 1])):
+                groups.append({"params": chosen, "weight_decay": decay, "lr": self.optimiser.learning_rate * share})
+        optimizer = torch.optim.AdamW([group for group in groups if group["params"]])
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, OneCycle(self._total_steps(), self.optimiser.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

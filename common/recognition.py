@@ -1,7 +1,12 @@
-"""What recognising gives: transcripts and classifications, and how they are written."""
+"""What recognising gives: transcripts, classifications and timelines, and how they are written."""
 
+import csv
+import io
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -40,17 +45,167 @@ class Classification:
     model: str
 
 
-def as_text(result: Transcript | Classification, top: int = 1) -> str:
-    """One result for a person: the text, or the `top` labels with their probabilities."""
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a clip in which one thing is done.
+
+    Attributes:
+        start, end: seconds.
+        label: the class.
+        probability: the mean of the label's probability from start to end.
+    """
+
+    start: float
+    end: float
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """What is done in a long clip, and when.
+
+    Attributes:
+        path: the clip.
+        segments: in order of time, without overlap; neighbours meet, except where no label was likely enough.
+        labels: all classes of the model.
+        times: (window,) the centre of each window in seconds, rising.
+        probabilities: (window, label) float32, what the model makes of each window.
+        duration: seconds.
+        model: name of the model.
+    """
+
+    path: str
+    segments: tuple[Segment, ...]
+    labels: tuple[str, ...]
+    times: np.ndarray
+    probabilities: np.ndarray
+    duration: float
+    model: str
+
+
+def classification(logits: np.ndarray, labels: Sequence[str], path: str, duration: float, model: str) -> Classification:
+    """What logits (label,) say of a clip."""
+    probabilities = np.exp(logits - logits.max(), dtype=np.float64)
+    probabilities /= probabilities.sum()
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = {labels[i]: float(probabilities[i]) for i in order}
+    return Classification(path, next(iter(ranked)), ranked, duration, model)
+
+
+CSV_COLUMNS = {
+    Classification: ("path", "label", "probability", "rank"),
+    Timeline: ("path", "start", "end", "label", "probability"),
+}
+
+
+def written(result: Transcript | Classification | Timeline, form: str, top: int = 1, alone: bool = True) -> str:
+    """A result in one of the formats txt, json, csv and srt; not `alone`: below others, so without a header."""
+    if form == "json":
+        return as_json(result)
+    if form == "csv":
+        return as_csv(result, top) if alone else csv_rows(result, top)
+    return (as_srt if form == "srt" else as_text)(result, top)
+
+
+def header(form: str, timeline: bool) -> str:
+    """What goes before all results of a run; empty for formats without a header."""
+    return csv_header(Timeline if timeline else Classification) if form == "csv" else ""
+
+
+def as_text(result: Transcript | Classification | Timeline, top: int = 1) -> str:
+    """One result for a person.
+
+    A transcript's text; a classification's `top` labels with their probabilities; a timeline's segments, one a
+    line.
+    """
     if isinstance(result, Transcript):
         return result.text
-    return ", ".join(f"{label} {value:.1%}" for label, value in list(result.probabilities.items())[:top])
+    if isinstance(result, Classification):
+        return ", ".join(_percentage(label, value) for label, value in _ranked(result, top))
+    lines = [f"{_clock(s.start)} - {_clock(s.end)}  {_percentage(s.label, s.probability)}" for s in result.segments]
+    return "\n".join(lines) or "(no label is likely enough)"
 
 
-def as_json(result: Transcript | Classification) -> str:
-    """One result as one line of JSON, its keys the dataclass's fields."""
-    plain = asdict(result)
+def as_json(result: Transcript | Classification | Timeline) -> str:
+    """One result as one line of JSON, its keys the dataclass's fields. Times are to 1 ms, probabilities to 1e-4."""
+    if isinstance(result, Timeline):
+        plain = {
+            "path": result.path,
+            "segments": [asdict(s) | {"start": round(s.start, 3), "end": round(s.end, 3),
+                                      "probability": round(s.probability, 4)} for s in result.segments],
+            "labels": list(result.labels),
+            "times": _rounded(result.times, 3),
+            "probabilities": _rounded(result.probabilities, 4),
+            "duration": result.duration,
+            "model": result.model,
+        }  # fmt: skip
+    else:
+        plain = asdict(result)
     plain["duration"] = round(plain["duration"], 3)
-    if "probabilities" in plain:
-        plain["probabilities"] = {label: round(value, 4) for label, value in plain["probabilities"].items()}
+    if isinstance(result, Classification):
+        plain["probabilities"] = {label: round(value, 4) for label, value in result.probabilities.items()}
     return json.dumps(plain, ensure_ascii=False)
+
+
+def csv_header(kind: type[Classification] | type[Timeline]) -> str:
+    """The first line of a table of such results, without a line break at the end."""
+    return _csv([CSV_COLUMNS[kind]])
+
+
+def csv_rows(result: Classification | Timeline, top: int = 1) -> str:
+    """One result's lines of the table: its `top` labels, or its segments; empty where it has none."""
+    if isinstance(result, Classification):
+        return _csv((result.path, label, f"{value:.4f}", rank)
+                    for rank, (label, value) in enumerate(_ranked(result, top), 1))  # fmt: skip
+    return _csv((result.path, f"{s.start:.3f}", f"{s.end:.3f}", s.label, f"{s.probability:.4f}")
+                for s in result.segments)  # fmt: skip
+
+
+def as_csv(result: Classification | Timeline, top: int = 1) -> str:
+    """One result as a table of its own: the header, and its rows."""
+    rows = csv_rows(result, top)
+    return csv_header(type(result)) + ("\n" + rows if rows else "")
+
+
+def as_srt(result: Classification | Timeline, top: int = 1) -> str:
+    """SubRip subtitles, which a player shows over the clip: a cue a segment, or one cue over the whole clip."""
+    if isinstance(result, Classification):
+        cues = [(0.0, result.duration, as_text(result, top))]
+    else:
+        cues = [(s.start, s.end, _percentage(s.label, s.probability)) for s in result.segments]
+    return "\n\n".join(
+        f"{number}\n{_srt_clock(start)} --> {_srt_clock(end)}\n{' '.join(text.split())}"  # a line break ends a cue
+        for number, (start, end, text) in enumerate(cues, 1)
+    )
+
+
+def _ranked(result: Classification, top: int) -> list[tuple[str, float]]:
+    return list(result.probabilities.items())[:top]
+
+
+def _percentage(label: str, probability: float) -> str:
+    return f"{label} {probability:.1%}"
+
+
+def _rounded(values: np.ndarray, digits: int) -> list:
+    # In float64: what is nearest to 0.1235 in float32 would be written with 17 digits.
+    return np.round(np.asarray(values, dtype=np.float64), digits).tolist()
+
+
+def _csv(rows: Iterable[Sequence[str | int]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().removesuffix("\n")
+
+
+def _clock(seconds: float) -> str:
+    """0:00:07.9"""
+    minutes, tenths = divmod(round(10 * seconds), 600)
+    return f"{minutes // 60}:{minutes % 60:02}:{tenths // 10:02}.{tenths % 10}"
+
+
+def _srt_clock(seconds: float) -> str:
+    """00:00:07,900"""
+    minutes, thousandths = divmod(round(1000 * seconds), 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{thousandths // 1000:02},{thousandths % 1000:03}"

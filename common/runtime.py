@@ -28,10 +28,10 @@ class Runtime:
         self.labels = Labels.from_dict(self.config.labels)
         self.threads = threads
         self.frontend_threads = frontend_threads or threads
-        self._encoder = self._session(ENCODER, threads)
+        self._encoder = open_session(self.folder / ENCODER, threads)
 
     def frames(self, inputs: np.ndarray) -> np.ndarray:
-        """Frontend: for speech, a waveform (samples,) -> frames (time, feature)."""
+        """Frontend: a waveform (samples,) or pictures (time, stream, height, width, 3) -> frames (time, feature)."""
         return self._run(self._frontend, inputs[None])[0]
 
     def outputs(self, frames: np.ndarray) -> np.ndarray:
@@ -47,7 +47,11 @@ class Runtime:
 
     def graph_outputs(self, frames: np.ndarray) -> np.ndarray:
         """What the encoder's graph itself computes from frames (time, feature), at least one."""
-        return self._run(self._encoder, np.ascontiguousarray(frames[None], dtype=np.float32))[0]
+        return self.batch_outputs(frames[None])[0]
+
+    def batch_outputs(self, frames: np.ndarray) -> np.ndarray:
+        """The same for clips of one length: (batch, time, feature) -> (batch, ...)."""
+        return self._run(self._encoder, np.ascontiguousarray(frames, dtype=np.float32))
 
     def check_frames(self, frames: np.ndarray, name: str) -> None:
         """Refuse frames of another width than the model's, naming where they come from."""
@@ -57,24 +61,29 @@ class Runtime:
 
     @cached_property
     def _frontend(self):
-        return self._session(FRONTEND, self.frontend_threads)
-
-    def _session(self, part: str, threads: int):
-        import onnxruntime
-
-        path = self.folder / part
-        if not path.is_file():
-            raise EarsightError(f"{path}: missing; export the model again, or install the package again")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
-            raise EarsightError(f"{path}: damaged, ONNX Runtime cannot load it; export the model again "
-                                f"({str(error).splitlines()[0]})") from error
+        return open_session(self.folder / FRONTEND, self.frontend_threads)
 
     @staticmethod
     def _run(session, inputs: np.ndarray) -> np.ndarray:
         return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+
+
+def open_session(path: Path, threads: int):
+    """An ONNX Runtime session over a graph, on the CPU.
+
+    Raises:
+        EarsightError: the file is missing or damaged.
+    """
+    import onnxruntime
+
+    if not path.is_file():
+        raise EarsightError(f"{path}: missing; export the model again, or install the package again")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
+        raise EarsightError(f"{path}: damaged, ONNX Runtime cannot load it; export the model again "
+                            f"({str(error).splitlines()[0]})") from error

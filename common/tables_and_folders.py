@@ -6,15 +6,23 @@ import csv
 import difflib
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from common.cuts import DEFAULT_FRAME_SHIFT, Failures, cut_set, frames_cut, recording_cut
-from common.errors import EarsightError, first_line, require
+from common.cuts import (
+    DEFAULT_FRAME_SHIFT,
+    EMPTY_CLASS,
+    Failures,
+    cut_set,
+    frames_cut,
+    recording_cut,
+    video_cut,
+    video_of,
+)
+from common.errors import EarsightError, require
+from common.openers import Openers, look_at_frames, look_at_sound
 
 if TYPE_CHECKING:
     from lhotse import CutSet
@@ -24,28 +32,6 @@ COLUMNS = (
     "path", "text", "label", "start", "duration", "speaker", "group", "split", "frame_shift", "id",
 )
 TABLE_SUFFIXES = (".csv", ".tsv")
-CLIP_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff", ".npy")
-
-
-class SoundHeader(Protocol):
-    """What a manifest says of a sound file; `audio.reading.SoundInfo` is one."""
-
-    @property
-    def sample_rate(self) -> int: ...
-    @property
-    def channels(self) -> int: ...
-    @property
-    def frames(self) -> int: ...
-
-
-@dataclass(frozen=True)
-class Openers:
-    """How a table's or a folder's clips are looked into; `audio.corpora.OPENERS` knows every format."""
-
-    sound: Callable[[Path], SoundHeader] | None = None  # None: lhotse reads the header
-    frames: Callable[[Path], np.ndarray] | None = None  # for frames in other files than .npy
-    suffixes: tuple[str, ...] = CLIP_SUFFIXES  # what counts as a clip in a folder per class
-    watch: Callable[[list[Any]], Iterable[Any]] = iter  # wraps the list of clips: a progress bar
 
 
 def read_table(
@@ -60,7 +46,7 @@ def read_table(
     """
     path = Path(path)
     require("lhotse", "train")
-    clips = [_row_clip(row, path.parent, where) for where, row in _rows(path)]
+    clips = [_row_clip(row, path.parent, where) for where, row in table_rows(path, _check_header)]
     if not clips:
         raise EarsightError(f"{path}: the table has a header and no rows; add a line for each clip")
     return _cuts_of(clips, path, path.parent, openers or Openers(), failures)
@@ -69,29 +55,44 @@ def read_table(
 def read_folder(
     path: str | Path, openers: Openers | None = None, failures: Failures | None = None
 ) -> CutSet:
-    """Read `path/LABEL/*.wav` (any sound, or .npy frames, at any depth): the folder's name is the label."""
+    """Read `path/LABEL/*.wav` (any sound, video, or .npy frames, at any depth): the folder's name is the label.
+
+    A class folder with no clip is an error, or noted as a failure.
+    """
     path = Path(path)
     require("lhotse", "train")
     openers = openers or Openers()
     labels = sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith("."))
-    clips = [
-        _Clip(clip, where="", label=folder.name)
-        for folder in labels
-        for clip in sorted(folder.rglob("*"))
-        if clip.suffix.lower() in openers.suffixes and not clip.name.startswith(".")
-    ]
-    if not clips:
+    of_label = {folder: clips_under(folder, openers.suffixes) for folder in labels}
+    if not any(of_label.values()):
         raise EarsightError(
-            f"{path}: no clips found; a folder per class holds {path.name}/LABEL/clip.wav (or .npy frames)"
+            f"{path}: no clips found; a folder per class holds {path.name}/LABEL/clip.wav (or .npy frames, or videos)"
         )
+    for folder in (folder for folder, clips in of_label.items() if not clips):
+        if failures is None:
+            raise EarsightError(f"{folder}: {EMPTY_CLASS}")
+        failures.append((folder.name, f"{folder}: {EMPTY_CLASS}"))
+    clips = [_Clip(clip, where="", label=folder.name) for folder in labels for clip in of_label[folder]]
     return _cuts_of(clips, path, path, openers, failures)
+
+
+def clips_under(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """The files in `folder`, at any depth, with one of `suffixes` (lower case), in order; hidden ones left out."""
+    return [
+        path for path in sorted(folder.rglob("*")) if path.suffix.lower() in suffixes and not path.name.startswith(".")
+    ]
 
 
 # Tables
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each row with the words that say where it stands."""
+def table_rows(
+    path: Path, check_header: Callable[[list[str], Path], None]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each row of a CSV or TSV by its columns, with the words that say where it stands.
+
+    `check_header` gets the names of the columns and the path, and raises EarsightError for what is not wanted.
+    """
     try:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -102,7 +103,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        _check_header(header, path)
+        check_header(header, path)
         for cells in reader:
             where = f"{path}, line {reader.line_num}"
             if not any(cell.strip() for cell in cells):
@@ -189,7 +190,7 @@ class _Clip:
 def _cuts_of(
     clips: list[_Clip], manifest: Path, folder: Path, openers: Openers, failures: Failures | None
 ) -> CutSet:
-    looked: dict[Path, Any] = {}  # many rows may cut parts out of one long file: look into it once
+    looked: dict[tuple[Path, str], Any] = {}  # many rows may cut parts out of one long file: look into it once
     made = []
     for clip in openers.watch(clips):
         try:
@@ -202,14 +203,16 @@ def _cuts_of(
     return cut_set(_with_unique_ids(made, folder), manifest, failures)
 
 
-def _clip_cut(clip: _Clip, openers: Openers, looked: dict[Path, Any]) -> Cut:
+def _clip_cut(clip: _Clip, openers: Openers, looked: dict[tuple[Path, str], Any]) -> Cut:
     if not clip.path.is_file():
         named = f"clip {clip.identity} names " if clip.identity else ""
         raise EarsightError(f"{named}{clip.path}, which is not there; correct the path")
     path = clip.path.resolve()
-    if path not in looked:
-        looked[path] = _look(path, openers)
-    inside = looked[path]
+    medium = openers.medium_of(path, clip.label, clip.text)
+    if (path, medium) not in looked:
+        looked[path, medium] = _look(path, medium, openers)
+    inside = looked[path, medium]
+    name = clip.identity or path.stem
     said = {
         "start": clip.start,
         "duration": clip.duration,
@@ -219,10 +222,20 @@ def _clip_cut(clip: _Clip, openers: Openers, looked: dict[Path, Any]) -> Cut:
         "group": clip.group,
         "supervision_custom": {"split": clip.split} if clip.split else None,
     }
-    name = clip.identity or path.stem
-    if isinstance(inside, _Array):
+    if medium == "frames":
         return frames_cut(
             name, path, shape=inside.shape, frame_shift=clip.frame_shift, values=inside.values, **said
+        )
+    if medium == "video":
+        return video_cut(
+            name,
+            path,
+            width=inside.width,
+            height=inside.height,
+            frame_rate=inside.frame_rate,
+            num_frames=inside.frames,
+            total=inside.duration,
+            **said,
         )
     return recording_cut(
         name,
@@ -234,53 +247,11 @@ def _clip_cut(clip: _Clip, openers: Openers, looked: dict[Path, Any]) -> Cut:
     )
 
 
-@dataclass(frozen=True)
-class _Array:
-    shape: tuple[int, ...]
-    values: np.ndarray | None  # None: the .npy file itself is referred to
-
-
-@dataclass(frozen=True)
-class _Header:
-    sample_rate: int
-    channels: int
-    frames: int
-
-
-def _look(clip: Path, openers: Openers) -> _Array | SoundHeader:
-    if clip.suffix.lower() == ".npy":
-        return _Array(npy_shape(clip), None)
-    if clip.suffix.lower() == ".mfc":
-        if openers.frames is None:
-            raise EarsightError(f"{clip}: .mfc frames are read by `earsight prepare csv` only")
-        values = openers.frames(clip)
-        return _Array(values.shape, values)
-    if openers.sound is not None:
-        return openers.sound(clip)
-    from lhotse import Recording
-
-    try:
-        recording = Recording.from_file(clip)
-    except Exception as error:  # one kind a backend
-        raise EarsightError(f"{clip}: not sound that can be read here; convert it to wav or flac") from error
-    return _Header(recording.sampling_rate, recording.num_channels, recording.num_samples)
-
-
-def npy_shape(path: str | Path) -> tuple[int, ...]:
-    """The shape of an `.npy` file of frames, (time, feature), from its header. Nothing pickled is opened."""
-    path = Path(path)
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise EarsightError(
-            f"{path}: not an array that can be read ({first_line(error)}); "
-            "save frames (time, feature) with numpy.save(path, frames.astype('float32'))"
-        ) from error
-    if array.ndim != 2 or not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
-        raise EarsightError(
-            f"{path}: shape {array.shape} of {array.dtype}; frames are numbers of shape (time, feature)"
-        )
-    return array.shape
+def _look(path: Path, medium: str, openers: Openers) -> Any:
+    """The FramesHeader, VideoHeader or SoundHeader of a clip's file."""
+    if medium == "frames":
+        return look_at_frames(path, openers)
+    return openers.video(path) if medium == "video" else look_at_sound(path, openers)
 
 
 def _with_unique_ids(made: list[tuple[_Clip, Cut]], folder: Path) -> list[Cut]:
@@ -309,5 +280,8 @@ def _with_unique_ids(made: list[tuple[_Clip, Cut]], folder: Path) -> list[Cut]:
 
 
 def _whole(cut: Cut) -> bool:
-    total = cut.recording.duration if cut.has_recording else cut.custom["frames"].duration
+    if (video := video_of(cut)) is not None:
+        total = video["duration"]
+    else:
+        total = cut.recording.duration if cut.has_recording else cut.custom["frames"].duration
     return cut.start == 0.0 and math.isclose(cut.duration, total, abs_tol=1e-3)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import soundfile
 
@@ -13,6 +14,17 @@ RNG = np.random.default_rng(0)
 def sound(path: Path, seconds: float = 0.2, rate: int = 8000, **options) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, RNG.uniform(-0.5, 0.5, int(seconds * rate)), rate, **options)
+    return path
+
+
+def video(path: Path, frames: int = 8, size: tuple[int, int] = (32, 24), rate: float = 8) -> Path:
+    """A film of noise; `size` is width and height."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    codec = cv2.VideoWriter_fourcc(*("MJPG" if path.suffix == ".avi" else "mp4v"))
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, codec, rate, size)
+    for _ in range(frames):
+        writer.write(RNG.integers(0, 256, (size[1], size[0], 3), np.uint8))
+    writer.release()
     return path
 
 

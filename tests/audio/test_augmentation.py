@@ -9,10 +9,10 @@ from audio.augmentation import (
     add_noise,
     augment_cepstra,
     coloured_noise,
-    stretch_frames,
     warp_matrices,
 )
 from audio.frontend import Mfcc, preset
+from common.frames import stretch_frames
 
 MFCC = Mfcc(preset("an4"))
 NOTHING = SpectrumSettings(warp=0, bands=0, spans=0)

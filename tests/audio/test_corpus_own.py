@@ -8,8 +8,7 @@ import pytest
 from small_corpora import ids, read_all, sound
 
 from audio.corpora import prepare
-from audio.corpus_own import divide
-from common.cuts import group_of, label_of, recording_cut, speaker_of, text_of
+from common.cuts import label_of, text_of
 from common.errors import EarsightError
 from common.manifest import read_manifest
 
@@ -81,25 +80,3 @@ def test_a_folder_is_divided_by_clips(tmp_path):
     assert {split: ids(found) for split, found in again.items()} == {
         split: ids(found) for split, found in cuts.items()
     }
-
-
-def test_dividing_never_splits_a_group_or_a_speaker(tmp_path):
-    path = sound(tmp_path / "a.wav", 1.0)
-    cuts = [
-        recording_cut(f"c{i}", path, sample_rate=8000, num_samples=8000, text="a", speaker=f"s{i % 7}",
-                      group=f"g{i % 5}" if with_groups else None)
-        for with_groups in (False, True) for i in range(70)
-    ]  # fmt: skip
-    for part, key, by in (
-        (cuts[:70], speaker_of, "auto"), (cuts[70:], group_of, "auto"), (cuts[70:], speaker_of, "speaker")
-    ):  # fmt: skip
-        for seed in range(5):
-            chosen = divide(part, {"test": 0.2, "dev": 0.1}, by=by, seed=seed)
-            assert set(chosen.values()) == {"train", "dev", "test"}
-            for unit in set(map(key, part)):
-                assert len({chosen[cut.id] for cut in part if key(cut) == unit}) == 1
-    two = [cut for cut in cuts[:70] if speaker_of(cut) in ("s0", "s1")]
-    with pytest.raises(EarsightError, match="cannot be divided into 3 splits"):
-        divide(two, {"test": 0.2, "dev": 0.1})
-    with pytest.raises(EarsightError, match="clip c0 has no group"):
-        divide(two, {"test": 0.2}, by="group")

@@ -9,6 +9,7 @@ from common import classification_report as report_module
 from common import report_layout as layout
 from common.classification_report import ClassificationResult, classification_report
 from common.errors import EarsightError
+from common.frame_order import OrderFigures
 
 DIGITS = [str(digit) for digit in range(10)]
 
@@ -97,6 +98,39 @@ def test_classification_json_round_trip_and_text_agree():
         assert row[-1] == str(figures["support"])
     for name in read["mistakes"]:
         assert name in text
+
+
+def ordered_report(order):
+    return classification_report([clip("a", None, "yes", [0.8, 0.2])], ["yes", "no"], order=order)
+
+
+def test_the_order_test_is_in_text_and_json():
+    report = ordered_report(OrderFigures(0.875, (0.75, 0.8, 0.82), 0.85))
+    lines = report.text().splitlines()
+    head = lines.index("Accuracy by the order of a clip's frames")
+    assert lines[head + 1 : head + 5] == [
+        "  in order  87.50 %",
+        "  shuffled  79.00 %  mean of 3, 75.00 % to 82.00 %",
+        "  reversed  85.00 %",
+        "  Shuffling costs 8.50 points, reversing 2.50; a model that makes nothing of their order would lose none.",
+    ]
+    read = json.loads(report.json())
+    shuffled = read["order"].pop("shuffled")
+    assert shuffled == pytest.approx(0.79)
+    assert read["order"] == {"ordered": 0.875, "shuffles": [0.75, 0.8, 0.82], "reversed": 0.85}
+    assert read["version"] == 1  # a key that is added changes none of the others
+
+
+def test_an_order_test_of_one_shuffle_has_no_spread():
+    text = ordered_report(OrderFigures(0.5, (0.6,), 0.5 + 1e-9)).text()
+    assert "  shuffled  60.00 %\n" in text
+    assert "Shuffling costs -10.00 points, reversing 0.00; " in text
+
+
+def test_without_an_order_test_nothing_is_said_of_it():
+    report = three_class_report()
+    assert "shuffled" not in report.text() and "  order" not in report.text()
+    assert json.loads(report.json())["order"] is None
 
 
 def test_text_shows_a_small_matrix_and_lists_the_confusions_of_a_large_one():

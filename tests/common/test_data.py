@@ -43,7 +43,7 @@ def test_an_epoch_holds_every_clip_once_within_the_duration(mixed):
     assert all(max(durations[name] for name in batch.ids) * len(batch.ids) <= 10 for batch in epoch)
     assert data.steps_per_epoch() == len(epoch)
     for batch in epoch:
-        assert len(batch.waveforms) + len(batch.frames) == len(batch.ids) == len(batch.references)
+        assert len(batch.inputs) + len(batch.frames) == len(batch.ids) == len(batch.references)
         assert [name[0] for name in batch.ids] == sorted((name[0] for name in batch.ids), key="wf".index)
         assert [data.labels.decode([i]) for i in batch.targets] == batch.references
 
@@ -54,7 +54,7 @@ def test_epochs_differ_and_repeat_from_their_seed(mixed):
     first, second, again = batches(data, 0), batches(data, 1), batches(data, 0)
     order = [[name for batch in epoch for name in batch.ids] for epoch in (first, second, again)]
     assert order[0] != order[1] and order[0] == order[2]
-    assert all(torch.equal(a.waveforms, b.waveforms) and torch.equal(a.frames, b.frames)
+    assert all(torch.equal(a.inputs, b.inputs) and torch.equal(a.frames, b.frames)
                for a, b in zip(first, again))
 
 
@@ -62,7 +62,7 @@ def test_workers_read_the_same(mixed):
     options = {"batch_duration": 10, "augmentation": ClipAugmentation(speed=0.1, noise=1.0)}
     here = batches(SpeechData(str(mixed), str(mixed), workers=0, **options))
     there = batches(SpeechData(str(mixed), str(mixed), workers=1, **options))
-    assert all(a.ids == b.ids and torch.equal(a.waveforms, b.waveforms) for a, b in zip(here, there, strict=True))
+    assert all(a.ids == b.ids and torch.equal(a.inputs, b.inputs) for a, b in zip(here, there, strict=True))
 
 
 def test_curriculum_starts_with_the_short(mixed):
@@ -79,7 +79,7 @@ def test_validation_is_not_augmented(mixed):
     data = SpeechData(str(mixed), str(mixed), workers=0, augmentation=ClipAugmentation(speed=0.2, noise=1.0, gain=9))
     cuts = {cut.id: cut for cut in data.cuts("validation")}
     for batch in data.val_dataloader():
-        for name, clip, length in zip(batch.ids, batch.waveforms, batch.waveform_lengths):
+        for name, clip, length in zip(batch.ids, batch.inputs, batch.input_lengths):
             assert np.array_equal(clip[:length].numpy(), read_clip(cuts[name], 16000))
 
 
@@ -112,7 +112,7 @@ def test_frames_of_any_origin_need_no_audio(mixed, tmp_path):
     (mixed.parent / "frames.csv").write_text("\n".join(rows) + "\n")
     data = SequenceData(str(mixed.parent / "frames.csv"), str(mixed.parent / "frames.csv"), workers=0)
     batch = next(iter(data.val_dataloader()))
-    assert batch.frames.shape[2] == 13 and not len(batch.waveforms)
+    assert batch.frames.shape[2] == 13 and not len(batch.inputs)
     only_sound = SequenceData(str(mixed), str(mixed), workers=0)
     with pytest.raises(EarsightError, match="no stored frames"):
         list(only_sound.val_dataloader())

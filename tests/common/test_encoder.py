@@ -5,7 +5,15 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from common.encoder import Encoder, EncoderSettings, RecurrentLayers, initialise, reversal_index, reverse
+from common.encoder import (
+    Encoder,
+    EncoderSettings,
+    RecurrentLayers,
+    build_encoder,
+    initialise,
+    reversal_index,
+    reverse,
+)
 from common.errors import EarsightError
 
 LENGTHS = torch.tensor([17, 40, 1, 33])
@@ -105,6 +113,35 @@ def test_unknown_cell_and_impossible_stride():
         Encoder(5, EncoderSettings(cell="rnn"))
     with pytest.raises(EarsightError, match="encoder.channels"):
         Encoder(5, EncoderSettings(channels=0, stride=2))
+
+
+def test_streams_are_read_apart():
+    settings = EncoderSettings(hidden=4, layers=2, stride=2, channels=6, streams=2)
+    both = build_encoder(10, settings).eval()
+    torch.manual_seed(2)
+    frames, lengths = torch.randn(2, 9, 10), torch.tensor([9, 5])
+    with torch.no_grad():
+        hidden, shorter = both(frames, lengths)
+        alone = [encoder(part, lengths)[0] for encoder, part in zip(both.encoders, frames.chunk(2, dim=-1))]
+    assert shorter.tolist() == [5, 3] and both.n_output == 16
+    for layer, parts in zip(hidden, zip(*alone)):
+        assert torch.equal(layer, torch.cat(parts, dim=-1))
+    with pytest.raises(EarsightError, match="10 features"):
+        build_encoder(10, EncoderSettings(streams=3))
+
+
+def test_stream_dropout_hides_all_streams_but_one():
+    encoder = build_encoder(4, EncoderSettings(hidden=3, layers=1, stride=1, channels=3, dropout=0, streams=2,
+                                               stream_dropout=0.5)).train()
+    torch.manual_seed(3)
+    frames, lengths = torch.randn(1, 6, 4).expand(400, -1, -1), torch.full((400,), 6)
+    with torch.no_grad():
+        first, second = encoder(frames, lengths)[0][0].chunk(2, dim=-1)
+    silent = torch.stack([first.flatten(1).abs().sum(1) == 0, second.flatten(1).abs().sum(1) == 0])
+    assert not silent.all(dim=0).any()
+    assert silent.any(dim=0).float().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert silent[0].float().mean().item() == pytest.approx(0.25, abs=0.1)
+    torch.testing.assert_close(first.mean(0), first[~silent.any(dim=0)][0], rtol=0.2, atol=0.05)
 
 
 def loss_of_remembering(initialised: bool, steps: int = 120) -> float:

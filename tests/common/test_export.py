@@ -16,12 +16,13 @@ from common.runtime import Runtime
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "transformer"])
-@pytest.mark.parametrize("kind", ["characters", "classes"])
-def test_folder_equals_model(cell, kind, tmp_path):
+@pytest.mark.parametrize("kind, streams", [("characters", 1), ("classes", 1), ("classes", 3)])
+def test_folder_equals_model(cell, kind, streams, tmp_path):
     torch.manual_seed(1)
     labels = Labels(kind, ("<blank>", "a", "b", "c"))
     model = SequenceModel(labels.to_dict(), n_features=6, normaliser=NormaliserSettings(deltas=2),
-                          encoder=EncoderSettings(cell=cell, hidden=8, layers=2, stride=3, channels=8)).eval()
+                          encoder=EncoderSettings(cell=cell, hidden=8, layers=2, stride=3, channels=8,
+                                                  streams=streams)).eval()
     settings = {"sample_rate": 0, "frame_shift": 0.01, "frontend": {}}
     folder = export_model(model, tmp_path / "model", lambda path: path.touch(), settings)
     session = Runtime(folder)._encoder

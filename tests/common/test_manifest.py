@@ -2,15 +2,26 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
-from common.cuts import clip_files, frames_cut, group_of, label_of, recording_cut, speaker_of, text_of
+from common.cuts import (
+    clip_files,
+    frames_cut,
+    group_of,
+    label_of,
+    recording_cut,
+    speaker_of,
+    text_of,
+    video_cut,
+    video_of,
+)
 from common.errors import EarsightError
-from common.manifest import read_manifest, write_manifest
-from common.tables_and_folders import Openers
+from common.manifest import describe, read_manifest, write_manifest
+from common.openers import Openers, both_media
 
 RATE = 8000
 
@@ -105,6 +116,100 @@ def test_all_channels_are_part_of_a_clip(clips):
     (cut,) = read_manifest(table(clips, "path,text", "two.wav,hi"))
     assert cut.load_audio().mean(axis=0) == pytest.approx(np.full(80, 0.25), abs=1e-3)
     assert list(read_manifest(write_manifest([cut], clips / "m.jsonl"))) == [cut]
+
+
+FILM = {"width": 320, "height": 240, "frame_rate": 25.0}
+
+
+def test_a_video_is_read_back_by_us_and_by_lhotse(clips):
+    from lhotse import CutSet
+
+    (clips / "film.mp4").write_bytes(b"any film")
+    cuts = [
+        video_cut("whole", clips / "film.mp4", **FILM, num_frames=100, label="run", group="g", speaker="ann"),
+        video_cut("part", clips / "film.mp4", **FILM, total=4.0, start=1.5, duration=0.5, label="jump"),
+    ]
+    path = write_manifest(cuts, clips / "m.jsonl.gz")
+    assert list(read_manifest(path)) == list(CutSet.from_file(path)) == cuts
+    assert [(cut.start, cut.duration, cut.supervisions[0].duration) for cut in cuts] == [(0, 4, 4), (1.5, 0.5, 0.5)]
+    assert video_of(cuts[0]) == {"path": str(clips / "film.mp4"), **FILM, "num_frames": 100, "duration": 4.0}
+    assert label_of(cuts[0]) == "run" and group_of(cuts[0]) == "g" and not cuts[0].has_recording
+    assert clip_files(cuts[1]) == [clips / "film.mp4"]
+    assert describe(path) == "2 clips, 0.00 h, 2 classes, 1 speakers"
+    (clips / "film.mp4").unlink()
+    with pytest.raises(EarsightError, match="clip whole names .*film.mp4, which is not there"):
+        read_manifest(path)
+
+
+def test_videos_whose_length_or_part_makes_no_sense(clips):
+    def cut(**said):
+        return video_cut("v", clips / "v.mp4", **{**FILM, **said})
+
+    assert cut(total=2.0, start=1.0, duration=1.03).duration == 1.0  # a picture more, as containers count
+    assert cut(start=1.0, duration=2.0).custom["video"]["duration"] == 3.0
+    for said in ({}, {"total": 0.0}, {"num_frames": 10, "frame_rate": 0.0}, {"total": 1.0, "width": 0}):
+        with pytest.raises(EarsightError, match="v.mp4: holds no pictures"):
+            cut(**said)
+    with pytest.raises(EarsightError, match="v.mp4: start 2 s is past the clip's end, 2 s"):
+        cut(total=2.0, start=2.0)
+    with pytest.raises(EarsightError, match=r"v.mp4: 1 s \+ 1.1 s is past the clip's end, 2 s"):
+        cut(total=2.0, start=1.0, duration=1.1)
+
+
+class Header:
+    """What a sound or a video opener finds."""
+
+    sample_rate, channels, frames = 8000, 1, 16
+    width, height, frame_rate, duration = 32, 24, 8.0, 2.0
+
+
+def test_what_a_video_file_is_taken_for(clips):
+    for name in ("film.MP4", "film.wav"):
+        (clips / name).write_bytes(b"anything")
+    sound = Openers(sound=lambda path: Header())
+    film = Openers(video=lambda path: Header(), suffixes=(".mp4",), video_suffixes=(".mp4",), medium="video")
+    both = both_media(sound, film)
+
+    def taken(*rows, openers):
+        path = table(clips, "id,path,text,label", *(f"{i},{row}" for i, row in enumerate(rows)))
+        return ["sound" if cut.has_recording else "video" for cut in read_manifest(path, openers)]
+
+    for openers, media in (
+        (sound, ["sound", "sound", "sound"]),
+        (both, ["video", "sound", "sound"]),
+        (replace(both, medium="sound"), ["sound", "sound", "sound"]),
+        (replace(both, medium="video"), ["video", "video", "video"]),
+        (film, ["video", "video", "video"]),
+    ):
+        assert taken("film.MP4,,run", "film.MP4,run,run", "film.MP4,run,", openers=openers) == media
+    assert taken("film.wav,,run", openers=both) == ["sound"]
+    (clips / "classes" / "run").mkdir(parents=True)
+    (clips / "film.MP4").rename(clips / "classes" / "run" / "film.mp4")
+    (cut,) = read_manifest(clips / "classes", both)
+    assert video_of(cut)["num_frames"] == 16 and label_of(cut) == "run"
+
+
+def test_rows_that_cut_parts_out_of_a_video_have_ids_that_differ(clips):
+    (clips / "film.mp4").write_bytes(b"anything")
+    path = table(clips, "path,label,start,duration", "film.mp4,run,0,0.5", "film.mp4,jump,0.5,", "film.mp4,both,,")
+    looked = []
+    openers = Openers(video=lambda path: looked.append(path) or Header(), medium="video")
+    cuts = list(read_manifest(path, openers))
+    assert [(cut.id, cut.start, cut.duration) for cut in cuts] == [
+        ("film-0000000", 0, 0.5), ("film-0000500", 0.5, 1.5), ("film", 0, 2)
+    ]  # fmt: skip
+    assert all(cut.supervisions[0].recording_id == cut.id for cut in cuts) and len(looked) == 1
+
+
+def test_a_class_folder_with_no_clip(clips):
+    for label in ("yes", "no"):
+        (clips / "words" / label).mkdir(parents=True)
+    np.save(clips / "words" / "yes" / "a.npy", np.zeros((4, 2), np.float32))
+    with pytest.raises(EarsightError, match="no: a class folder with no clip; add clips of it, or remove it"):
+        read_manifest(clips / "words")
+    failures = []
+    assert [cut.id for cut in read_manifest(clips / "words", failures=failures)] == ["a"]
+    assert [name for name, _ in failures] == ["no"]
 
 
 def test_openers_read_what_is_no_npy(clips):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.cuts import Failures
 from common.errors import EarsightError
 
 SPLIT_WORDS = {
     "train": {"train", "training"},
-    "dev": {"dev", "valid", "validation", "val"},
+    "dev": {"dev", "valid", "validation", "validate", "val"},
     "test": {"test"},
 }
 SPLITS = tuple(SPLIT_WORDS)
@@ -24,10 +25,14 @@ class Parts:
     """What an importer found: the cuts of each split, and the clips it could not use, with the reasons."""
 
     cuts: dict[str, list[Any]] = field(default_factory=dict)
-    failures: list[tuple[str, str]] = field(default_factory=list)
+    failures: Failures = field(default_factory=list)
 
     def add(self, split: str, cut: Any) -> None:
         self.cuts.setdefault(split, []).append(cut)
+
+
+# (source, destination, *, progress, and the corpus's own options) -> what was found
+Importer = Callable[..., Parts]
 
 
 def split_named(name: str) -> str:
@@ -58,9 +63,11 @@ def read_lines(path: Path) -> list[str]:
         raise EarsightError(f"{path}: {error.strerror}; the corpus is not complete") from error
 
 
-def progress_bar(items: Iterable[Any], description: str, progress: bool) -> Iterator[Any]:
-    """Go through clips under a progress bar, if one is wanted."""
+def progress_bar(
+    items: Iterable[Any], description: str, progress: bool, total: int | None = None
+) -> Iterator[Any]:
+    """Go through clips under a progress bar, if one is wanted; `total` where `items` do not know their number."""
     from tqdm import tqdm
 
     # disable=None: no bar where nobody watches (a log file, a pipe)
-    return iter(tqdm(items, desc=description, unit="clip", disable=None if progress else True))
+    return iter(tqdm(items, desc=description, unit="clip", total=total, disable=None if progress else True))

@@ -1,0 +1,249 @@
+"""From films to classes: embeddings prepared, a model trained, exported, evaluated, and applied."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from films import corpus, sliding, write_film
+
+import earsight
+from common.classification_report import ClassificationReport
+from common.errors import EarsightError
+from common.manifest import read_manifest
+from common.training import run_training
+from conftest import REPOSITORY
+from video.backbone import FrameEmbedder, export_onnx
+from video.corpora import prepare
+from video.embedding import BLOCK, embedding_blocks
+from video.evaluating import evaluate_model
+from video.model import export_checkpoint
+from video.pictures import PictureSettings, View
+from video.recognising import ActionRecogniser
+
+BACKBONE = "shufflenet_v2_x0_5"
+RECIPE = """
+model:
+  init_args:
+    pictures: {rate: 8.0, height: 48, width: 64, lag: 0.125}
+    backbone: shufflenet_v2_x0_5
+    weights: WEIGHTS
+data:
+  init_args:
+    views: {size: 0.8}
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Films, a recipe with a CNN's weights, embeddings, a run, and its model folder."""
+    folder = tmp_path_factory.mktemp("actions")
+    torch.manual_seed(0)
+    torch.save(torchvision.models.get_model(BACKBONE).state_dict(), folder / "weights.pth")
+    (folder / "recipe.yaml").write_text(RECIPE.replace("WEIGHTS", str(folder / "weights.pth")))
+    prepare("folder", corpus(folder / "films"), folder / "films-manifests", dev_share=0.25, test_share=0.0,
+            progress=False)
+    prepare("embeddings", folder / "films-manifests", folder / "embedded", config=str(folder / "recipe.yaml"), views=2,
+            progress=False)
+    assert run_training(training(folder, folder / "embedded", folder / "run", epochs=6)) == 0
+    export_checkpoint(folder / "run" / "model.ckpt", folder / "model")
+    return folder
+
+
+def training(folder, manifests, run, *options, epochs=1):
+    return ["fit", "--data", "video.data.VideoData", "--data.train", str(manifests / "train.jsonl.gz"),
+            "--data.validation", str(manifests / "dev.jsonl.gz"), "--data.workers", "0",
+            "--data.batch_duration", "4", "--model", "video.model.VideoModel",
+            "--model.pictures.rate", "8", "--model.pictures.height", "48", "--model.pictures.width", "64",
+            "--model.pictures.lag", "0.125", "--model.backbone", BACKBONE,
+            "--model.weights", str(folder / "weights.pth"), "--model.encoder.hidden", "12",
+            "--model.encoder.layers", "1", "--model.encoder.channels", "16", "--model.encoder.stride", "1",
+            "--model.encoder.streams", "2", "--model.encoder.dropout", "0", "--model.head_dropout", "0",
+            "--model.optimiser.learning_rate", "0.01", "--trainer.accelerator", "cpu",
+            "--trainer.max_epochs", str(epochs), "--trainer.enable_progress_bar", "false",
+            "--trainer.enable_model_summary", "false", "--threads", "1", "--run", str(run), *options]
+
+
+def test_embeddings_are_those_of_the_cnn(world):
+    """Stored ones, the exported graph's and torch's agree, and clips end up under their names."""
+    cut = next(iter(read_manifest(world / "embedded" / "dev.jsonl.gz")))
+    film = next(iter((world / "films").rglob(f"{cut.id}.mkv")))
+    embedder = FrameEmbedder(BACKBONE, str(world / "weights.pth"))
+    settings = PictureSettings(rate=8, height=48, width=64, lag=0.125)
+
+    def embed(pictures):
+        with torch.inference_mode():
+            return embedder.eval()(torch.from_numpy(pictures)[None])[0].numpy()
+
+    expected = np.concatenate(list(embedding_blocks(film, settings, embed)))
+    assert expected.shape == (7, 2048)  # 16 frames at 16 Hz, 8 moments a second; the last one has no frame after it
+    np.testing.assert_allclose(cut.load_frames(), expected, rtol=2e-3, atol=2e-3)  # kept as float16
+    runtime = ActionRecogniser(world / "model")
+    np.testing.assert_allclose(np.concatenate(list(runtime.blocks(film))), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_views_and_manifests(world):
+    train = {cut.id: cut for cut in read_manifest(world / "embedded" / "train.jsonl.gz")}
+    plain = {name for name in train if "-view" not in name}
+    assert set(train) == plain | {f"{name}-view{i}" for name in plain for i in (1, 2)}
+    assert all("-view" not in cut.id for cut in read_manifest(world / "embedded" / "dev.jsonl.gz"))
+    name = sorted(plain)[0]
+    assert not np.array_equal(train[name].load_frames()[:3], train[f"{name}-view1"].load_frames()[:3])
+
+
+def test_embeddings_are_kept_and_made_again_where_they_must(world, tmp_path):
+    stored = {path: path.stat().st_mtime_ns for path in (world / "embedded" / "embeddings").rglob("*.npy")}
+    lost = sorted(stored)[0]
+    content = lost.read_bytes()
+    lost.unlink()
+    prepare("embeddings", world / "films-manifests", world / "embedded", config=str(world / "recipe.yaml"), views=2,
+            progress=False)
+    now = {path: path.stat().st_mtime_ns for path in (world / "embedded" / "embeddings").rglob("*.npy")}
+    assert {path for path in now if now[path] != stored[path]} == {lost} and lost.read_bytes() == content
+    other = tmp_path / "other.yaml"
+    other.write_text((world / "recipe.yaml").read_text().replace("lag: 0.125", "lag: 0.25"))
+    prepare("embeddings", world / "films-manifests" / "dev.jsonl.gz", tmp_path / "more", config=str(other),
+            progress=False)
+    assert not {path.name for path in (tmp_path / "more").rglob("*.npy")} & {path.name for path in now}
+
+
+def test_checkpoint_and_folder_agree(world):
+    """A clip classified from its file is what the checkpoint makes of it, to 1e-3."""
+    dev = world / "films-manifests" / "dev.jsonl.gz"
+    by_checkpoint, errors = evaluate_model(str(world / "run" / "model.ckpt"), dev)
+    by_folder, _ = evaluate_model(str(world / "model"), dev)
+    assert not errors and isinstance(by_checkpoint, ClassificationReport)
+    for here, there in zip(by_checkpoint.clips, by_folder.clips, strict=True):
+        assert (here.id, here.predicted) == (there.id, there.predicted)
+        assert here.probability == pytest.approx(there.probability, abs=1e-3)
+        film = next(iter((world / "films").rglob(f"{here.id}.mkv")))
+        assert earsight.classify(film, world / "model").probabilities[here.predicted] == pytest.approx(
+            here.probability, abs=1e-3)
+    assert by_checkpoint.order.ordered == by_checkpoint.accuracy
+    assert by_checkpoint.order.shuffled_mean <= 1
+
+
+def test_a_cnn_that_is_tuned(world, tmp_path):
+    """Training from videos changes the last blocks at their own rate, and nothing before them."""
+    run = tmp_path / "run"
+    manifests = world / "films-manifests"
+    assert run_training(training(world, manifests, run, "--model.tuned_blocks", "1", "--model.backbone_rate", "0.5",
+                                 "--data.views.size", "0.9")) == 0
+    from common.checkpoint import read_checkpoint
+
+    tuned = read_checkpoint(run / "model.ckpt")["state_dict"]
+    before = torch.load(world / "weights.pth", weights_only=True)
+    changed = {name for name, value in before.items()
+               if f"frontend.cnn.{name}" in tuned and not torch.equal(tuned[f"frontend.cnn.{name}"], value)}
+    assert changed and all(name.startswith("conv5") for name in changed)
+
+
+def test_no_weights_of_another_network(world):
+    with pytest.raises(EarsightError, match="another network than mobilenet_v2"):
+        FrameEmbedder("mobilenet_v2", str(world / "weights.pth"))
+    (world / "text.pth").write_text("no weights")
+    with pytest.raises(EarsightError, match="text.pth: not a file of weights"):
+        FrameEmbedder(BACKBONE, str(world / "text.pth"))
+    with pytest.raises(EarsightError, match="missing.pth: no such file"):
+        FrameEmbedder(BACKBONE, str(world / "missing.pth"))
+    with pytest.raises(EarsightError, match="mobilenet_v2, resnet50"):
+        FrameEmbedder("mobilnet")
+    with pytest.raises(EarsightError, match="IMAGENET1K_V1"):
+        FrameEmbedder(BACKBONE, "IMAGENET9K")
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18", "efficientnet_b0", "convnext_tiny"])
+def test_backbones(name, tmp_path):
+    embedder = FrameEmbedder(name)
+    settings = PictureSettings(height=32, width=32)
+    torch.manual_seed(1)
+    pictures = torch.randint(0, 256, (1, 3, *settings.shape), dtype=torch.uint8)
+    with torch.inference_mode():
+        frames = embedder.eval()(pictures)
+    assert frames.shape == (1, 3, 2 * embedder.n_features)
+    import onnxruntime
+
+    export_onnx(embedder, settings, tmp_path / "frontend.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "frontend.onnx", providers=["CPUExecutionProvider"])
+    given = session.run(None, {"pictures": pictures.numpy()})[0]
+    np.testing.assert_allclose(given, frames.numpy(), rtol=1e-2, atol=1e-3)
+
+
+def test_frozen_blocks_stay_in_use(world):
+    embedder = FrameEmbedder(BACKBONE, str(world / "weights.pth"), tuned_blocks=1).train()
+    training_parts = {name.split(".")[0] for name, module in embedder.cnn.named_modules() if module.training and name}
+    assert training_parts == {"conv5"}
+
+
+def test_blocks_do_not_depend_on_their_size(world, tmp_path):
+    film = write_film(tmp_path / "long.mkv", sliding(60, (48, 64)), rate=16)
+    settings = PictureSettings(rate=8, height=48, width=64, lag=0.125)
+    sizes = []
+
+    def embed(pictures):
+        sizes.append(len(pictures))
+        return pictures.reshape(len(pictures), -1)[:, :5].astype(np.float32)
+
+    whole = np.concatenate(list(embedding_blocks(film, settings, embed)))
+    assert max(sizes) == BLOCK and sum(sizes) == len(whole) == 29
+    blocks = embedding_blocks(film, settings, embed)
+    next(blocks)
+    blocks.close()  # the thread that decodes ends with it
+    delayed = np.concatenate(list(embedding_blocks(film, settings, embed, View(delay=0.5, tempo=2.0))))
+    assert len(delayed) < len(whole)
+
+
+# The command
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, "-m", "earsight", "classify", *map(str, arguments)], capture_output=True,
+                          text=True, cwd=REPOSITORY)
+
+
+def test_classify_and_timeline_formats(world, tmp_path):
+    films = sorted((world / "films" / "down").iterdir())[:2]
+    done = run(*films, "--model", world / "model", "--top", 2)
+    assert done.returncode == 0, done.stderr
+    assert [line.split(": ")[0] for line in done.stdout.splitlines()] == [str(film) for film in films]
+    table = list(csv.DictReader(run(*films, "--model", world / "model", "--format", "csv", "--top", 2
+                                    ).stdout.splitlines()))
+    assert [row["path"] for row in table] == [str(film) for film in films for _ in range(2)]
+    assert [row["rank"] for row in table] == ["1", "2"] * 2
+    done = run(films[0], "--model", world / "model", "--timeline", "--format", "json", "--plot", tmp_path / "plots")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["segments"][0]["start"] == 0 and found["segments"][-1]["end"] == found["duration"] == 1.0
+    assert (tmp_path / "plots" / f"{films[0].stem}.png").read_bytes().startswith(b"\x89PNG")
+    assert "00:00:00,000 --> 00:00:01,000" in run(films[0], "--model", world / "model", "--format", "srt").stdout
+
+
+def test_a_broken_clip_does_not_stop_the_others(world, tmp_path):
+    good = next(iter((world / "films" / "down").iterdir()))
+    (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "empty.mp4").touch()
+    done = run(tmp_path / "text.mp4", good, tmp_path / "empty.mp4", tmp_path / "missing.mp4", "--model",
+               world / "model",
+               "--output", tmp_path / "out")
+    assert done.returncode == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{good.stem}.txt"]
+    errors = done.stderr.splitlines()
+    assert all(any(name in line for line in errors) for name in ("text.mp4", "empty.mp4", "missing.mp4"))
+    assert "Traceback" not in done.stderr
+
+
+def test_torch_is_never_imported(world):
+    film = next(iter((world / "films" / "down").iterdir()))
+    code = (f"import sys, earsight; earsight.classify({str(film)!r}, {str(world / 'model')!r}); "
+            "print(sorted({'torch', 'lhotse', 'matplotlib', 'pytorch_lightning'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.stdout.splitlines() == ["[]"], done.stderr
+
+
+def test_a_video_model_does_not_transcribe(world, tone_corpus):
+    with pytest.raises(EarsightError, match="is for video"):
+        earsight.transcribe(next(iter((tone_corpus / "text").iterdir())), world / "model")

@@ -1,0 +1,82 @@
+"""Pictures of frames and of motion, by films whose content and motion are known."""
+
+import numpy as np
+import pytest
+from films import sliding, write_film
+
+from common.errors import EarsightError
+from video.pictures import GREY, Motion, PictureSettings, View, ViewSettings, colour, draw_view, fit, pictures
+
+SETTINGS = PictureSettings(rate=5, height=48, width=64, lag=0.1)
+
+
+def test_moments_have_both_streams(tmp_path):
+    film = write_film(tmp_path / "film.mkv", sliding(20, (48, 64)), rate=20)
+    moments = list(pictures(film, SETTINGS))
+    # A second of 20 frames: moments at 0, 0.2, 0.4, 0.6, 0.8 s, each with the frame 0.1 s later.
+    assert len(moments) == 5
+    assert all(moment.shape == (2, 48, 64, 3) and moment.dtype == np.uint8 for moment in moments)
+    frames = sliding(20, (48, 64))
+    for k, moment in enumerate(moments):
+        assert np.abs(moment[0].astype(int) - frames[4 * k]).max() <= 3  # what RGB loses in the film's colours
+
+
+def test_one_stream_alone(tmp_path):
+    film = write_film(tmp_path / "film.mkv", sliding(20, (48, 64)), rate=20)
+    both = list(pictures(film, SETTINGS))
+    for place, stream in enumerate(("picture", "motion")):
+        settings = PictureSettings(rate=5, height=48, width=64, lag=0.1, streams=(stream,))
+        alone = list(pictures(film, settings))[:5]
+        assert all(np.array_equal(a[0], b[place]) for a, b in zip(alone, both, strict=True))
+
+
+def blob(shape, left):
+    """A textured square on a textured ground."""
+    rng = np.random.default_rng(5)
+    image = np.kron(rng.integers(60, 120, (shape[0] // 4, shape[1] // 4)), np.ones((4, 4))).astype(np.uint8)
+    square = np.kron(rng.integers(130, 250, (8, 8)), np.ones((4, 4))).astype(np.uint8)
+    image[30:62, left:left + 32] = square
+    return np.repeat(image[..., None], 3, axis=2)
+
+
+def test_motion_shows_what_moves_against_the_camera():
+    motion = Motion(PictureSettings(motion_scale=16))
+    first, second = blob((96, 128), 40), blob((96, 128), 43)
+    shown = motion(first, second).astype(int)
+    inside, outside = shown[40:52, 50:66], shown[:20, :30]
+    assert np.median(inside[..., 0]) == pytest.approx(GREY + 3 * 16, abs=8)  # three pixels to the right
+    assert np.median(inside[..., 1]) == pytest.approx(GREY, abs=8)
+    assert np.median(inside[..., 2]) == pytest.approx(3 * 16, abs=8)
+    assert np.median(outside[..., 0]) == pytest.approx(GREY, abs=2) and np.median(outside[..., 2]) <= 2
+    # The whole picture moves: that is the camera.
+    still = motion(first, np.roll(first, 3, axis=1)).astype(int)
+    assert np.median(still[..., 0]) == pytest.approx(GREY, abs=2)
+
+
+def test_fit_covers_and_crops_around_the_centre():
+    settings = PictureSettings(height=40, width=60)
+    image = np.zeros((80, 240, 3), np.uint8)
+    image[:, 60:180] = 200  # what a 3:2 crop of it holds
+    assert fit(image, settings).shape == (40, 60, 3)
+    assert fit(image, settings).min() == 200
+    assert fit(np.full((2, 2, 3), 7, np.uint8), settings).min() == 7
+    assert fit(np.full((3, 500, 3), 7, np.uint8), settings).shape == (40, 60, 3)
+
+
+def test_views_flip_crop_and_colour():
+    settings = PictureSettings(height=40, width=60)
+    ramp = np.repeat(np.linspace(0, 255, 120).astype(np.uint8)[None, :, None], 80, axis=0).repeat(3, axis=2)
+    assert np.array_equal(fit(ramp, settings, View(flip=True)), fit(ramp, settings)[:, ::-1])
+    left, right = (fit(ramp, settings, View(size=0.5, across=across)) for across in (0.0, 1.0))
+    assert left.max() < 135 and right.min() > 120
+    assert colour(ramp, View()) is ramp
+    assert colour(ramp, View(brightness=300)).min() == 255
+    assert np.ptp(colour(ramp, View(saturation=0.0)).astype(int), axis=2).max() == 0
+    drawn = [draw_view(ViewSettings(), np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+@pytest.mark.parametrize("wrong", [{"streams": ("sound",)}, {"streams": ()}, {"rate": 0}, {"height": 8}])
+def test_impossible_settings(wrong):
+    with pytest.raises(EarsightError):
+        PictureSettings(**wrong)

@@ -1,0 +1,78 @@
+"""`earsight evaluate` for video: a checkpoint or a model folder on a manifest, its frames in several orders."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from lhotse import CutSet
+from lhotse.cut import Cut
+
+from common.batch_run import default_jobs, run_parallel
+from common.checkpoint import read_checkpoint
+from common.classification_report import ClassificationReport
+from common.cuts import video_of
+from common.data import read_frames_cut
+from common.errors import EarsightError
+from common.evaluation import Outcome, evaluate, order_figures
+from common.labels import Labels
+from common.manifest import read_manifest
+from common.runtime import Runtime
+from common.transcription_report import TranscriptionReport
+from video.corpora import OPENERS
+from video.embedding import embedding_blocks
+from video.model import load_video_model
+from video.pictures import PictureSettings
+from video.recognising import picture_settings
+
+Frames = Callable[[np.ndarray], np.ndarray]
+
+
+def evaluate_model(model: str, manifest: Path, worst: int = 10
+                   ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
+    """Measure a checkpoint file, a model folder or an installed model on a manifest of videos or their embeddings.
+
+    Returns:
+        The report, and an error for each clip that could not be read.
+    """
+    cuts = read_manifest(manifest, OPENERS)
+    settings, embed, outputs, labels, n_features = _open(model)
+    frames: dict[str, np.ndarray] = {}
+
+    def work(cut: Cut) -> np.ndarray:
+        if video_of(cut) is None:
+            found = read_frames_cut(cut)
+        else:
+            blocks = embedding_blocks(video_of(cut)["path"], settings, embed, start=cut.start,
+                                      end=cut.start + cut.duration)
+            found = np.concatenate(list(blocks))
+        if found.shape[1] != n_features:
+            raise EarsightError(f"{cut.id}: {found.shape[1]} features a frame, and the model takes {n_features}")
+        frames[cut.id] = found
+        return outputs(found)
+
+    outcomes: Iterator[tuple[Cut, Outcome]] = run_parallel(list(cuts), work, default_jobs())
+    return evaluate(cuts, labels, outcomes, worst, lambda: order_figures(_known(cuts, frames), labels, frames, outputs))
+
+
+def _known(cuts: CutSet, frames: dict[str, np.ndarray]) -> list[Cut]:
+    return [cut for cut in cuts if cut.id in frames]
+
+
+def _open(model: str) -> tuple[PictureSettings, Frames, Frames, Labels, int]:
+    """How a model sees a video, its CNN and its encoder as functions, its labels and the width of its frames."""
+    if not Path(model).is_file():
+        runtime = Runtime(model)
+        return (picture_settings(runtime.config), runtime.frames, runtime.outputs, runtime.labels,
+                runtime.config.n_features)
+    trained = load_video_model(read_checkpoint(model), model)
+
+    def embed(pictures: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return trained.frontend(torch.from_numpy(pictures)[None])[0].numpy()
+
+    def outputs(frames: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return trained(torch.from_numpy(frames)[None], torch.tensor([len(frames)]))[0][0].numpy()
+
+    return trained.pictures, embed, outputs, trained.labels, trained.normaliser.n_input

@@ -1,0 +1,93 @@
+"""The video model: CNN embeddings of pictures under the encoder that speech and video share."""
+
+import math
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import torch
+from lhotse.cut import Cut
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from common.checkpoint import model_options, read_checkpoint, restore
+from common.cuts import video_of
+from common.data import Batch
+from common.encoder import EncoderSettings
+from common.export import export_model
+from common.frames import length_mask
+from common.module import NormaliserSettings, OptimiserSettings, SequenceModel
+from video.backbone import FrameEmbedder, export_onnx
+from video.pictures import PictureSettings
+
+
+def load_video_model(checkpoint: dict, path: str | Path) -> "VideoModel":
+    """The model of a checkpoint (`common.checkpoint.read_checkpoint`), on the CPU, ready to recognise."""
+    settings = checkpoint["earsight"]["settings"]
+    pictures = {**settings["pictures"], "streams": tuple(settings["pictures"]["streams"])}
+    model = VideoModel(pictures=PictureSettings(**pictures), backbone=settings["backbone"],
+                       tuned_blocks=settings["tuned_blocks"], **model_options(checkpoint))
+    return restore(model, checkpoint, path)
+
+
+def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
+    """Turn a checkpoint into a model folder; see `common.export.export_model`."""
+    model = load_video_model(read_checkpoint(checkpoint), checkpoint)
+    settings = {"sample_rate": 0, "frame_shift": 1 / model.pictures.rate, "frontend": asdict(model.pictures)}
+    return export_model(model, destination, partial(export_onnx, model.frontend, model.pictures), settings, int8, card)
+
+
+class VideoModel(SequenceModel):
+    """Pictures of a video or their stored embeddings in, a class or text out.
+
+    Args:
+        labels, auxiliary_labels, normaliser, encoder, optimiser, auxiliary_weight, auxiliary_layer,
+            head_dropout: see `SequenceModel`.
+        pictures: how a video is sampled, and which streams there are; see `video.pictures.PictureSettings`.
+        backbone, weights, tuned_blocks: the CNN; see `video.backbone.FrameEmbedder`.
+        backbone_rate: learning rate of the tuned blocks, as a share of the others'.
+    """
+
+    medium = "video"
+
+    def __init__(self, labels: dict, auxiliary_labels: dict | None = None,
+                 pictures: PictureSettings = PictureSettings(), backbone: str = "mobilenet_v2",
+                 weights: str | None = None, tuned_blocks: int = 0, backbone_rate: float = 0.1,
+                 normaliser: NormaliserSettings = NormaliserSettings(normalise="none"),
+                 encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(),
+                 auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2):
+        embedder = FrameEmbedder(backbone, weights, tuned_blocks)
+        super().__init__(labels, auxiliary_labels, embedder.n_features * len(pictures.streams), 1 / pictures.rate,
+                         normaliser, encoder, optimiser, auxiliary_weight, auxiliary_layer, head_dropout)
+        self.settings |= {"pictures": asdict(pictures), "backbone": backbone, "tuned_blocks": tuned_blocks}
+        self.pictures = pictures
+        self.backbone_rate = backbone_rate
+        self.frontend = embedder
+
+    def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        if not len(batch.inputs):
+            return batch.frames, batch.frame_lengths
+        inside = length_mask(batch.input_lengths, batch.inputs.shape[1]).squeeze(-1).bool()
+        with torch.set_grad_enabled(torch.is_grad_enabled() and bool(self.frontend.tuned)):
+            # Padding is never embedded: it would cost time, and enter the statistics of batch normalisation.
+            embedded = self.frontend(batch.inputs[inside].unsqueeze(0)).squeeze(0)
+        frames = embedded.new_zeros(*inside.shape, embedded.shape[-1])
+        frames[inside] = embedded
+        if not len(batch.frames):
+            return frames, batch.input_lengths
+        both = pad_sequence([*frames, *batch.frames], batch_first=True)
+        return both, torch.cat([batch.input_lengths, batch.frame_lengths])
+
+    def count_frames(self, cut: Cut) -> int:
+        if video_of(cut) is None:
+            return super().count_frames(cut)
+        return max(1, math.ceil((cut.duration - self.pictures.lag) * self.pictures.rate))
+
+    def learning_rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        tuned = [p for p in self.frontend.parameters() if p.requires_grad]
+        frontend = {id(p) for p in self.frontend.parameters()}
+        rest = [p for p in self.parameters() if id(p) not in frontend]
+        return [(rest, 1.0), (tuned, self.backbone_rate)]
+
+    def setup(self, stage: str) -> None:
+        self.trainer.datamodule.pictures = self.pictures
