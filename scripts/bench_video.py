@@ -31,8 +31,8 @@ from common.errors import EarsightError
 from common.files import write_whole
 
 CLIPS = REPOSITORY.parent / "shared" / "data" / "ufc10" / "videos"
-EXAMPLES = REPOSITORY / "scripts" / "examples"
-ONE_CLIP, LONG_CLIP = EXAMPLES / "jumping-jacks.mp4", EXAMPLES / "three-exercises.mp4"
+FILMS = REPOSITORY / "scripts" / "films"
+ONE_CLIP, LONG_CLIP = FILMS / "jumping-jacks.mp4", FILMS / "three-exercises.mp4"
 HOUR = 3600  # seconds
 
 
