@@ -356,7 +356,7 @@ def _foot(pose: Pose, outfit: Outfit, side: str) -> Mesh:
     sole = along * np.cos(body.flat) + np.cross(across, along) * np.sin(body.flat)
     above = np.cross(across, sole)
     size = body.share(1.0) * (0.92 if barefoot else 1.05)
-    ground = -(body.ankle - 0.0) * above
+    ground = -body.ankle * above
     heights = np.array([0.022, 0.03, 0.022, 0.014]) * size  # half the thickness at heel, ankle, ball, tip
     places = (-0.045 * size, 0.0, 0.65 * body.foot, 1.02 * body.foot)
     centres = [ankle + place * sole + ground + height * above for place, height in zip(places, heights, strict=True)]

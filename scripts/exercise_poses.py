@@ -378,7 +378,7 @@ def rest_arms(pose: Pose, manner: str, motion: Motion, sway: float = 1.0) -> Non
             wrist = joints["neck"] - body.share(0.07) * up + body.share(0.15) * ahead + body.share(0.025) * out
             put_hand(pose, side, wrist, 0.6 * out - up, fingers=up + 0.5 * ahead)
         elif manner == "barbell":
-            wrist = joints["neck"] - body.share(0.02) * up - body.share(0.0) * ahead + body.share(0.2) * out
+            wrist = joints["neck"] - body.share(0.02) * up + body.share(0.2) * out
             put_hand(pose, side, wrist, -up - 0.4 * ahead + 0.4 * out, fingers=up - 0.4 * ahead)
         else:
             raise ValueError(f"no way to hold arms is called {manner!r}")
@@ -637,7 +637,8 @@ def push_ups(body: Body, motion: Motion, rng: np.random.Generator) -> Pose:
     knees = rng.random() < 0.1
     apart, flare = body.share(rng.uniform(0.11, 0.2)), rng.uniform(0.3, 1.3)
     sag, wrist = rng.uniform(-0.06, 0.12), body.share(0.03)
-    support = body.share(0.04) if knees else body.sole + body.foot * np.sin(1.35)
+    tiptoe = 1.35  # pitch of the feet
+    support = body.share(0.04) if knees else body.sole + body.foot * np.sin(tiptoe)
     length = body.trunk + (body.thigh if knees else body.leg)
     reach = np.sqrt(body.arm**2 - (apart - body.shoulder_width) ** 2) * 0.985
     highest = np.arcsin((reach + wrist - support) / length)
@@ -648,10 +649,8 @@ def push_ups(body: Body, motion: Motion, rng: np.random.Generator) -> Pose:
     square = vectors(0.0, -np.sin(angle), np.cos(angle))
     sink = sag * body.share(0.1) * (1 + 0.3 * motion.wobble[:, 1])[:, None] * square
     hands = length * np.cos(highest) + body.share(rng.uniform(-0.05, 0.03))
-    # The hips leave the line by a little, so the legs bend rather than stretch.
-    pivot = vectors(0.0, 0.0, support)
-    pelvis = pivot + (body.thigh if knees else body.leg) * (1 - 0.002) * line - sink
-    lean = np.pi / 2 - angle
+    # A little short, so that the legs bend rather than stretch where the hips leave the line.
+    pelvis = support * UP + 0.998 * (body.thigh if knees else body.leg) * line - sink
     neck = pelvis + body.trunk * line + sink
     low = high = turned(pitch=np.arctan2((neck - pelvis)[:, 1], (neck - pelvis)[:, 2]))
     pose = start_pose(body, pelvis, low, high, look=rng.uniform(-0.6, 0.1))
@@ -666,9 +665,8 @@ def push_ups(body: Body, motion: Motion, rng: np.random.Generator) -> Pose:
             ankle = knee + body.shin * np.array([0.0, -np.cos(shin), np.sin(shin)])
             put_foot(pose, side, ankle, -AHEAD * np.cos(shin) + UP * np.sin(shin), -square)
         else:
-            # The toes stay where they are; the heels come along with the legs.
-            pitch = 1.35 + 0.5 * (lean - lean.mean()) * 0
-            ankle, pointing = foot_from(body, vectors(aside, body.foot * np.cos(pitch), body.sole), 0.0, pitch)
+            toe = vectors(aside, body.foot * np.cos(tiptoe), body.sole)
+            ankle, pointing = foot_from(body, toe, 0.0, tiptoe)
             put_foot(pose, side, ankle, pointing, -square)
     return pose
 
@@ -689,7 +687,7 @@ def wall_push_ups(body: Body, motion: Motion, rng: np.random.Generator) -> Pose:
     high = turned(pitch=lean + rng.uniform(-0.02, 0.08) + 0.015 * motion.wobble[:, 1])
     toes = {side: toe + sign * body.share(0.05) * RIGHT + 0 * pelvis for side, sign in SIDES.items()}
     pose = stand(body, pelvis, low, high, toes, 0.08, {side: pitch for side in SIDES}, look=rng.uniform(-0.35, 0.0))
-    height = pose_height_at(body, first) + body.share(level)
+    height = _shoulder_height(body, first) + body.share(level)
     flare = rng.uniform(0.1, 1.1)
     for side, sign in SIDES.items():
         wrist = vectors(sign * apart, wall - body.share(0.025), height)
@@ -699,7 +697,7 @@ def wall_push_ups(body: Body, motion: Motion, rng: np.random.Generator) -> Pose:
 
 
 def wall_leans(body: Body, rng: np.random.Generator) -> tuple[float, float]:
-    """How far one leans (radians) with the arms straight, and with them bent. The first two draws of a wall push-up."""
+    """How far one leans, in radians, with the arms straight and with them bent."""
     first = rng.uniform(0.12, 0.42)
     bent = rng.uniform(0.65, 0.85) * body.arm / (body.leg + body.trunk)
     return first, first + bent
@@ -710,7 +708,7 @@ def wall_distance(body: Body, lean: float) -> float:
     return (body.leg + body.trunk) * np.sin(lean) + 0.88 * body.arm + body.share(0.025)
 
 
-def pose_height_at(body: Body, lean: float) -> float:
+def _shoulder_height(body: Body, lean: float) -> float:
     """Height of the shoulders, leaning by `lean`."""
     return body.ankle + (body.leg + body.trunk) * np.cos(lean) - body.share(0.03)
 
@@ -729,7 +727,7 @@ def _legs_in_air(pose: Pose, motion: Motion, rng: np.random.Generator, low: np.n
         if manner == "split":
             over, knee = over + (0.55 * amount if number else -0.4 * amount), knee + 0.3 * amount * (1 - number)
         aside = sign * (0.02 if manner != "apart" else 0.3 * amount)
-        thigh = low @ turned(pitch=-over, roll=0 * over - aside)
+        thigh = low @ turned(pitch=-over, roll=-aside)
         shin = thigh @ turned(pitch=knee)
         ankle = pose.joints[f"{side} hip"] - body.thigh * thigh[..., 2] - body.shin * shin[..., 2]
         put_foot(pose, side, ankle, -0.85 * shin[..., 2] + 0.5 * shin[..., 1], thigh[..., 1])
@@ -807,15 +805,12 @@ def trampoline_jumping(body: Body, motion: Motion, rng: np.random.Generator) -> 
     folded = airborne**1.5 * (rng.uniform(0.7, 1.0) if manner in ("tuck", "straddle", "somersault") else 0.12)
     crouch = 0.12 * on_mat**2 + 0.05 * (1 - airborne)
     flips = np.floor(motion.phase + touch / 2)
-    turn = motion.wobble[:, 0] * 0.3
+    yaw = motion.wobble[:, 0] * 0.3
     if manner == "twist":
-        turn = turn + np.pi * rng.choice([1.0, 2.0]) * (flips + smooth_step(air))
+        yaw = yaw + np.pi * rng.choice([1.0, 2.0]) * (flips + smooth_step(air))
     roll_over = 2 * np.pi * smooth_step(air) * rng.choice([-1, 1]) if manner == "somersault" else 0.0
-    yaw = turn
     lean = 0.06 + 0.12 * on_mat + 0.25 * folded
-    # The body about its middle; contact needs the feet where they are on the mat.
-    legs = body.leg * (1 - crouch)
-    pelvis = vectors(0.0, 0.0, feet + body.ankle + legs)
+    pelvis = vectors(0.0, 0.0, feet + body.ankle + body.leg * (1 - crouch))
     low = turned(pitch=0.5 * lean - 0.2 * folded, roll=0.05 * motion.wobble[:, 1])
     high = turned(pitch=lean + 0.2 * folded, roll=0.05 * motion.wobble[:, 1])
     pose = start_pose(body, pelvis, low, high, look=-0.3 * lean)

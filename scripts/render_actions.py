@@ -32,6 +32,8 @@ from common.files import whole_file, write_whole
 
 EXAMPLES = Path(__file__).resolve().parent / "films"
 RATES = Fraction(25), Fraction(30000, 1001), Fraction(30)  # frames a second
+
+
 # Clips
 
 
