@@ -348,22 +348,6 @@ class Mfcc(torch.nn.Module):
         return energy.clamp(min=max(self.settings.energy_floor, FLOAT_EPSILON)).log()
 
 
-def convert_cepstra(frames: np.ndarray, source: MfccSettings, target: MfccSettings) -> np.ndarray:
-    """Stored cepstra (time, n_mfcc) of one front end as those of another, as far as the stored ones tell.
-
-    The log mel energies behind them, smoothed to what the cepstra keep, are read at the other front end's band
-    centres. What stays apart is a constant and the finer detail of the spectrum; bands beyond the source's take
-    its last one. Both must have the same frame shift.
-    """
-    if not math.isclose(source.frame_shift, target.frame_shift):
-        raise EarsightError(
-            f"frames every {source.frame_shift:g} s cannot become frames every {target.frame_shift:g} s"
-        )
-    here, there = _mel_corners(source)[1:-1], _mel_corners(target)[1:-1]
-    bands = np.stack([np.interp(there, here, band) for band in np.linalg.pinv(_dct(source)).T])
-    return (frames @ bands @ _dct(target).T).astype(np.float32)
-
-
 def export_onnx(mfcc: Mfcc, path: str | Path) -> None:
     """Write the graph waveform (1, samples) -> frames (1, time, n_mfcc), for any length that has a frame."""
 

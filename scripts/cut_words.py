@@ -1,10 +1,9 @@
-"""Cut single words out of sentences, for a classifier of words or for new sentences (scripts/splice_words.py).
+"""Cut the words out of sentences, for new sentences made of them (scripts/splice_words.py) or a classifier of words.
 
-    python scripts/cut_words.py data/an4/train.jsonl.gz data/digit-words/an4 --model runs/an4/model.ckpt \\
-        --words zero,one,two,three,four,five,six,seven,eight,nine --recipe configs/digits.yaml
+    python scripts/cut_words.py data/an4/train.jsonl.gz data/an4-words --model runs/an4-first/model.ckpt
 
 Where a manifest knows its words' times (GRID), these are taken; else a CTC model with phones aligns each clip with its
-text. Sound stays where it is; stored cepstra become those of a recipe's front end, if one is named.
+text. Sound stays where it is; of stored frames the word's are written.
 """
 
 import argparse
@@ -14,17 +13,15 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchaudio
-import yaml
 from lhotse import CutSet
 from lhotse.cut import Cut
 from tqdm import tqdm
 
 from audio.corpora import OPENERS
 from audio.data import read_clip
-from audio.frontend import MfccSettings, convert_cepstra, preset
 from audio.model import SpeechModel, load_model
 from common.cuts import frames_cut, speaker_of, text_of
-from common.data import make_batch
+from common.data import make_batch, read_frames_cut
 from common.errors import EarsightError
 from common.files import whole_file
 from common.labels import BLANK, BOUNDARY
@@ -40,12 +37,11 @@ def main() -> None:
     arguments = _arguments()
     wanted = set(arguments.words.split(",")) if arguments.words else None
     model = load_model(arguments.model) if arguments.model else None
-    target = _front_end(arguments.recipe) if arguments.recipe else preset("an4")
     cuts = []
     for cut in tqdm(read_manifest(arguments.manifest, OPENERS), unit="clip", disable=None):
         for number, (word, start, end) in enumerate(word_times(cut, model)):
             if (wanted is None or word in wanted) and SHORTEST <= end - start <= LONGEST:
-                cuts.append(word_cut(cut, f"{cut.id}-{number}", word, start, end, target, arguments.destination))
+                cuts.append(word_cut(cut, f"{cut.id}-{number}", word, start, end, arguments.destination))
     print(f"{len(cuts)} words: {write_manifest(CutSet.from_cuts(cuts), arguments.destination / 'words.jsonl.gz')}")
 
 
@@ -82,28 +78,20 @@ def _words_on_path(words: list[str], path: np.ndarray, model: SpeechModel, durat
         yield word, max(before, phones[i][0] - EDGE), min(after, phones[i][-1] + shift + EDGE)
 
 
-def word_cut(cut: Cut, identity: str, word: str, start: float, end: float, target: MfccSettings, folder: Path) -> Cut:
+def word_cut(cut: Cut, identity: str, word: str, start: float, end: float, folder: Path) -> Cut:
     """One word of a clip as a clip of its own."""
     if cut.has_recording:
         part = cut.truncate(offset=start, duration=end - start).with_id(identity)
         said = part.supervisions[0]
         said.text, said.custom, said.start, said.duration = word, {"label": word}, 0.0, part.duration
         return part
-    source = preset("an4")
-    first, last = round(start / source.frame_shift), round(end / source.frame_shift)
-    frames = read_clip(cut, source.sample_rate)[first:last]
-    if target != source:
-        frames = convert_cepstra(frames, source, target)
+    shift = cut.frames.frame_shift
+    frames = read_frames_cut(cut)[round(start / shift):round(end / shift)]
     path = folder / "frames" / f"{identity}.npy"
     with whole_file(path) as temporary:
         np.save(temporary, frames, allow_pickle=False)
-    return frames_cut(identity, path, shape=frames.shape, frame_shift=target.frame_shift, text=word, label=word,
+    return frames_cut(identity, path, shape=frames.shape, frame_shift=shift, text=word, label=word,
                       speaker=speaker_of(cut))
-
-
-def _front_end(recipe: Path) -> MfccSettings:
-    settings = yaml.safe_load(recipe.read_text())["model"]["init_args"]
-    return preset(settings["mfcc"], **settings.get("mfcc_changes", {}))
 
 
 def _arguments() -> argparse.Namespace:
@@ -111,7 +99,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("destination", type=Path, help="folder of the words' manifest and frames")
     parser.add_argument("--words", help="which words, with commas between them (default: all)")
-    parser.add_argument("--recipe", type=Path, help="whose front end stored cepstra are turned into")
     parser.add_argument("--model", type=Path, help="checkpoint of a CTC model with phones, for clips without times")
     return parser.parse_args()
 
