@@ -5,6 +5,8 @@ import wave
 from pathlib import Path
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the tests' figures are the CPU's
+# As video.reading sets it; here, because some tests write films with OpenCV before any is read, and it looks once.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import numpy as np
 import pytest
