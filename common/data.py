@@ -21,6 +21,9 @@ from common.labels import build_labels
 from common.manifest import read_manifest
 from common.tables_and_folders import Openers
 
+# One clip's frames (time, feature), or what a frontend reads: an array of another rank, or one of each stream.
+Clip = np.ndarray | tuple[np.ndarray, ...]
+
 
 @dataclass
 class Batch:
@@ -28,8 +31,8 @@ class Batch:
 
     Attributes:
         ids: one name a clip.
-        inputs: what the frontend takes, and their lengths: waveforms (clip, samples) in [-1, 1], or pictures
-            (clip, time, stream, height, width, 3) uint8.
+        inputs: what the frontend takes, and their lengths: waveforms (clip, samples) in [-1, 1]; or pictures
+            (clip, time, height, width, 3) uint8 of each stream, and the lengths of the longest stream.
         frames: (clips with frames, time, feature), and their lengths in frames.
         targets: label ids of all clips, one after the other, and how many each clip has.
         auxiliary: the same in the auxiliary labels, where the model has them.
@@ -37,7 +40,7 @@ class Batch:
     """
 
     ids: list[str]
-    inputs: Tensor
+    inputs: Tensor | tuple[Tensor, ...]
     input_lengths: Tensor
     frames: Tensor
     frame_lengths: Tensor
@@ -87,7 +90,7 @@ class SequenceData(pl.LightningDataModule):
         self.auxiliary_labels = (
             build_labels(auxiliary_labels, targets, lexicon, vocabulary) if auxiliary_labels else None)
 
-    def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
+    def read(self, cut: Cut, rng: np.random.Generator | None) -> Clip:
         """A clip's frames (time, feature) or the frontend's input; `rng` is given where clips are augmented."""
         return read_frames_cut(cut)
 
@@ -190,18 +193,30 @@ class ClipDataset(Dataset):
         return np.random.default_rng([self.data.seed, self.sampler.epoch, zlib.crc32(cut.id.encode())])
 
 
-def make_batch(clips: Sequence[tuple[Cut, np.ndarray]]) -> Batch:
-    """Pad clips, frames (time, feature) or a frontend's inputs (any other rank), into a batch without targets."""
-    inputs = [(cut, torch.from_numpy(clip)) for cut, clip in clips if clip.ndim != 2]
-    frames = [(cut, torch.from_numpy(clip)) for cut, clip in clips if clip.ndim == 2]
+def make_batch(clips: Sequence[tuple[Cut, Clip]]) -> Batch:
+    """Pad clips, frames (time, feature) or a frontend's inputs, into a batch without targets."""
+    inputs = [(cut, clip) for cut, clip in clips if not _is_frames(clip)]
+    frames = [(cut, clip) for cut, clip in clips if _is_frames(clip)]
     none = torch.zeros(0, dtype=torch.int64)
-    return Batch([cut.id for cut, _ in inputs + frames], *_pad([x for _, x in inputs]), *_pad([x for _, x in frames]),
-                 none, none, none, none, [])
+    return Batch([cut.id for cut, _ in inputs + frames], *_pad_inputs([x for _, x in inputs]),
+                 *_pad([x for _, x in frames]), none, none, none, none, [])
 
 
-def _pad(clips: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _is_frames(clip: Clip) -> bool:
+    return isinstance(clip, np.ndarray) and clip.ndim == 2
+
+
+def _pad_inputs(clips: list[Clip]) -> tuple[Tensor | tuple[Tensor, ...], Tensor]:
+    if not clips or not isinstance(clips[0], tuple):
+        return _pad(clips)
+    padded, lengths = zip(*(_pad(list(part)) for part in zip(*clips, strict=True)), strict=True)
+    return padded, torch.stack(lengths).amax(dim=0)
+
+
+def _pad(clips: list[np.ndarray]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(clip) for clip in clips], dtype=torch.int64)
-    return pad_sequence(clips, batch_first=True) if clips else torch.zeros(0), lengths
+    padded = pad_sequence([torch.from_numpy(clip) for clip in clips], batch_first=True) if clips else torch.zeros(0)
+    return padded, lengths
 
 
 def _join(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

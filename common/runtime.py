@@ -31,7 +31,7 @@ class Runtime:
         self._encoder = open_session(self.folder / ENCODER, threads)
 
     def frames(self, inputs: np.ndarray) -> np.ndarray:
-        """Frontend: a waveform (samples,) or pictures (time, stream, height, width, 3) -> frames (time, feature)."""
+        """Frontend: a waveform (samples,) or pictures (time, height, width, 3) -> frames (time, feature)."""
         return self._run(self._frontend, inputs[None])[0]
 
     def outputs(self, frames: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ SECOND_HEADS = ("inception_v3", "googlenet")  # two classifiers, one of them in 
 
 
 class FrameEmbedder(nn.Module):
-    """Pictures (batch, time, stream, height, width, 3) uint8 -> frames (batch, time, stream * feature).
+    """Pictures (..., height, width, 3) uint8 -> embeddings (..., feature).
 
     One CNN reads the pictures of all streams, so that a frozen one is stored once.
 
@@ -48,9 +48,8 @@ class FrameEmbedder(nn.Module):
         return self
 
     def forward(self, pictures: Tensor) -> Tensor:
-        batch, time = pictures.shape[:2]
-        images = ((pictures.float() - self.mean) / self.deviation).flatten(0, 2).permute(0, 3, 1, 2)
-        return self.cnn(images).reshape(batch, time, -1)
+        images = ((pictures.float() - self.mean) / self.deviation).flatten(0, -4).permute(0, 3, 1, 2)
+        return self.cnn(images).unflatten(0, pictures.shape[:-3])
 
 
 def build_backbone(name: str, weights: str | None) -> tuple[nn.Module, int]:
@@ -80,13 +79,16 @@ def build_backbone(name: str, weights: str | None) -> tuple[nn.Module, int]:
 
 
 def export_onnx(embedder: FrameEmbedder, settings: PictureSettings, path: str | Path) -> None:
-    """Write the graph pictures (1, time, stream, height, width, 3) uint8 -> frames (1, time, feature)."""
-    example = torch.zeros(1, 2, *settings.shape, dtype=torch.uint8, device=embedder.mean.device)
+    """Write the graph pictures (1, time, height, width, 3) uint8 -> frames (1, time, feature)."""
+    sizes = {(stream.height, stream.width) for stream in settings.streams.values()}
+    example = torch.zeros(1, 2, *sorted(sizes)[0], 3, dtype=torch.uint8, device=embedder.mean.device)
+    # One size is written into the graph: some networks need that, and it runs a little faster.
+    sides = {2: "height", 3: "width"} if len(sizes) > 1 else {}
     with whole_file(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # this exporter, the older one, makes the faster graph
         torch.onnx.export(
             embedder.eval(), (example,), str(temporary), input_names=["pictures"], output_names=["frames"],
-            dynamic_axes={"pictures": {1: "time"}, "frames": {1: "time"}}, opset_version=17, dynamo=False)
+            dynamic_axes={"pictures": {1: "time", **sides}, "frames": {1: "time"}}, opset_version=17, dynamo=False)
 
 
 def _blocks(cnn: nn.Module) -> Iterator[nn.Module]:

@@ -87,10 +87,9 @@ class _Recipe:
         try:
             plain = yaml.safe_load(path.read_text(encoding="utf-8"))
             model, data = plain["model"]["init_args"], plain["data"]["init_args"]
-            pictures = model.get("pictures") or {}
-            streams = {"streams": tuple(pictures["streams"])} if "streams" in pictures else {}
-            return _Recipe(PictureSettings(**{**pictures, **streams}), model.get("backbone", "mobilenet_v2"),
-                           weights or model.get("weights"), ViewSettings(**(data.get("views") or {})))
+            return _Recipe(PictureSettings.from_dict(model.get("pictures") or {}),
+                           model.get("backbone", "mobilenet_v2"), weights or model.get("weights"),
+                           ViewSettings(**(data.get("views") or {})))
         except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
             raise EarsightError(f"{path}: no recipe of a video model ({error}); name one like configs/actions-10.yaml"
                                 ) from error

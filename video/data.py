@@ -6,7 +6,7 @@ import numpy as np
 from lhotse.cut import Cut
 
 from common.cuts import video_of
-from common.data import SequenceData, read_frames_cut
+from common.data import Clip, SequenceData, read_frames_cut
 from common.errors import EarsightError
 from common.frames import stretch_frames
 from video.corpora import OPENERS
@@ -49,7 +49,7 @@ class VideoData(SequenceData):
         self.views = views
         self.augmentation = augmentation
 
-    def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
+    def read(self, cut: Cut, rng: np.random.Generator | None) -> Clip:
         if video_of(cut) is not None:
             view = draw_view(self.views, rng) if rng is not None and self.views else View()
             return read_pictures(cut, self.pictures, view)
@@ -61,9 +61,10 @@ class VideoData(SequenceData):
         return stretch_frames(frames[first:first + length], 1 + self.augmentation.tempo * rng.uniform(-1, 1))
 
 
-def read_pictures(cut: Cut, settings: PictureSettings, view: View = View()) -> np.ndarray:
-    """All moments of a clip: (time, stream, height, width, 3) uint8."""
+def read_pictures(cut: Cut, settings: PictureSettings, view: View = View()) -> tuple[np.ndarray, ...]:
+    """All pictures of a clip: (time / every, height, width, 3) uint8 for each stream."""
     video = video_of(cut)
     if video is None:
         raise EarsightError(f"{cut.id}: is no video and has no stored frames; prepare it as a video")
-    return np.stack(list(pictures(video["path"], settings, view, cut.start, cut.start + cut.duration)))
+    moments = list(pictures(video["path"], settings, view, cut.start, cut.start + cut.duration))
+    return tuple(np.stack([moment[stream] for moment in moments if stream in moment]) for stream in settings.streams)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from video.pictures import PictureSettings, View, pictures
+from video.pictures import Moment, PictureSettings, View, pictures
 
 BLOCK = 16  # moments that go through the CNN at once
 AHEAD = 2  # blocks that may wait for it: enough to keep it busy, little to hold
 
-Embed = Callable[[np.ndarray], np.ndarray]  # pictures (time, stream, height, width, 3) uint8 -> (time, feature)
+Embed = Callable[[np.ndarray], np.ndarray]  # pictures (time, height, width, 3) uint8 -> (time, feature)
 
 
 def embedding_blocks(path: str | Path, settings: PictureSettings, embed: Embed, view: View = View(),
@@ -22,22 +22,33 @@ def embedding_blocks(path: str | Path, settings: PictureSettings, embed: Embed, 
     Raises:
         EarsightError: see `video.reading.sample`; blocks that were whole by then have been given.
     """
+    held: dict[str, np.ndarray] = {}  # by stream, the last picture's embedding (1, feature)
     for block in _ahead(_blocks(pictures(path, settings, view, start, end))):
-        yield embed(block)
+        columns = []
+        for stream in settings.streams:
+            due = [k for k, moment in enumerate(block) if stream in moment]
+            rows = [held[stream]] if stream in held else []
+            if due:
+                rows.append(embed(np.stack([block[k][stream] for k in due])))
+            known = np.concatenate(rows)
+            # The row before the first picture of this block is the one held from the blocks before.
+            columns.append(known[np.searchsorted(due, np.arange(len(block)), side="right") + len(known) - len(due) - 1])
+            held[stream] = known[-1:]
+        yield np.concatenate(columns, axis=1)
 
 
-def _blocks(moments: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+def _blocks(moments: Iterator[Moment]) -> Iterator[list[Moment]]:
     block = []
     for moment in moments:
         block.append(moment)
         if len(block) == BLOCK:
-            yield np.stack(block)
+            yield block
             block = []
     if block:
-        yield np.stack(block)
+        yield block
 
 
-def _ahead(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+def _ahead(blocks: Iterator[list[Moment]]) -> Iterator[list[Moment]]:
     """The same blocks, made in another thread. Decoding and optical flow work outside Python's lock."""
     waiting: queue.Queue = queue.Queue(AHEAD)
     stopped = threading.Event()

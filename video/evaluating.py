@@ -23,7 +23,6 @@ from video.corpora import OPENERS
 from video.embedding import embedding_blocks
 from video.model import load_video_model
 from video.pictures import PictureSettings
-from video.recognising import picture_settings
 
 Frames = Callable[[np.ndarray], np.ndarray]
 
@@ -63,7 +62,7 @@ def _open(model: str) -> tuple[PictureSettings, Frames, Frames, Labels, int]:
     """How a model sees a video, its CNN and its encoder as functions, its labels and the width of its frames."""
     if not Path(model).is_file():
         runtime = Runtime(model)
-        return (picture_settings(runtime.config), runtime.frames, runtime.outputs, runtime.labels,
+        return (PictureSettings.from_dict(runtime.config.frontend), runtime.frames, runtime.outputs, runtime.labels,
                 runtime.config.n_features)
     trained = load_video_model(read_checkpoint(model), model)
 

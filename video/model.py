@@ -24,8 +24,7 @@ from video.pictures import PictureSettings
 def load_video_model(checkpoint: dict, path: str | Path) -> "VideoModel":
     """The model of a checkpoint (`common.checkpoint.read_checkpoint`), on the CPU, ready to recognise."""
     settings = checkpoint["earsight"]["settings"]
-    pictures = {**settings["pictures"], "streams": tuple(settings["pictures"]["streams"])}
-    model = VideoModel(pictures=PictureSettings(**pictures), backbone=settings["backbone"],
+    model = VideoModel(pictures=PictureSettings.from_dict(settings["pictures"]), backbone=settings["backbone"],
                        tuned_blocks=settings["tuned_blocks"], **model_options(checkpoint))
     return restore(model, checkpoint, path)
 
@@ -67,16 +66,23 @@ class VideoModel(SequenceModel):
     def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if not len(batch.inputs):
             return batch.frames, batch.frame_lengths
-        inside = length_mask(batch.input_lengths, batch.inputs.shape[1]).squeeze(-1).bool()
-        with torch.set_grad_enabled(torch.is_grad_enabled() and bool(self.frontend.tuned)):
-            # Padding is never embedded: it would cost time, and enter the statistics of batch normalisation.
-            embedded = self.frontend(batch.inputs[inside].unsqueeze(0)).squeeze(0)
-        frames = embedded.new_zeros(*inside.shape, embedded.shape[-1])
-        frames[inside] = embedded
+        lengths = batch.input_lengths
+        time = int(lengths.max())
+        columns = []
+        for pictures, stream in zip(batch.inputs, self.pictures.streams.values(), strict=True):
+            shown = torch.div(lengths + stream.every - 1, stream.every, rounding_mode="floor")
+            inside = length_mask(shown, pictures.shape[1]).squeeze(-1).bool()
+            with torch.set_grad_enabled(torch.is_grad_enabled() and bool(self.frontend.tuned)):
+                # Padding is never embedded: it would cost time, and enter the statistics of batch normalisation.
+                embedded = self.frontend(pictures[inside])
+            column = embedded.new_zeros(*inside.shape, embedded.shape[-1])
+            column[inside] = embedded
+            columns.append(column.repeat_interleave(stream.every, dim=1)[:, :time])
+        frames = torch.cat(columns, dim=-1) * length_mask(lengths, time)
         if not len(batch.frames):
-            return frames, batch.input_lengths
+            return frames, lengths
         both = pad_sequence([*frames, *batch.frames], batch_first=True)
-        return both, torch.cat([batch.input_lengths, batch.frame_lengths])
+        return both, torch.cat([lengths, batch.frame_lengths])
 
     def count_frames(self, cut: Cut) -> int:
         if video_of(cut) is None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import EarsightError
-from common.model_folder import ModelConfig
 from common.recognition import Classification, Timeline, classification
 from common.runtime import Runtime
 from common.timeline import timeline
@@ -33,7 +32,7 @@ class ActionRecogniser:
             command = "transcribe" if config.task == "ctc" else "classify"
             raise EarsightError(f"model {self.runtime.name} is for {config.medium} and `earsight {command}`; "
                                 "choose another (see `earsight models`)")
-        self.pictures = picture_settings(config)
+        self.pictures = PictureSettings.from_dict(config.frontend)
 
     def blocks(self, path: str | Path) -> Iterator[np.ndarray]:
         """A video's embeddings in order, a block (time, feature) at a time."""
@@ -72,11 +71,6 @@ class ActionRecogniser:
         seen = frames * self.runtime.config.frame_shift
         told = probe(path).duration
         return told if seen <= told <= seen + self.pictures.lag + 2 * self.runtime.config.frame_shift else seen
-
-
-def picture_settings(config: ModelConfig) -> PictureSettings:
-    """How a model's videos are sampled and shown to its CNN."""
-    return PictureSettings(**{**config.frontend, "streams": tuple(config.frontend["streams"])})
 
 
 def _shrunk(image: np.ndarray) -> np.ndarray:

@@ -22,14 +22,16 @@ from video.corpora import prepare
 from video.embedding import BLOCK, embedding_blocks
 from video.evaluating import evaluate_model
 from video.model import export_checkpoint
-from video.pictures import PictureSettings, View
+from video.pictures import PictureSettings, StreamSettings, View, pictures
 from video.recognising import ActionRecogniser
 
 BACKBONE = "shufflenet_v2_x0_5"
+PICTURES = PictureSettings(rate=8, picture=StreamSettings(64, 96, every=3), motion=StreamSettings(48, 64), lag=0.125)
 RECIPE = """
 model:
   init_args:
-    pictures: {rate: 8.0, height: 48, width: 64, lag: 0.125}
+    pictures:
+      {rate: 8.0, picture: {height: 64, width: 96, every: 3}, motion: {height: 48, width: 64}, lag: 0.125}
     backbone: shufflenet_v2_x0_5
     weights: WEIGHTS
 data:
@@ -58,8 +60,9 @@ def training(folder, manifests, run, *options, epochs=1):
     return ["fit", "--data", "video.data.VideoData", "--data.train", str(manifests / "train.jsonl.gz"),
             "--data.validation", str(manifests / "dev.jsonl.gz"), "--data.workers", "0",
             "--data.batch_duration", "4", "--model", "video.model.VideoModel",
-            "--model.pictures.rate", "8", "--model.pictures.height", "48", "--model.pictures.width", "64",
-            "--model.pictures.lag", "0.125", "--model.backbone", BACKBONE,
+            "--model.pictures.rate", "8", "--model.pictures.picture", "{height: 64, width: 96, every: 3}",
+            "--model.pictures.motion", "{height: 48, width: 64}", "--model.pictures.lag", "0.125",
+            "--model.backbone", BACKBONE,
             "--model.weights", str(folder / "weights.pth"), "--model.encoder.hidden", "12",
             "--model.encoder.layers", "1", "--model.encoder.channels", "16", "--model.encoder.stride", "1",
             "--model.encoder.streams", "2", "--model.encoder.dropout", "0", "--model.head_dropout", "0",
@@ -73,13 +76,12 @@ def test_embeddings_are_those_of_the_cnn(world):
     cut = next(iter(read_manifest(world / "embedded" / "dev.jsonl.gz")))
     film = next(iter((world / "films").rglob(f"{cut.id}.mkv")))
     embedder = FrameEmbedder(BACKBONE, str(world / "weights.pth"))
-    settings = PictureSettings(rate=8, height=48, width=64, lag=0.125)
 
     def embed(pictures):
         with torch.inference_mode():
-            return embedder.eval()(torch.from_numpy(pictures)[None])[0].numpy()
+            return embedder.eval()(torch.from_numpy(pictures)).numpy()
 
-    expected = np.concatenate(list(embedding_blocks(film, settings, embed)))
+    expected = np.concatenate(list(embedding_blocks(film, PICTURES, embed)))
     assert expected.shape == (7, 2048)  # 16 frames at 16 Hz, 8 moments a second; the last one has no frame after it
     np.testing.assert_allclose(cut.load_frames(), expected, rtol=2e-3, atol=2e-3)  # kept as float16
     runtime = ActionRecogniser(world / "model")
@@ -159,18 +161,19 @@ def test_no_weights_of_another_network(world):
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18", "efficientnet_b0", "convnext_tiny"])
 def test_backbones(name, tmp_path):
     embedder = FrameEmbedder(name)
-    settings = PictureSettings(height=32, width=32)
+    settings = PictureSettings(picture=StreamSettings(64, 32), motion=StreamSettings(32, 32))
     torch.manual_seed(1)
-    pictures = torch.randint(0, 256, (1, 3, *settings.shape), dtype=torch.uint8)
-    with torch.inference_mode():
-        frames = embedder.eval()(pictures)
-    assert frames.shape == (1, 3, 2 * embedder.n_features)
     import onnxruntime
 
     export_onnx(embedder, settings, tmp_path / "frontend.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "frontend.onnx", providers=["CPUExecutionProvider"])
-    given = session.run(None, {"pictures": pictures.numpy()})[0]
-    np.testing.assert_allclose(given, frames.numpy(), rtol=1e-2, atol=1e-3)
+    for stream in settings.streams.values():
+        pictures = torch.randint(0, 256, (1, 3, stream.height, stream.width, 3), dtype=torch.uint8)
+        with torch.inference_mode():
+            frames = embedder.eval()(pictures)
+        assert frames.shape == (1, 3, embedder.n_features)
+        given = session.run(None, {"pictures": pictures.numpy()})[0]
+        np.testing.assert_allclose(given, frames.numpy(), rtol=1e-2, atol=1e-3)
 
 
 def test_frozen_blocks_stay_in_use(world):
@@ -181,19 +184,23 @@ def test_frozen_blocks_stay_in_use(world):
 
 def test_blocks_do_not_depend_on_their_size(world, tmp_path):
     film = write_film(tmp_path / "long.mkv", sliding(60, (48, 64)), rate=16)
-    settings = PictureSettings(rate=8, height=48, width=64, lag=0.125)
     sizes = []
 
     def embed(pictures):
         sizes.append(len(pictures))
-        return pictures.reshape(len(pictures), -1)[:, :5].astype(np.float32)
+        return pictures.mean(axis=(1, 2)).astype(np.float32)
 
-    whole = np.concatenate(list(embedding_blocks(film, settings, embed)))
-    assert max(sizes) == BLOCK and sum(sizes) == len(whole) == 29
-    blocks = embedding_blocks(film, settings, embed)
+    whole = np.concatenate(list(embedding_blocks(film, PICTURES, embed)))
+    assert max(sizes) == BLOCK and sum(sizes) == 29 + 10 and whole.shape == (29, 6)
+    # What a picture gave stands until the next one, across blocks too.
+    moments = list(pictures(film, PICTURES))
+    expected = [np.concatenate([embed(moments[k - k % 3]["picture"][None])[0], embed(moments[k]["motion"][None])[0]])
+                for k in range(29)]
+    np.testing.assert_allclose(whole, expected)
+    blocks = embedding_blocks(film, PICTURES, embed)
     next(blocks)
     blocks.close()  # the thread that decodes ends with it
-    delayed = np.concatenate(list(embedding_blocks(film, settings, embed, View(delay=0.5, tempo=2.0))))
+    delayed = np.concatenate(list(embedding_blocks(film, PICTURES, embed, View(delay=0.5, tempo=2.0))))
     assert len(delayed) < len(whole)
 
 

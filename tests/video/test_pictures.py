@@ -1,13 +1,28 @@
 """Pictures of frames and of motion, by films whose content and motion are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from films import sliding, write_film
 
 from common.errors import EarsightError
-from video.pictures import GREY, Motion, PictureSettings, View, ViewSettings, colour, draw_view, fit, pictures
+from video.pictures import (
+    GREY,
+    Motion,
+    PictureSettings,
+    StreamSettings,
+    View,
+    ViewSettings,
+    colour,
+    draw_view,
+    fit,
+    pictures,
+    shrink,
+)
 
-SETTINGS = PictureSettings(rate=5, height=48, width=64, lag=0.1)
+SMALL = StreamSettings(48, 64)
+SETTINGS = PictureSettings(rate=5, picture=SMALL, motion=SMALL, lag=0.1)
 
 
 def test_moments_have_both_streams(tmp_path):
@@ -15,19 +30,37 @@ def test_moments_have_both_streams(tmp_path):
     moments = list(pictures(film, SETTINGS))
     # A second of 20 frames: moments at 0, 0.2, 0.4, 0.6, 0.8 s, each with the frame 0.1 s later.
     assert len(moments) == 5
-    assert all(moment.shape == (2, 48, 64, 3) and moment.dtype == np.uint8 for moment in moments)
+    assert all(list(moment) == ["picture", "motion"] for moment in moments)
+    assert all(shown.shape == (48, 64, 3) and shown.dtype == np.uint8 for m in moments for shown in m.values())
     frames = sliding(20, (48, 64))
     for k, moment in enumerate(moments):
-        assert np.abs(moment[0].astype(int) - frames[4 * k]).max() <= 3  # what RGB loses in the film's colours
+        assert np.abs(moment["picture"].astype(int) - frames[4 * k]).max() <= 3  # what RGB loses in the film's colours
 
 
 def test_one_stream_alone(tmp_path):
     film = write_film(tmp_path / "film.mkv", sliding(20, (48, 64)), rate=20)
     both = list(pictures(film, SETTINGS))
-    for place, stream in enumerate(("picture", "motion")):
-        settings = PictureSettings(rate=5, height=48, width=64, lag=0.1, streams=(stream,))
-        alone = list(pictures(film, settings))[:5]
-        assert all(np.array_equal(a[0], b[place]) for a, b in zip(alone, both, strict=True))
+    for stream, other in (("picture", "motion"), ("motion", "picture")):
+        alone = list(pictures(film, replace(SETTINGS, **{other: None})))[:5]
+        assert all(list(a) == [stream] and np.array_equal(a[stream], b[stream])
+                   for a, b in zip(alone, both, strict=True))
+
+
+def test_streams_have_sizes_and_rates_of_their_own(tmp_path):
+    film = write_film(tmp_path / "film.mkv", sliding(40, (96, 128)), rate=20)
+    settings = replace(SETTINGS, picture=StreamSettings(96, 128, every=3))
+    moments, whole = list(pictures(film, settings)), list(pictures(film, SETTINGS))
+    assert len(moments) == 10
+    assert ["picture" in moment for moment in moments] == [k % 3 == 0 for k in range(10)]
+    assert moments[3]["picture"].shape == (96, 128, 3)
+    assert all(np.array_equal(a["motion"], b["motion"]) for a, b in zip(moments, whole, strict=True))
+
+
+def test_big_frames_are_not_held():
+    image = np.full((4320, 7680, 3), 9, np.uint8)
+    assert shrink(image, 96, 128).shape == (96, 171, 3)
+    assert shrink(image[:90, :200], 96, 128).shape == (90, 200, 3)
+    assert shrink(image[:1, :7680], 96, 128).shape == (1, 7680, 3)
 
 
 def blob(shape, left):
@@ -40,7 +73,7 @@ def blob(shape, left):
 
 
 def test_motion_shows_what_moves_against_the_camera():
-    motion = Motion(PictureSettings(motion_scale=16))
+    motion = Motion(PictureSettings(motion=StreamSettings(96, 128), motion_scale=16))
     first, second = blob((96, 128), 40), blob((96, 128), 43)
     shown = motion(first, second).astype(int)
     inside, outside = shown[40:52, 50:66], shown[:20, :30]
@@ -54,7 +87,7 @@ def test_motion_shows_what_moves_against_the_camera():
 
 
 def test_fit_covers_and_crops_around_the_centre():
-    settings = PictureSettings(height=40, width=60)
+    settings = StreamSettings(40, 60)
     image = np.zeros((80, 240, 3), np.uint8)
     image[:, 60:180] = 200  # what a 3:2 crop of it holds
     assert fit(image, settings).shape == (40, 60, 3)
@@ -64,7 +97,7 @@ def test_fit_covers_and_crops_around_the_centre():
 
 
 def test_views_flip_crop_and_colour():
-    settings = PictureSettings(height=40, width=60)
+    settings = StreamSettings(40, 60)
     ramp = np.repeat(np.linspace(0, 255, 120).astype(np.uint8)[None, :, None], 80, axis=0).repeat(3, axis=2)
     assert np.array_equal(fit(ramp, settings, View(flip=True)), fit(ramp, settings)[:, ::-1])
     left, right = (fit(ramp, settings, View(size=0.5, across=across)) for across in (0.0, 1.0))
@@ -76,7 +109,10 @@ def test_views_flip_crop_and_colour():
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-@pytest.mark.parametrize("wrong", [{"streams": ("sound",)}, {"streams": ()}, {"rate": 0}, {"height": 8}])
+@pytest.mark.parametrize("wrong", [
+    lambda: PictureSettings(picture=None, motion=None), lambda: PictureSettings(rate=0),
+    lambda: StreamSettings(8, 64), lambda: StreamSettings(48, 64, every=0),
+    lambda: PictureSettings(picture=StreamSettings(48, 64, every=2), motion=StreamSettings(48, 64, every=4))])
 def test_impossible_settings(wrong):
     with pytest.raises(EarsightError):
-        PictureSettings(**wrong)
+        wrong()
