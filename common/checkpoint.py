@@ -40,7 +40,7 @@ def model_options(checkpoint: dict) -> dict:
     return {
         "labels": saved["labels"], "auxiliary_labels": saved["auxiliary_labels"],
         "normaliser": NormaliserSettings(**settings["normaliser"]),
-        "encoder": EncoderSettings(**settings["encoder"]),
+        "encoder": EncoderSettings(**{**settings["encoder"], "streams": tuple(settings["encoder"].get("streams", ()))}),
         "optimiser": OptimiserSettings(**settings["optimiser"]),
         **{name: settings[name] for name in ("auxiliary_weight", "auxiliary_layer", "head_dropout")},
     }

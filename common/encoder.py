@@ -28,10 +28,9 @@ class EncoderSettings:
         norm: normalise each frame before a recurrent layer (layer normalisation: Ba et al., 2016); a model then
             needs fewer steps. A Transformer layer always does.
         heads: attention heads of a Transformer layer.
-        streams: into how many equal parts a frame's features fall (picture and motion, say), each of which is read by
-            an encoder of its own; their outputs stand side by side (late fusion). 1 reads all features together.
-        stream_dropout: share of clips in training for which all streams but one are hidden, so that none of them
-            leans on another.
+        input_dropout: share of the input's features dropped.
+        streams: widths of the parts that a frame's features fall into (picture and motion, say), each of which is read
+            by an encoder of its own; their outputs stand side by side. None reads all features together.
     """
 
     cell: str = "lstm"
@@ -43,13 +42,13 @@ class EncoderSettings:
     dropout: float = 0.2
     norm: bool = True
     heads: int = 4
-    streams: int = 1
-    stream_dropout: float = 0.0
+    input_dropout: float = 0.0
+    streams: tuple[int, ...] = ()
 
 
 def build_encoder(n_features: int, settings: EncoderSettings) -> "Encoder | StreamEncoder":
     """An encoder for frames of `n_features`, as the settings want it."""
-    return Encoder(n_features, settings) if settings.streams == 1 else StreamEncoder(n_features, settings)
+    return StreamEncoder(n_features, settings) if settings.streams else Encoder(n_features, settings)
 
 
 class Encoder(nn.Module):
@@ -64,6 +63,7 @@ class Encoder(nn.Module):
         if s.channels == 0 and s.stride != 1:
             raise EarsightError(f"encoder.stride {s.stride} needs the convolutions: give encoder.channels")
         self.stride = s.stride
+        self.input_dropout = nn.Dropout(s.input_dropout)
         self.subsample = Subsample(n_features, s.channels, s.stride, s.dropout) if s.channels else None
         width = s.channels or n_features
         if s.cell == "transformer":
@@ -76,6 +76,7 @@ class Encoder(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
         """(batch, time, feature), (batch,) -> hidden states of each layer (batch, time/stride, n_output), lengths."""
+        frames = self.input_dropout(frames)
         if self.subsample is not None:
             frames, lengths = self.subsample(frames, lengths)
         return self.layers(frames, lengths), lengths
@@ -86,35 +87,21 @@ class Encoder(nn.Module):
 
 
 class StreamEncoder(nn.Module):
-    """An `Encoder` for each stream of features, their hidden states side by side."""
+    """An `Encoder` for each stream of features, their hidden states side by side, each `n_output` / streams wide."""
 
     def __init__(self, n_features: int, settings: EncoderSettings):
         super().__init__()
-        if settings.streams < 1 or n_features % settings.streams:
-            raise EarsightError(f"encoder.streams {settings.streams} does not divide a frame's {n_features} features")
-        each = replace(settings, streams=1)
-        self.encoders = nn.ModuleList(Encoder(n_features // settings.streams, each) for _ in range(settings.streams))
-        self.stream_dropout = settings.stream_dropout
+        self.widths = list(settings.streams)
+        if sum(self.widths) != n_features or min(self.widths) < 1:
+            raise EarsightError(f"encoder.streams {self.widths} do not add up to a frame's {n_features} features")
+        each = replace(settings, streams=())
+        self.encoders = nn.ModuleList(Encoder(width, each) for width in self.widths)
         self.stride = settings.stride
         self.n_output = sum(encoder.n_output for encoder in self.encoders)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
-        streams = frames.chunk(len(self.encoders), dim=-1)
-        read = [encoder(stream, lengths) for encoder, stream in zip(self.encoders, streams)]
-        shown = self._shown(len(frames), frames.device)
-        layers = [torch.cat([hidden * share for hidden, share in zip(layer, shown)], dim=-1)
-                  for layer in zip(*(hidden for hidden, _ in read))]
-        return layers, read[0][1]
-
-    def _shown(self, batch: int, device: torch.device) -> list[Tensor | float]:
-        """What each stream's hidden states (batch, time, feature) are multiplied with: (batch, 1, 1), or 1."""
-        count = len(self.encoders)
-        if not self.training or not self.stream_dropout:
-            return [1.0] * count
-        alone = torch.rand(batch, device=device) < self.stream_dropout
-        kept = torch.randint(count, (batch,), device=device)
-        # A lone stream speaks louder, so that the head's input keeps its size on average.
-        return [torch.where(alone, (kept == i) * float(count), 1.0).view(-1, 1, 1) for i in range(count)]
+        read = [encoder(part, lengths) for encoder, part in zip(self.encoders, frames.split(self.widths, dim=-1))]
+        return [torch.cat(layer, dim=-1) for layer in zip(*(hidden for hidden, _ in read))], read[0][1]
 
     output_lengths = Encoder.output_lengths
 

@@ -30,13 +30,15 @@ class EqualLengths(nn.Module):
     def __init__(self, model: SequenceModel):
         super().__init__()
         self.model = model.eval()
-        encoders = model.encoder.encoders if isinstance(model.encoder, StreamEncoder) else [model.encoder]
+        apart = isinstance(model.encoder, StreamEncoder)
+        self.widths = model.encoder.widths if apart else [model.normaliser.n_features]
+        encoders = model.encoder.encoders if apart else [model.encoder]
         self.encoders = nn.ModuleList(EqualLengthsEncoder(encoder) for encoder in encoders)
 
     def forward(self, frames: Tensor) -> Tensor:
         lengths = torch.ones_like(frames[:, :, 0], dtype=torch.int64).sum(dim=1)
         frames = self.model.normaliser(frames, lengths)
-        streams = frames.chunk(len(self.encoders), dim=-1) if len(self.encoders) > 1 else [frames]
+        streams = frames.split(self.widths, dim=-1) if len(self.encoders) > 1 else [frames]
         read = [encoder(stream, lengths) for encoder, stream in zip(self.encoders, streams)]
         hidden = torch.cat([states for states, _ in read], dim=-1) if len(read) > 1 else read[0][0]
         return self.model.head(hidden, read[0][1])

@@ -6,20 +6,22 @@ from torch import Tensor, nn
 
 from common.errors import EarsightError
 
-NORMALISATIONS = ("none", "mean", "mean_variance")
+NORMALISATIONS = ("none", "mean", "mean_variance", "set")
+SETTLED = 1000  # batches after which running statistics are those of the last so many
 
 
 class FrameNormaliser(nn.Module):
-    """Append deltas and normalise each clip by its own statistics.
+    """Append deltas and normalise each clip, by its own statistics or by those of the training set.
 
     Args:
         n_features: features a frame, as they come in.
         deltas: 0, 1 (velocity) or 2 (velocity and acceleration) derivatives to append.
         window: frames a delta is taken over, odd.
-        normalise: "none", "mean" (subtract the clip's mean) or "mean_variance" (divide by its deviation too).
+        normalise: "none", "mean" (subtract the clip's mean), "mean_variance" (divide by its deviation too), or "set"
+            (each feature's mean and deviation over the clips that were trained on, as they went by).
 
-    A clip's result depends on its own frames alone: deltas repeat the clip's first and last frame outwards,
-    statistics are taken over its own length, and frames past its length come out as 0.
+    Outside of training a clip's result depends on its own frames alone: deltas repeat the clip's first and last frame
+    outwards, its statistics are taken over its own length, and frames past its length come out as 0.
     """
 
     def __init__(self, n_features: int, deltas: int = 0, window: int = 5, normalise: str = "mean_variance"):
@@ -36,6 +38,10 @@ class FrameNormaliser(nn.Module):
         # Regression slope: sum n (c[t+n] - c[t-n]) / (2 sum n^2), Young et al., The HTK Book, eq. 5.16.
         slope = torch.arange(-half, half + 1, dtype=torch.float32)
         self.register_buffer("slope", (slope / slope.square().sum()).view(1, 1, -1), persistent=False)
+        if normalise == "set":
+            self.register_buffer("batches", torch.zeros(()))
+            self.register_buffer("mean", torch.zeros(self.n_features))
+            self.register_buffer("square", torch.ones(self.n_features))
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time, n_input), lengths (batch,) -> (batch, time, n_features)."""
@@ -44,6 +50,8 @@ class FrameNormaliser(nn.Module):
         for _ in range(self.deltas):
             parts.append(self._delta(parts[-1], lengths))
         frames = torch.cat(parts, dim=-1)
+        if self.normalise == "set":
+            return self._by_set(frames, mask) * mask
         if self.normalise != "none":
             frames = frames - clip_mean(frames, lengths, mask)
         if self.normalise == "mean_variance":
@@ -51,6 +59,17 @@ class FrameNormaliser(nn.Module):
             # The floor keeps digital silence at 0 and is far below the spread of any real sound.
             frames = frames / (variance + 1e-4).sqrt()
         return frames * mask
+
+    def _by_set(self, frames: Tensor, mask: Tensor) -> Tensor:
+        if self.training:
+            self.batches += 1
+            share = 1 / self.batches.clamp(max=SETTLED)
+            count = mask.sum().clamp(min=1)
+            for estimate, values in ((self.mean, frames), (self.square, frames.square())):
+                estimate += share * ((values.detach() * mask).sum(dim=(0, 1)) / count - estimate)
+        variance = self.square - self.mean.square()
+        # The floor keeps a feature that hardly ever moves from becoming noise.
+        return (frames - self.mean) / (variance.clamp(min=0) + 1e-4 * variance.mean() + 1e-8).sqrt()
 
     def _delta(self, frames: Tensor, lengths: Tensor) -> Tensor:
         batch, time, features = frames.shape

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import pytorch_lightning as pl
 import torch
@@ -13,7 +14,7 @@ from common.data import Batch
 from common.encoder import EncoderSettings, build_encoder
 from common.errors import EarsightError
 from common.frames import FrameNormaliser
-from common.heads import ClassificationHead, CTCHead
+from common.heads import ClassificationHead, CTCHead, StreamHeads
 from common.labels import Labels
 from common.metrics import ErrorCounts, character_errors, word_errors
 
@@ -76,6 +77,8 @@ class SequenceModel(pl.LightningModule):
         self.normaliser = FrameNormaliser(n_features, **asdict(normaliser))
         self.encoder = build_encoder(self.normaliser.n_features, encoder)
         head = ClassificationHead if self.labels.kind == "classes" else CTCHead
+        if encoder.streams:
+            head = partial(StreamHeads, head, len(encoder.streams))
         self.head = head(self.encoder.n_output, len(self.labels), head_dropout)
         self.auxiliary_head = None
         if self.auxiliary_labels:
@@ -136,8 +139,7 @@ class SequenceModel(pl.LightningModule):
             frames, lengths = self.frames(batch)
             frames = self.augment(frames, lengths)
         hidden, lengths = self._encode(frames, lengths)
-        outputs = self.head(hidden[-1], lengths)
-        loss = self.head.loss(outputs, lengths, batch.targets, batch.target_lengths)
+        outputs, loss = self.head.learn(hidden[-1], lengths, batch.targets, batch.target_lengths)
         self.log("train_loss", loss, prog_bar=True, batch_size=len(batch.ids))
         if self.labels.kind != "classes":
             self.log("train_blank", _blank_share(outputs, lengths), batch_size=len(batch.ids))

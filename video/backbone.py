@@ -20,7 +20,7 @@ SECOND_HEADS = ("inception_v3", "googlenet")  # two classifiers, one of them in 
 class FrameEmbedder(nn.Module):
     """Pictures (..., height, width, 3) uint8 -> embeddings (..., feature).
 
-    One CNN reads the pictures of all streams, so that a frozen one is stored once.
+    One CNN reads the pictures of both streams, so that a frozen one is stored once.
 
     Args:
         backbone: a torchvision classifier's name: mobilenet_v2, resnet50, efficientnet_b0, convnext_tiny, ...
@@ -80,10 +80,10 @@ def build_backbone(name: str, weights: str | None) -> tuple[nn.Module, int]:
 
 def export_onnx(embedder: FrameEmbedder, settings: PictureSettings, path: str | Path) -> None:
     """Write the graph pictures (1, time, height, width, 3) uint8 -> frames (1, time, feature)."""
-    sizes = {(stream.height, stream.width) for stream in settings.streams.values()}
-    example = torch.zeros(1, 2, *sorted(sizes)[0], 3, dtype=torch.uint8, device=embedder.mean.device)
-    # One size is written into the graph: some networks need that, and it runs a little faster.
-    sides = {2: "height", 3: "width"} if len(sizes) > 1 else {}
+    shapes = {stream.shape for stream in (settings.picture, settings.motion) if stream} or {(224, 224)}
+    example = torch.zeros(1, 2, *sorted(shapes)[0], 3, dtype=torch.uint8, device=embedder.mean.device)
+    # A single shape is written into the graph: some networks need that, and it runs a little faster.
+    sides = {2: "height", 3: "width"} if len(shapes) > 1 else {}
     with whole_file(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # this exporter, the older one, makes the faster graph
         torch.onnx.export(

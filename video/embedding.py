@@ -29,7 +29,8 @@ def embedding_blocks(path: str | Path, settings: PictureSettings, embed: Embed, 
             due = [k for k, moment in enumerate(block) if stream in moment]
             rows = [held[stream]] if stream in held else []
             if due:
-                rows.append(embed(np.stack([block[k][stream] for k in due])))
+                shown = np.stack([block[k][stream] for k in due])
+                rows.append(shown if stream == "flow" else embed(shown))
             known = np.concatenate(rows)
             # The row before the first picture of this block is the one held from the blocks before.
             columns.append(known[np.searchsorted(due, np.arange(len(block)), side="right") + len(known) - len(due) - 1])

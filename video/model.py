@@ -1,7 +1,7 @@
 """The video model: CNN embeddings of pictures under the encoder that speech and video share."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from common.checkpoint import model_options, read_checkpoint, restore
 from common.cuts import video_of
 from common.data import Batch
 from common.encoder import EncoderSettings
+from common.errors import EarsightError
 from common.export import export_model
 from common.frames import length_mask
 from common.module import NormaliserSettings, OptimiserSettings, SequenceModel
@@ -25,7 +26,7 @@ def load_video_model(checkpoint: dict, path: str | Path) -> "VideoModel":
     """The model of a checkpoint (`common.checkpoint.read_checkpoint`), on the CPU, ready to recognise."""
     settings = checkpoint["earsight"]["settings"]
     model = VideoModel(pictures=PictureSettings.from_dict(settings["pictures"]), backbone=settings["backbone"],
-                       tuned_blocks=settings["tuned_blocks"], **model_options(checkpoint))
+                       tuned_blocks=settings["tuned_blocks"], fusion=settings["fusion"], **model_options(checkpoint))
     return restore(model, checkpoint, path)
 
 
@@ -45,6 +46,8 @@ class VideoModel(SequenceModel):
         pictures: how a video is sampled, and which streams there are; see `video.pictures.PictureSettings`.
         backbone, weights, tuned_blocks: the CNN; see `video.backbone.FrameEmbedder`.
         backbone_rate: learning rate of the tuned blocks, as a share of the others'.
+        fusion: "late": each stream has an encoder and a head of its own, and they speak together (their
+            log-probabilities' mean); "early": one encoder reads all streams' features side by side.
     """
 
     medium = "video"
@@ -52,13 +55,18 @@ class VideoModel(SequenceModel):
     def __init__(self, labels: dict, auxiliary_labels: dict | None = None,
                  pictures: PictureSettings = PictureSettings(), backbone: str = "mobilenet_v2",
                  weights: str | None = None, tuned_blocks: int = 0, backbone_rate: float = 0.1,
-                 normaliser: NormaliserSettings = NormaliserSettings(normalise="none"),
+                 fusion: str = "late", normaliser: NormaliserSettings = NormaliserSettings(normalise="set"),
                  encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(),
                  auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2):
+        if fusion not in ("early", "late"):
+            raise EarsightError(f"model.fusion {fusion!r} is unknown; choose early or late")
         embedder = FrameEmbedder(backbone, weights, tuned_blocks)
-        super().__init__(labels, auxiliary_labels, embedder.n_features * len(pictures.streams), 1 / pictures.rate,
-                         normaliser, encoder, optimiser, auxiliary_weight, auxiliary_layer, head_dropout)
-        self.settings |= {"pictures": asdict(pictures), "backbone": backbone, "tuned_blocks": tuned_blocks}
+        widths = pictures.widths(embedder.n_features)
+        encoder = replace(encoder, streams=widths if fusion == "late" and len(widths) > 1 else ())
+        super().__init__(labels, auxiliary_labels, sum(widths), 1 / pictures.rate, normaliser, encoder, optimiser,
+                         auxiliary_weight, auxiliary_layer, head_dropout)
+        self.settings |= {"pictures": asdict(pictures), "backbone": backbone, "tuned_blocks": tuned_blocks,
+                          "fusion": fusion}
         self.pictures = pictures
         self.backbone_rate = backbone_rate
         self.frontend = embedder
@@ -74,7 +82,7 @@ class VideoModel(SequenceModel):
             inside = length_mask(shown, pictures.shape[1]).squeeze(-1).bool()
             with torch.set_grad_enabled(torch.is_grad_enabled() and bool(self.frontend.tuned)):
                 # Padding is never embedded: it would cost time, and enter the statistics of batch normalisation.
-                embedded = self.frontend(pictures[inside])
+                embedded = self.frontend(pictures[inside]) if stream is not self.pictures.flow else pictures[inside]
             column = embedded.new_zeros(*inside.shape, embedded.shape[-1])
             column[inside] = embedded
             columns.append(column.repeat_interleave(stream.every, dim=1)[:, :time])

@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 
 from common.errors import EarsightError
+from video.motion import Flow, histograms, motion_picture, n_histograms
 from video.reading import sample
 
-STREAMS = ("picture", "motion")
-GREY = 128  # no motion
+STREAMS = ("picture", "motion", "flow")
 ROOM = 2  # a frame is kept up to this many times as high and wide as the largest picture of it
 
-Moment = dict[str, np.ndarray]  # the pictures (height, width, 3) uint8 of the streams that are due, by stream
+# By stream, what is due: a picture (height, width, 3) uint8, or what the flow's histograms hold, (feature,) float32.
+Moment = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,38 @@ class StreamSettings:
         if min(self.height, self.width) < 32 or self.every < 1:
             raise EarsightError(f"{self}: height and width are at least 32 pixels, every at least 1")
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of its pictures: height, width."""
+        return self.height, self.width
+
+
+@dataclass(frozen=True)
+class FlowSettings(StreamSettings):
+    """Histograms of the optical flow, which no CNN reads; see `video.motion.histograms`.
+
+    Attributes:
+        height, width: of the pictures that the flow is taken between; see `StreamSettings`.
+        grids: the flow is divided into as many rows and columns, each in turn.
+    """
+
+    grids: tuple[int, ...] = (2, 4)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.grids or min(self.grids) < 1 or max(self.grids) > 8:
+            raise EarsightError(f"pictures.flow.grids {list(self.grids)}: give numbers of rows, from 1 to 8")
+
 
 @dataclass(frozen=True)
 class PictureSettings:
-    """How a video is sampled and shown to the CNN.
+    """How a video is sampled, and what of it the model sees.
 
     Attributes:
         rate: moments a second, each of which becomes one feature frame.
         picture: the frame itself; none leaves the stream out.
-        motion: the optical flow from it to a later frame; none leaves the stream out.
+        motion: the optical flow from it to a later frame, as a picture; none leaves the stream out.
+        flow: histograms of the optical flow; none leaves the stream out.
         lag: seconds to that later frame.
         motion_scale: grey levels a pixel of motion.
     """
@@ -50,12 +74,13 @@ class PictureSettings:
     rate: float = 4.0
     picture: StreamSettings | None = StreamSettings(224, 288)
     motion: StreamSettings | None = StreamSettings(224, 288)
+    flow: FlowSettings | None = None
     lag: float = 0.12
     motion_scale: float = 12.0
 
     def __post_init__(self) -> None:
         if not self.streams or all(stream.every > 1 for stream in self.streams.values()):
-            raise EarsightError("pictures: give picture, motion or both, and `every: 1` to one of them "
+            raise EarsightError("pictures: give picture, motion or flow, and `every: 1` to one of them "
                                 "(a lower `rate` serves where none needs each moment)")
         if min(self.rate, self.lag, self.motion_scale) <= 0:
             raise EarsightError(f"pictures: rate {self.rate:g}, lag {self.lag:g} and motion_scale "
@@ -64,13 +89,19 @@ class PictureSettings:
     @staticmethod
     def from_dict(plain: dict) -> "PictureSettings":
         """Settings as `dataclasses.asdict` or a recipe writes them."""
-        streams = {name: StreamSettings(**plain[name]) for name in STREAMS if plain.get(name)}
+        streams = {name: StreamSettings(**plain[name]) for name in ("picture", "motion") if plain.get(name)}
+        if plain.get("flow"):
+            streams["flow"] = FlowSettings(**{**plain["flow"], "grids": tuple(plain["flow"].get("grids", (2, 4)))})
         return PictureSettings(**{**plain, **streams})
 
     @property
     def streams(self) -> dict[str, StreamSettings]:
         """The streams there are, in the order of their features in a frame."""
         return {name: stream for name in STREAMS if (stream := getattr(self, name)) is not None}
+
+    def widths(self, embedding: int) -> tuple[int, ...]:
+        """Each stream's share of a frame's features, where the CNN gives `embedding` of them a picture."""
+        return tuple(n_histograms(self.flow.grids) if name == "flow" else embedding for name in self.streams)
 
 
 @dataclass(frozen=True)
@@ -140,20 +171,41 @@ def pictures(path: str | Path, settings: PictureSettings, view: View = View(), s
     Raises:
         EarsightError: see `video.reading.sample`.
     """
-    motion = Motion(settings, view) if settings.motion else None
     rate = settings.rate / view.tempo
-    highest, widest = (max(getattr(stream, side) for stream in settings.streams.values())
-                       for side in ("height", "width"))
-    moments = sample(path, rate, lag=settings.lag if motion else None,
-                     fit=lambda image: shrink(image, ROOM * highest, ROOM * widest),
+    streams = settings.streams.values()
+    height, width = max(stream.height for stream in streams), max(stream.width for stream in streams)
+    flow, greys = Flow(), _Greys(view)
+    moments = sample(path, rate, lag=settings.lag if settings.motion or settings.flow else None,
+                     fit=lambda image: shrink(image, ROOM * height, ROOM * width),
                      start=start + view.delay / rate * (view != View()), end=end)
     for k, moment in enumerate(moments):
+        fields: dict[tuple[int, int], np.ndarray] = {}
+        for stream in (settings.motion, settings.flow):
+            if stream and k % stream.every == 0 and stream.shape not in fields:
+                fields[stream.shape] = flow(greys(moment.image, stream), greys(moment.later, stream))
         shown = {}
         if settings.picture and k % settings.picture.every == 0:
             shown["picture"] = colour(fit(moment.image, settings.picture, view), view)
         if settings.motion and k % settings.motion.every == 0:
-            shown["motion"] = motion(moment.image, moment.later)
+            shown["motion"] = motion_picture(fields[settings.motion.shape], settings.motion_scale)
+        if settings.flow and k % settings.flow.every == 0:
+            shown["flow"] = histograms(fields[settings.flow.shape], settings.flow.grids)
         yield shown
+
+
+class _Greys:
+    """Images in grey, in a stream's shape; one moment's later image is often the next one's own, and kept for it."""
+
+    def __init__(self, view: View):
+        self.view = view
+        self._last: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+
+    def __call__(self, image: np.ndarray, stream: StreamSettings) -> np.ndarray:
+        known, grey = self._last.get(stream.shape, (None, None))
+        if known is not image:
+            grey = fit(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), stream, self.view)
+            self._last[stream.shape] = image, grey
+        return grey
 
 
 def shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -187,33 +239,3 @@ def colour(image: np.ndarray, view: View) -> np.ndarray:
     grey = changed.mean(axis=-1, keepdims=True)
     changed = (grey + (changed - grey) * view.saturation) * np.float32(view.cast) * view.contrast + view.brightness
     return changed.clip(0, 255).astype(np.uint8)
-
-
-class Motion:
-    """Pictures of optical flow: right and left in red, down and up in green around grey, speed in blue.
-
-    The flow is dense inverse search's (Kroeger et al., 2016). Its median over the picture is subtracted: that is how
-    the camera moves, as a rule, and what is left is how people do.
-    """
-
-    def __init__(self, settings: PictureSettings, view: View = View()):
-        self.stream = settings.motion
-        self.view = view
-        self.scale = settings.motion_scale
-        self.flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._last: tuple[np.ndarray, np.ndarray] | None = None  # the later image of the moment before, and its grey
-
-    def __call__(self, image: np.ndarray, later: np.ndarray) -> np.ndarray:
-        """Two images (height, width, 3) uint8 -> their motion, a picture of the stream's shape."""
-        first, second = self._grey(image), self._grey(later)
-        self._last = later, second
-        flow = self.flow.calc(first, second, None)
-        flow -= np.median(flow.reshape(-1, 2), axis=0)
-        speed = np.hypot(flow[..., 0], flow[..., 1])
-        shown = np.dstack([flow * self.scale + GREY, speed * self.scale])
-        return shown.clip(0, 255).astype(np.uint8)
-
-    def _grey(self, image: np.ndarray) -> np.ndarray:
-        if self._last and self._last[0] is image:  # one moment's later image is often the next one's own
-            return self._last[1]
-        return fit(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), self.stream, self.view)

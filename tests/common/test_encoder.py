@@ -116,54 +116,24 @@ def test_unknown_cell_and_impossible_stride():
 
 
 def test_streams_are_read_apart():
-    settings = EncoderSettings(hidden=4, layers=2, stride=2, channels=6, streams=2)
+    settings = EncoderSettings(hidden=4, layers=2, stride=2, channels=6, streams=(7, 3))
     both = build_encoder(10, settings).eval()
     torch.manual_seed(2)
     frames, lengths = torch.randn(2, 9, 10), torch.tensor([9, 5])
     with torch.no_grad():
         hidden, shorter = both(frames, lengths)
-        alone = [encoder(part, lengths)[0] for encoder, part in zip(both.encoders, frames.chunk(2, dim=-1))]
+        alone = [encoder(part, lengths)[0] for encoder, part in zip(both.encoders, frames.split([7, 3], dim=-1))]
     assert shorter.tolist() == [5, 3] and both.n_output == 16
     for layer, parts in zip(hidden, zip(*alone)):
         assert torch.equal(layer, torch.cat(parts, dim=-1))
     with pytest.raises(EarsightError, match="10 features"):
-        build_encoder(10, EncoderSettings(streams=3))
+        build_encoder(10, EncoderSettings(streams=(3, 3)))
 
 
-def test_stream_dropout_hides_all_streams_but_one():
-    encoder = build_encoder(4, EncoderSettings(hidden=3, layers=1, stride=1, channels=3, dropout=0, streams=2,
-                                               stream_dropout=0.5)).train()
-    torch.manual_seed(3)
-    frames, lengths = torch.randn(1, 6, 4).expand(400, -1, -1), torch.full((400,), 6)
+def test_input_dropout_is_for_training():
+    encoder = Encoder(4, EncoderSettings(hidden=3, layers=1, stride=1, channels=0, input_dropout=0.5))
+    frames, lengths = torch.ones(1, 6, 4), torch.tensor([6])
     with torch.no_grad():
-        first, second = encoder(frames, lengths)[0][0].chunk(2, dim=-1)
-    silent = torch.stack([first.flatten(1).abs().sum(1) == 0, second.flatten(1).abs().sum(1) == 0])
-    assert not silent.all(dim=0).any()
-    assert silent.any(dim=0).float().mean().item() == pytest.approx(0.5, abs=0.1)
-    assert silent[0].float().mean().item() == pytest.approx(0.25, abs=0.1)
-    torch.testing.assert_close(first.mean(0), first[~silent.any(dim=0)][0], rtol=0.2, atol=0.05)
-
-
-def loss_of_remembering(initialised: bool, steps: int = 120) -> float:
-    """Train a cell to tell, after 60 frames of noise, which of two signals the first frame was."""
-    torch.manual_seed(1)
-    lstm, output = nn.LSTM(4, 32, batch_first=True), nn.Linear(32, 2)
-    if initialised:
-        initialise(lstm)
-    optimiser = torch.optim.Adam([*lstm.parameters(), *output.parameters()], lr=5e-3)
-    losses = []
-    for _ in range(steps):
-        target = torch.randint(2, (32,))
-        x = 0.3 * torch.randn(32, 60, 4)
-        x[:, 0, 0] = 4.0 * target - 2
-        loss = nn.functional.cross_entropy(output(lstm(x)[0][:, -1]), target)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    return sum(losses[-20:]) / 20
-
-
-def test_initialisation_decides_what_is_learnt():
-    assert loss_of_remembering(initialised=True) < 0.2
-    assert loss_of_remembering(initialised=False) > 0.5  # chance is 0.69
+        torch.manual_seed(1)
+        assert not torch.equal(encoder.train()(frames, lengths)[0][0], encoder(frames, lengths)[0][0])
+        assert torch.equal(encoder.eval()(frames, lengths)[0][0], encoder(frames, lengths)[0][0])

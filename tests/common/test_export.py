@@ -16,11 +16,14 @@ from common.runtime import Runtime
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "transformer"])
-@pytest.mark.parametrize("kind, streams", [("characters", 1), ("classes", 1), ("classes", 3)])
+@pytest.mark.parametrize("kind, streams", [
+    ("characters", ()), ("characters", (2, 4)), ("classes", ()), ("classes", (1, 3, 2))])
 def test_folder_equals_model(cell, kind, streams, tmp_path):
     torch.manual_seed(1)
     labels = Labels(kind, ("<blank>", "a", "b", "c"))
-    model = SequenceModel(labels.to_dict(), n_features=6, normaliser=NormaliserSettings(deltas=2),
+    # Deltas triple each frame; those of streams would not lie beside their own features.
+    normaliser = NormaliserSettings(normalise="set") if streams else NormaliserSettings(deltas=2)
+    model = SequenceModel(labels.to_dict(), n_features=6, normaliser=normaliser,
                           encoder=EncoderSettings(cell=cell, hidden=8, layers=2, stride=3, channels=8,
                                                   streams=streams)).eval()
     settings = {"sample_rate": 0, "frame_shift": 0.01, "frontend": {}}

@@ -53,3 +53,19 @@ def test_bad_settings():
         FrameNormaliser(7, normalise="global")
     with pytest.raises(EarsightError, match="odd"):
         FrameNormaliser(7, window=4)
+
+
+def test_the_sets_statistics_are_learnt_and_kept():
+    torch.manual_seed(4)
+    normaliser = FrameNormaliser(3, normalise="set").train()
+    scale, shift = torch.tensor([1.0, 50.0, 0.0]), torch.tensor([0.0, -7.0, 2.0])
+    for _ in range(300):
+        frames, lengths = torch.randn(4, 20, 3) * scale + shift, torch.tensor([20, 5, 1, 12])
+        frames[1, 5:] = 1e6  # padding is not seen
+        normaliser(frames, lengths)
+    normaliser.eval()
+    before = normaliser.mean.clone()
+    found = normaliser(torch.randn(1, 5000, 3) * scale + shift, torch.tensor([5000]))[0]
+    torch.testing.assert_close(found.mean(0), torch.zeros(3), atol=0.05, rtol=0)
+    torch.testing.assert_close(found.std(0), torch.tensor([1.0, 1.0, 0.0]), atol=0.1, rtol=0)
+    assert torch.equal(normaliser.mean, before)

@@ -1,8 +1,9 @@
 """Losses against torch and values known beforehand."""
 
+import pytest
 import torch
 
-from common.heads import ClassificationHead, CTCHead
+from common.heads import ClassificationHead, CTCHead, StreamHeads
 
 
 def test_ctc_loss_is_a_clips_likelihood_a_label():
@@ -35,3 +36,17 @@ def test_classification_pools_a_clips_own_frames_only():
     hidden, lengths = torch.randn(2, 9, 6), torch.tensor([4, 9])
     together = head(hidden, lengths)
     torch.testing.assert_close(together[:1], head(hidden[:1, :4], lengths[:1]), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("head", [CTCHead, ClassificationHead])
+def test_heads_of_streams_learn_alone_and_speak_together(head):
+    torch.manual_seed(3)
+    heads = StreamHeads(head, 2, 6, 4).eval()
+    hidden, lengths = torch.randn(3, 9, 6), torch.tensor([4, 9, 7])
+    targets, ones = torch.tensor([1, 3, 2]), torch.tensor([1, 1, 1])
+    each = [one(part, lengths) for one, part in zip(heads.heads, hidden.chunk(2, dim=-1))]
+    outputs, loss = heads.learn(hidden, lengths, targets, ones)
+    torch.testing.assert_close(loss, sum(head.loss(one, lengths, targets, ones) for one in each) / 2)
+    assert torch.equal(outputs, heads(hidden, lengths))
+    product = each[0].softmax(-1).sqrt() * each[1].softmax(-1).sqrt()
+    torch.testing.assert_close(outputs.exp(), product / product.sum(-1, keepdim=True))

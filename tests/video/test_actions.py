@@ -22,16 +22,21 @@ from video.corpora import prepare
 from video.embedding import BLOCK, embedding_blocks
 from video.evaluating import evaluate_model
 from video.model import export_checkpoint
-from video.pictures import PictureSettings, StreamSettings, View, pictures
+from video.pictures import FlowSettings, PictureSettings, StreamSettings, View, pictures
 from video.recognising import ActionRecogniser
 
 BACKBONE = "shufflenet_v2_x0_5"
-PICTURES = PictureSettings(rate=8, picture=StreamSettings(64, 96, every=3), motion=StreamSettings(48, 64), lag=0.125)
+PICTURES = PictureSettings(rate=8, picture=StreamSettings(64, 96, every=3), motion=StreamSettings(48, 64, every=2),
+                           flow=FlowSettings(48, 64, grids=(2,)), lag=0.125)
 RECIPE = """
 model:
   init_args:
     pictures:
-      {rate: 8.0, picture: {height: 64, width: 96, every: 3}, motion: {height: 48, width: 64}, lag: 0.125}
+      rate: 8.0
+      picture: {height: 64, width: 96, every: 3}
+      motion: {height: 48, width: 64, every: 2}
+      flow: {height: 48, width: 64, grids: [2]}
+      lag: 0.125
     backbone: shufflenet_v2_x0_5
     weights: WEIGHTS
 data:
@@ -61,11 +66,12 @@ def training(folder, manifests, run, *options, epochs=1):
             "--data.validation", str(manifests / "dev.jsonl.gz"), "--data.workers", "0",
             "--data.batch_duration", "4", "--model", "video.model.VideoModel",
             "--model.pictures.rate", "8", "--model.pictures.picture", "{height: 64, width: 96, every: 3}",
-            "--model.pictures.motion", "{height: 48, width: 64}", "--model.pictures.lag", "0.125",
+            "--model.pictures.motion", "{height: 48, width: 64, every: 2}",
+            "--model.pictures.flow", "{height: 48, width: 64, grids: [2]}", "--model.pictures.lag", "0.125",
             "--model.backbone", BACKBONE,
             "--model.weights", str(folder / "weights.pth"), "--model.encoder.hidden", "12",
             "--model.encoder.layers", "1", "--model.encoder.channels", "16", "--model.encoder.stride", "1",
-            "--model.encoder.streams", "2", "--model.encoder.dropout", "0", "--model.head_dropout", "0",
+            "--model.encoder.dropout", "0", "--model.head_dropout", "0",
             "--model.optimiser.learning_rate", "0.01", "--trainer.accelerator", "cpu",
             "--trainer.max_epochs", str(epochs), "--trainer.enable_progress_bar", "false",
             "--trainer.enable_model_summary", "false", "--threads", "1", "--run", str(run), *options]
@@ -82,7 +88,7 @@ def test_embeddings_are_those_of_the_cnn(world):
             return embedder.eval()(torch.from_numpy(pictures)).numpy()
 
     expected = np.concatenate(list(embedding_blocks(film, PICTURES, embed)))
-    assert expected.shape == (7, 2048)  # 16 frames at 16 Hz, 8 moments a second; the last one has no frame after it
+    assert expected.shape == (7, 2048 + 96)  # 16 frames at 16 Hz, 8 moments a second, the last without a frame after it
     np.testing.assert_allclose(cut.load_frames(), expected, rtol=2e-3, atol=2e-3)  # kept as float16
     runtime = ActionRecogniser(world / "model")
     np.testing.assert_allclose(np.concatenate(list(runtime.blocks(film))), expected, rtol=1e-3, atol=1e-4)
@@ -191,11 +197,11 @@ def test_blocks_do_not_depend_on_their_size(world, tmp_path):
         return pictures.mean(axis=(1, 2)).astype(np.float32)
 
     whole = np.concatenate(list(embedding_blocks(film, PICTURES, embed)))
-    assert max(sizes) == BLOCK and sum(sizes) == 29 + 10 and whole.shape == (29, 6)
+    assert max(sizes) == BLOCK / 2 and sum(sizes) == 15 + 10 and whole.shape == (29, 6 + 96)
     # What a picture gave stands until the next one, across blocks too.
     moments = list(pictures(film, PICTURES))
-    expected = [np.concatenate([embed(moments[k - k % 3]["picture"][None])[0], embed(moments[k]["motion"][None])[0]])
-                for k in range(29)]
+    expected = [np.concatenate([*embed(moments[k - k % 3]["picture"][None]), *embed(moments[k - k % 2]["motion"][None]),
+                                moments[k]["flow"]]) for k in range(29)]
     np.testing.assert_allclose(whole, expected)
     blocks = embedding_blocks(film, PICTURES, embed)
     next(blocks)

@@ -7,9 +7,9 @@ import pytest
 from films import sliding, write_film
 
 from common.errors import EarsightError
+from video.motion import GREY, Flow, histograms, motion_picture, n_histograms
 from video.pictures import (
-    GREY,
-    Motion,
+    FlowSettings,
     PictureSettings,
     StreamSettings,
     View,
@@ -66,24 +66,49 @@ def test_big_frames_are_not_held():
 def blob(shape, left):
     """A textured square on a textured ground."""
     rng = np.random.default_rng(5)
-    image = np.kron(rng.integers(60, 120, (shape[0] // 4, shape[1] // 4)), np.ones((4, 4))).astype(np.uint8)
-    square = np.kron(rng.integers(130, 250, (8, 8)), np.ones((4, 4))).astype(np.uint8)
-    image[30:62, left:left + 32] = square
+    image = np.kron(rng.integers(60, 120, (shape[0] // 8, shape[1] // 8)), np.ones((8, 8))).astype(np.uint8)
+    square = np.kron(rng.integers(130, 250, (10, 10)), np.ones((8, 8))).astype(np.uint8)
+    image[60:140, left:left + 80] = square
     return np.repeat(image[..., None], 3, axis=2)
 
 
 def test_motion_shows_what_moves_against_the_camera():
-    motion = Motion(PictureSettings(motion=StreamSettings(96, 128), motion_scale=16))
-    first, second = blob((96, 128), 40), blob((96, 128), 43)
-    shown = motion(first, second).astype(int)
-    inside, outside = shown[40:52, 50:66], shown[:20, :30]
+    flow = Flow()
+    first, second = blob((192, 256), 80)[..., 0], blob((192, 256), 83)[..., 0]
+    shown = motion_picture(flow(first, second), 16).astype(int)
+    inside, outside = shown[80:120, 100:140], shown[:40, :60]
     assert np.median(inside[..., 0]) == pytest.approx(GREY + 3 * 16, abs=8)  # three pixels to the right
     assert np.median(inside[..., 1]) == pytest.approx(GREY, abs=8)
     assert np.median(inside[..., 2]) == pytest.approx(3 * 16, abs=8)
     assert np.median(outside[..., 0]) == pytest.approx(GREY, abs=2) and np.median(outside[..., 2]) <= 2
     # The whole picture moves: that is the camera.
-    still = motion(first, np.roll(first, 3, axis=1)).astype(int)
+    still = motion_picture(flow(first, np.roll(first, 3, axis=1)), 16).astype(int)
     assert np.median(still[..., 0]) == pytest.approx(GREY, abs=2)
+
+
+def test_histograms_tell_where_what_moves_which_way():
+    field = np.zeros((96, 128, 2), np.float32)
+    field[:48, :64] = [9.6, 0]  # a tenth of the height to the right, in the upper left quarter
+    field[48:, 64:] = [0, -4.8]  # half as far up, in the lower right one
+    whole = histograms(field, (2,))
+    assert whole.dtype == np.float32 and whole.shape == (n_histograms((2,)),) == (96,)
+    flow = whole[:32].reshape(2, 2, 8) ** 2
+    expected = np.zeros((2, 2, 8))
+    expected[0, 0, 0], expected[1, 1, 6] = 0.1 / 4, 0.05 / 4  # a quarter of the cells; 6 x 45 degrees is up
+    np.testing.assert_allclose(flow, expected, atol=1e-6)
+    assert whole[32:].max() > 0  # boundaries
+    assert histograms(np.full_like(field, 3), (2,))[32:].max() == 0  # which a steady field has none of
+    assert histograms(field, (1, 4)).shape == (n_histograms((1, 4)),)
+
+
+def test_flow_histograms_are_a_stream(tmp_path):
+    film = write_film(tmp_path / "film.mkv", sliding(20, (48, 64)), rate=20)
+    settings = PictureSettings(rate=5, picture=None, motion=StreamSettings(48, 64, every=2), lag=0.1,
+                               flow=FlowSettings(32, 32, grids=(2,)))
+    moments = list(pictures(film, settings))
+    assert all(moment["flow"].shape == (96,) for moment in moments)
+    assert ["motion" in moment for moment in moments] == [True, False, True, False, True]
+    assert settings.widths(7) == (7, 96)
 
 
 def test_fit_covers_and_crops_around_the_centre():
@@ -111,7 +136,7 @@ def test_views_flip_crop_and_colour():
 
 @pytest.mark.parametrize("wrong", [
     lambda: PictureSettings(picture=None, motion=None), lambda: PictureSettings(rate=0),
-    lambda: StreamSettings(8, 64), lambda: StreamSettings(48, 64, every=0),
+    lambda: FlowSettings(48, 64, grids=()), lambda: StreamSettings(8, 64), lambda: StreamSettings(48, 64, every=0),
     lambda: PictureSettings(picture=StreamSettings(48, 64, every=2), motion=StreamSettings(48, 64, every=4))])
 def test_impossible_settings(wrong):
     with pytest.raises(EarsightError):
