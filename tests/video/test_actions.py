@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torchvision
 from films import corpus, sliding, write_film
 
 import earsight
+from common.checkpoint import read_checkpoint
 from common.classification_report import ClassificationReport
 from common.errors import EarsightError
 from common.manifest import read_manifest
@@ -141,13 +143,32 @@ def test_a_cnn_that_is_tuned(world, tmp_path):
     manifests = world / "films-manifests"
     assert run_training(training(world, manifests, run, "--model.tuned_blocks", "1", "--model.backbone_rate", "0.5",
                                  "--data.views.size", "0.9")) == 0
-    from common.checkpoint import read_checkpoint
-
     tuned = read_checkpoint(run / "model.ckpt")["state_dict"]
     before = torch.load(world / "weights.pth", weights_only=True)
     changed = {name for name, value in before.items()
                if f"frontend.cnn.{name}" in tuned and not torch.equal(tuned[f"frontend.cnn.{name}"], value)}
     assert changed and all(name.startswith("conv5") for name in changed)
+
+
+def test_training_from_videos_sees_what_embeddings_hold(world):
+    """Two clips in a batch, one of them shorter: each has the frames that it has alone."""
+    from common.data import make_batch
+    from video.data import read_pictures
+    from video.model import load_video_model
+
+    model = load_video_model(read_checkpoint(world / "run" / "model.ckpt"), "model.ckpt")
+    cuts = list(read_manifest(world / "films-manifests" / "train.jsonl.gz"))[:2]
+    cuts[1] = replace(cuts[1], duration=0.6)
+    with torch.inference_mode():
+        frames, lengths = model.frames(make_batch([(cut, read_pictures(cut, PICTURES)) for cut in cuts]))
+        for cut, found, length in zip(cuts, frames, lengths, strict=True):
+            blocks = embedding_blocks(cut.custom["video"]["path"], PICTURES,
+                                      lambda shown: model.frontend(torch.from_numpy(shown)).numpy(),
+                                      end=cut.duration)
+            expected = np.concatenate(list(blocks))
+            assert length == len(expected) <= model.count_frames(cut)
+            np.testing.assert_allclose(found[:length], expected, rtol=1e-4, atol=1e-4)
+            assert not found[length:].any()
 
 
 def test_no_weights_of_another_network(world):
