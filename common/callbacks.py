@@ -1,4 +1,6 @@
-"""What a person wants to see while a model trains: sample outputs, and pictures of what it emits."""
+"""What a person wants to see while a model trains: sample outputs, pictures of what it emits, and its health."""
+
+import sys
 
 import pytorch_lightning as pl
 import torch
@@ -6,6 +8,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
 from common.data import Batch
+from common.errors import EarsightError
 
 
 class SampleOutputs(pl.Callback):
@@ -38,6 +41,47 @@ class SampleOutputs(pl.Callback):
             board.add_text("samples", table, trainer.global_step)
             board.add_figure("outputs", output_picture(outputs[0], int(lengths[0]), module.labels.symbols),
                              trainer.global_step)
+
+
+class FiniteGradients(pl.Callback):
+    """Leaves out the steps whose gradients are not finite, names their clips, and ends a run that has too many.
+
+    Gradients are looked at once they are summed over processes, so that all processes do the same.
+
+    Args:
+        most: of such batches; one more ends the run.
+    """
+
+    def __init__(self, most: int):
+        self.most = most
+        self.count = 0
+        self._clips: list[str] = []
+
+    def state_dict(self) -> dict[str, int]:
+        return {"count": self.count}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.count = state["count"]
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
+                             batch_idx: int) -> None:
+        self._clips = batch.ids
+
+    def on_before_optimizer_step(self, trainer: pl.Trainer, module: pl.LightningModule,
+                                 optimizer: torch.optim.Optimizer) -> None:
+        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        module.log("gradient_norm", norm)
+        if norm.isfinite():
+            return
+        self.count += 1
+        shown = ", ".join(self._clips[:5]) + (f" and {len(self._clips) - 5} more" if len(self._clips) > 5 else "")
+        message = f"gradients that are not finite (batch {self.count} of at most {self.most}): {shown}"
+        if self.count > self.most:
+            raise EarsightError(f"{message}; the run ends: look at these clips (`earsight check`), or lower "
+                                "model.optimiser.learning_rate")
+        print(f"warning: {message}; the step is left out", file=sys.stderr)
+        optimizer.zero_grad(set_to_none=True)  # the optimiser leaves alone what has no gradient
 
 
 def output_picture(outputs: Tensor, length: int, symbols: tuple[str, ...]):

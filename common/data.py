@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import pytorch_lightning as pl
@@ -108,7 +109,14 @@ class SequenceData(pl.LightningDataModule):
         return self._cuts[split]
 
     def train_dataloader(self) -> DataLoader:
-        return self._loader("train")
+        loader = self._loader("train")
+        if self.trainer is not None:
+            # Lightning begins to read before it tells the sampler where a run that goes on has stopped.
+            progress = self.trainer.fit_loop.epoch_loop.batch_progress
+            epoch = self.trainer.current_epoch + progress.is_last_batch
+            loader.sampler.set_epoch(epoch)
+            loader.sampler.done = epoch, 0 if progress.is_last_batch else progress.current.ready
+        return loader
 
     def val_dataloader(self) -> DataLoader:
         return self._loader("validation")
@@ -123,8 +131,9 @@ class SequenceData(pl.LightningDataModule):
     def _loader(self, split: str) -> DataLoader:
         sampler = self._sampler(split)
         dataset = ClipDataset(self, sampler, augment=split == "train")
+        # A generator of its own, so that beginning an epoch does not draw from the one that training draws from.
         return DataLoader(dataset, sampler=sampler, batch_size=None, num_workers=self.workers,
-                          persistent_workers=False, worker_init_fn=_one_thread,
+                          persistent_workers=False, worker_init_fn=_one_thread, generator=torch.Generator(),
                           prefetch_factor=4 if self.workers else None)
 
     def _sampler(self, split: str) -> "EpochSampler":
@@ -142,11 +151,16 @@ class SequenceData(pl.LightningDataModule):
 
 
 class EpochSampler(Sampler):
-    """Batches from `first` in the first epochs of training, then from `later`."""
+    """Batches from `first` in the first epochs of training, then from `later`.
+
+    Attributes:
+        done: an epoch, and how many of its first batches are left out, because a run that goes on has done them.
+    """
 
     def __init__(self, first: CutSampler, later: CutSampler, epochs: int):
         self.first, self.later, self.epochs = first, later, epochs
         self.epoch = 0
+        self.done = 0, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the trainer; the order of clips and their augmentation follow from it."""
@@ -155,7 +169,8 @@ class EpochSampler(Sampler):
         self.later.set_epoch(epoch)
 
     def __iter__(self) -> Iterator[CutSet]:
-        return iter(self.first if self.epoch < self.epochs else self.later)
+        epoch, batches = self.done
+        return islice(self.first if self.epoch < self.epochs else self.later, batches * (epoch == self.epoch), None)
 
 
 def read_frames_cut(cut: Cut) -> np.ndarray:

@@ -4,7 +4,9 @@ import argparse
 import ctypes
 import difflib
 import inspect
+import os
 import re
+import sys
 import typing
 import warnings
 from contextlib import suppress
@@ -15,15 +17,17 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from common.callbacks import SampleOutputs
+from common.callbacks import FiniteGradients, SampleOutputs
 from common.checkpoint import read_checkpoint
 from common.data import SequenceData
 from common.errors import EarsightError
 from common.files import whole_file
 from common.labels import Labels
 from common.module import SequenceModel
+from common.resume import Resume, RunLock, WholeCheckpoints, check_same_model, find_checkpoint
 
 COMMANDS = ("fit", "validate", "test", "predict")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -43,6 +47,12 @@ class TrainingCLI(LightningCLI):
                             help="stop after so many validations without a better score")
         parser.add_argument("--init", type=str | None, default=None,
                             help="checkpoint whose weights the training starts from, as far as they fit")
+        parser.add_argument("--resume", type=str, default="none",
+                            help="auto: go on where the run in --run stopped, or begin; none: begin")
+        parser.add_argument("--save_every", type=int, default=500,
+                            help="batches after which the run's place is saved for --resume, beside each epoch's end")
+        parser.add_argument("--bad_batches", type=int, default=20,
+                            help="how many batches with a loss or gradient that is not finite end the run")
         for name in ("labels", "auxiliary_labels"):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", compute_fn=_plain, apply_on="instantiate")
 
@@ -50,6 +60,22 @@ class TrainingCLI(LightningCLI):
         self.settings = self.config[self.subcommand]
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
+        if self.subcommand == "fit":
+            self._take_folder()
+
+    def _take_folder(self) -> None:
+        """Keep other jobs out of the run's folder, and find where the run stopped."""
+        folder = Path(self.settings.run)
+        if self.settings.resume not in ("auto", "none"):
+            raise EarsightError(f"--resume {self.settings.resume}: choose auto or none")
+        if is_first_process():
+            self.lock = RunLock(folder)
+        if self.settings.resume == "auto":
+            path, errors = find_checkpoint(folder)
+            for error in errors:
+                print(f"warning: {error}; {path.name} is used", file=sys.stderr)
+            self.settings.ckpt_path = str(path) if path else None
+        self.settings.weights_only = True
 
     def instantiate_trainer(self, **options) -> pl.Trainer:
         folder = Path(self.settings.run)
@@ -59,8 +85,10 @@ class TrainingCLI(LightningCLI):
             auto_insert_metric_name=False, save_top_k=self.settings.average, save_last=True,
             enable_version_counter=False)
         trainer = super().instantiate_trainer(
-            **options, logger=TensorBoardLogger(folder, name="", version="logs"))
-        trainer.callbacks += [LearningRateMonitor("step"), SampleOutputs()]
+            **options, plugins=[WholeCheckpoints()],
+            logger=[TensorBoardLogger(folder, name="", version="logs"), CSVLogger(folder, name="", version="logs")])
+        trainer.callbacks += [LearningRateMonitor("step"), SampleOutputs(), FiniteGradients(self.settings.bad_batches),
+                              Resume(folder, self.settings.save_every)]
         if self.settings.patience:
             trainer.callbacks.append(EarlyStopping(monitor, patience=self.settings.patience, mode=mode))
         # Last, as Lightning wants its checkpoints.
@@ -68,9 +96,12 @@ class TrainingCLI(LightningCLI):
         return trainer
 
     def before_fit(self) -> None:
-        if self.settings.init:
+        if self.settings.init and not self.settings.ckpt_path:
             taken, left = start_from(self.model, read_checkpoint(self.settings.init))
             print(f"{self.settings.init}: {taken} weights taken, {left} left as they were")
+        if self.settings.ckpt_path:
+            check_same_model(self.model, Path(self.settings.ckpt_path))
+            print(f"{self.settings.ckpt_path}: the run goes on from there")
 
     def after_fit(self) -> None:
         """Average the best checkpoints; keep what validates better, average or best, as `model.ckpt`."""
@@ -107,6 +138,8 @@ def run_training(arguments: list[str]) -> int:
                     trainer_defaults=TRAINER_DEFAULTS, seed_everything_default=1,
                     save_config_kwargs={"overwrite": True}, load_from_checkpoint_support=False, args=arguments,
                     parser_kwargs={"exit_on_error": False, **{name: strict for name in COMMANDS}})
+    except SIGTERMException as error:
+        raise EarsightError("stopped by SIGTERM; `--resume auto` goes on from what was saved") from error
     except (argparse.ArgumentError, ValueError, TypeError) as error:
         cause: BaseException | None = error
         while cause is not None:  # the parser wraps what a class's constructor raises
@@ -117,6 +150,11 @@ def run_training(arguments: list[str]) -> int:
             raise EarsightError(_explain(str(error))) from error
         raise
     return 0
+
+
+def is_first_process() -> bool:
+    """Whether this process is the first of a job: Lightning, torchrun and SLURM say so by their variables."""
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
 
 
 def _explain(message: str) -> str:

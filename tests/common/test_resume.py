@@ -1,0 +1,156 @@
+"""A run that is killed comes back as if nothing had happened."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from common.checkpoint import read_checkpoint
+from common.errors import EarsightError
+from common.resume import RESUME, RunLock, WholeCheckpoints, find_checkpoint
+from common.training import run_training
+from conftest import REPOSITORY, tiny_run
+
+# All that draws random numbers: dropout, masks of frames, speed, and a loader in a process of its own.
+RANDOM = ("--data.workers", "1", "--model.encoder.dropout", "0.3", "--model.head_dropout", "0.3",
+          "--model.encoder.layers", "2", "--model.spectrum", "audio.augmentation.SpectrumSettings",
+          "--data.augmentation.speed", "0.1", "--data.augmentation.noise", "0.5", "--save_every", "2")
+EPOCHS = 5
+
+
+def arguments(corpus, run, *more):
+    return tiny_run(corpus / "tones.csv", run, "characters", *RANDOM, *more, epochs=EPOCHS)
+
+
+def start(arguments):
+    return subprocess.Popen([sys.executable, "-m", "earsight", "train", *arguments], cwd=REPOSITORY,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_until(condition, process):
+    while not condition():
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def whole(tone_corpus, tmp_path_factory):
+    """A run that nothing stopped."""
+    run = tmp_path_factory.mktemp("whole")
+    assert run_training(arguments(tone_corpus, run)) == 0
+    return run
+
+
+def test_killed_twice_and_bit_identical(tone_corpus, whole, tmp_path):
+    saved, last = tmp_path / RESUME, tmp_path / "last.ckpt"
+    killed = start(arguments(tone_corpus, tmp_path))
+    wait_until(saved.exists, killed)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL and not last.exists()
+    steps = [read_checkpoint(saved)["global_step"]]
+
+    killed = start(arguments(tone_corpus, tmp_path, "--resume", "auto"))
+    wait_until(lambda: last.exists() and saved.stat().st_mtime_ns > last.stat().st_mtime_ns, killed)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    steps.append(read_checkpoint(saved)["global_step"])
+    final = read_checkpoint(whole / "last.ckpt")
+    assert 0 < steps[0] < steps[1] < final["global_step"]
+
+    assert run_training(arguments(tone_corpus, tmp_path, "--resume", "auto")) == 0
+    resumed = read_checkpoint(last)
+    assert (resumed["epoch"], resumed["global_step"]) == (final["epoch"], final["global_step"])
+    for name, value in final["state_dict"].items():
+        assert torch.equal(resumed["state_dict"][name], value), name
+    assert torch.equal(read_checkpoint(tmp_path / "model.ckpt")["state_dict"]["head.output.weight"],
+                       read_checkpoint(whole / "model.ckpt")["state_dict"]["head.output.weight"])
+
+
+def test_sigterm_saves_and_leaves(tone_corpus, tmp_path):
+    run = start([*arguments(tone_corpus, tmp_path, "--save_every", "100000"), "--trainer.max_epochs", "1000"])
+    wait_until((tmp_path / "last.ckpt").exists, run)
+    run.terminate()
+    output = run.communicate(timeout=60)[0]
+    assert run.returncode == 1 and "stopped by SIGTERM; `--resume auto`" in output
+    assert "Traceback" not in output
+    path, errors = find_checkpoint(tmp_path)
+    assert not errors and read_checkpoint(path)["global_step"] >= read_checkpoint(tmp_path / "last.ckpt")["global_step"]
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tone_corpus, whole, tmp_path, capsys):
+    names = sorted(path.name for path in whole.glob("0*.ckpt"))
+    for name in (*names, "last.ckpt"):
+        (tmp_path / name).write_bytes((whole / name).read_bytes())
+    with (tmp_path / "last.ckpt").open("r+b") as file:
+        file.truncate(1000)
+    newest = max(names, key=lambda name: read_checkpoint(whole / name)["global_step"])
+    assert run_training(arguments(tone_corpus, tmp_path, "--resume", "auto")) == 0
+    said = capsys.readouterr()
+    assert "last.ckpt: damaged or cut short" in said.err and f"{newest} is used" in said.err
+    assert f"{newest}: the run goes on" in said.out
+    for path in tmp_path.glob("*.ckpt"):
+        path.write_bytes(b"no checkpoint")
+    with pytest.raises(EarsightError, match="none of .* checkpoints can be read"):
+        run_training(arguments(tone_corpus, tmp_path, "--resume", "auto"))
+
+
+@pytest.mark.parametrize("change, named", [(("--model.encoder.hidden", "16"), "encoder"),
+                                           (("--data.labels", "bpe", "--data.vocabulary", "14"), "labels")])
+def test_a_checkpoint_of_another_model(change, named, tone_corpus, whole, tmp_path):
+    (tmp_path / "last.ckpt").write_bytes((whole / "last.ckpt").read_bytes())
+    with pytest.raises(EarsightError, match=f"last.ckpt: its {named}.* differ"):
+        run_training(arguments(tone_corpus, tmp_path, "--resume", "auto", *change))
+
+
+def test_one_job_a_folder(tone_corpus, tmp_path):
+    code = f"from common.resume import RunLock; lock = RunLock(__import__('pathlib').Path({str(tmp_path)!r})); input()"
+    other = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, stdin=subprocess.PIPE)
+    wait_until((tmp_path / ".lock").exists, other)
+    with pytest.raises(EarsightError, match="another job trains in this folder"):
+        for _ in range(100):  # the lock follows its file
+            RunLock(tmp_path)
+            time.sleep(0.05)
+    other.communicate(b"\n")
+    RunLock(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(EarsightError, match="cannot be written"):
+        run_training(arguments(tone_corpus, tmp_path / "file" / "run"))
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
+    path = tmp_path / "last.ckpt"
+    WholeCheckpoints().save_checkpoint({"step": torch.tensor(1)}, path)
+
+    def full(checkpoint, file):
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(EarsightError, match="last.ckpt: cannot be written .No space left"):
+        WholeCheckpoints().save_checkpoint({"step": torch.tensor(2)}, path)
+    assert torch.load(path)["step"] == 1 and list(tmp_path.iterdir()) == [path]
+
+
+def test_steps_without_finite_gradients_are_left_out(tone_corpus, tmp_path, capsys, monkeypatch):
+    from common.heads import CTCHead
+
+    true_loss, calls = CTCHead.loss, []
+
+    def spoilt(log_probs, lengths, targets, target_lengths):
+        calls.append(log_probs.requires_grad)
+        loss = true_loss(log_probs, lengths, targets, target_lengths)
+        return loss * float("nan") if log_probs.requires_grad and sum(calls) == 2 else loss
+
+    monkeypatch.setattr(CTCHead, "loss", staticmethod(spoilt))
+    assert run_training(arguments(tone_corpus, tmp_path)) == 0
+    warning = capsys.readouterr().err
+    assert "gradients that are not finite (batch 1 of at most 20)" in warning
+    assert all(value.isfinite().all() for value in read_checkpoint(tmp_path / "last.ckpt")["state_dict"].values())
+    calls.clear()
+    with pytest.raises(EarsightError, match="the run ends: look at these clips"):
+        run_training(arguments(tone_corpus, tmp_path / "none", "--bad_batches", "0"))
