@@ -4,10 +4,12 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+import torch.distributed as dist
 from lhotse import CutSet
 from lhotse.cut import Cut
 from lhotse.dataset import DynamicBucketingSampler, DynamicCutSampler
@@ -38,6 +40,8 @@ class Batch:
         targets: label ids of all clips, one after the other, and how many each clip has.
         auxiliary: the same in the auxiliary labels, where the model has them.
         references: the clips' transcripts or class names, as the labels write them.
+        weight: of this process's share in the mean over all processes: 1 where all have as many clips, 0 for a clip
+            that is another process's too, because there were not enough.
     """
 
     ids: list[str]
@@ -50,6 +54,7 @@ class Batch:
     auxiliary: Tensor
     auxiliary_lengths: Tensor
     references: list[str]
+    weight: float = 1.0
 
 
 class SequenceData(pl.LightningDataModule):
@@ -63,7 +68,8 @@ class SequenceData(pl.LightningDataModule):
         lexicon: pronunciations, for phones.
         vocabulary: number of BPE pieces.
         auxiliary_labels: a second kind of labels that the model learns from a lower layer; none by default.
-        batch_duration: seconds of clips in a batch.
+        batch_duration: seconds of clips in a batch, over all processes: how many devices there are changes the speed
+            of a run and not its result.
         curriculum: epochs at the start in which the clips come shortest first; short clips show a CTC model
             where its labels lie, and it leaves the all-blank plateau sooner (Amodei et al., 2016, SortaGrad).
         buckets: batches hold clips of one of this many classes of duration.
@@ -138,10 +144,12 @@ class SequenceData(pl.LightningDataModule):
 
     def _sampler(self, split: str) -> "EpochSampler":
         cuts = self.cuts(split)
-        ordered = DynamicCutSampler(cuts.sort_by_duration(ascending=True), max_duration=self.batch_duration)
+        # Each batch is divided over the processes, by `EpochSampler`.
+        alone = {"max_duration": self.batch_duration, "world_size": 1, "rank": 0}
+        ordered = DynamicCutSampler(cuts.sort_by_duration(ascending=True), **alone)
         if split != "train":
             return EpochSampler(ordered, ordered, 0)
-        options = {"max_duration": self.batch_duration, "shuffle": True, "seed": self.seed, "drop_last": False}
+        options = {**alone, "shuffle": True, "seed": self.seed, "drop_last": False}
         buckets = min(self.buckets, len(cuts) // 20)
         if buckets < 2:
             shuffled = DynamicCutSampler(cuts, **options)
@@ -150,8 +158,15 @@ class SequenceData(pl.LightningDataModule):
         return EpochSampler(ordered, shuffled, self.curriculum)
 
 
+class Share(NamedTuple):
+    """This process's clips of a batch, and their weight; see `Batch`."""
+
+    cuts: CutSet
+    weight: float
+
+
 class EpochSampler(Sampler):
-    """Batches from `first` in the first epochs of training, then from `later`.
+    """Batches from `first` in the first epochs of training, then from `later`; of each, this process's share.
 
     Attributes:
         done: an epoch, and how many of its first batches are left out, because a run that goes on has done them.
@@ -161,6 +176,7 @@ class EpochSampler(Sampler):
         self.first, self.later, self.epochs = first, later, epochs
         self.epoch = 0
         self.done = 0, 0
+        self.rank, self.processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the trainer; the order of clips and their augmentation follow from it."""
@@ -168,9 +184,17 @@ class EpochSampler(Sampler):
         self.first.set_epoch(epoch)
         self.later.set_epoch(epoch)
 
-    def __iter__(self) -> Iterator[CutSet]:
+    def __iter__(self) -> Iterator[Share]:
         epoch, batches = self.done
-        return islice(self.first if self.epoch < self.epochs else self.later, batches * (epoch == self.epoch), None)
+        sampler = self.first if self.epoch < self.epochs else self.later
+        return map(self._share, islice(sampler, batches * (epoch == self.epoch), None))
+
+    def _share(self, batch: CutSet) -> Share:
+        cuts = list(batch)
+        ours = cuts[self.rank::self.processes]
+        if not ours:  # no process may leave a step out, or the others wait for it
+            return Share(CutSet.from_cuts(cuts[:1]), 0.0)
+        return Share(CutSet.from_cuts(ours), len(ours) * self.processes / len(cuts))
 
 
 def read_frames_cut(cut: Cut) -> np.ndarray:
@@ -191,7 +215,8 @@ class ClipDataset(Dataset):
         self.sampler = sampler
         self.augment = augment
 
-    def __getitem__(self, cuts: CutSet) -> Batch:
+    def __getitem__(self, share: Share) -> Batch:
+        cuts = share.cuts
         batch = make_batch([(cut, self.data.read(cut, self._rng(cut))) for cut in cuts])
         by_id = {cut.id: self.data.target_of(cut) for cut in cuts}
         references = [by_id[name] for name in batch.ids]
@@ -199,7 +224,7 @@ class ClipDataset(Dataset):
         lower = self.data.auxiliary_labels
         auxiliary, auxiliary_lengths = _join([lower.encode(text) for text in references] if lower else [])
         return replace(batch, targets=targets, target_lengths=target_lengths, auxiliary=auxiliary,
-                       auxiliary_lengths=auxiliary_lengths, references=references)
+                       auxiliary_lengths=auxiliary_lengths, references=references, weight=share.weight)
 
     def _rng(self, cut: Cut) -> np.random.Generator | None:
         # By clip and epoch alone: the same augmentation follows whichever worker or rank reads the clip.

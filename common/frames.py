@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from common.errors import EarsightError
@@ -64,9 +65,13 @@ class FrameNormaliser(nn.Module):
         if self.training:
             self.batches += 1
             share = 1 / self.batches.clamp(max=SETTLED)
-            count = mask.sum().clamp(min=1)
-            for estimate, values in ((self.mean, frames), (self.square, frames.square())):
-                estimate += share * ((values.detach() * mask).sum(dim=(0, 1)) / count - estimate)
+            inside = frames.detach() * mask
+            sums = torch.stack([inside.sum(dim=(0, 1)), inside.square().sum(dim=(0, 1)),
+                                mask.sum().expand(self.n_features)])
+            if dist.is_initialized():
+                dist.all_reduce(sums)
+            for estimate, found in ((self.mean, sums[0]), (self.square, sums[1])):
+                estimate += share * (found / sums[2].clamp(min=1) - estimate)
         variance = self.square - self.mean.square()
         # The floor keeps a feature that hardly ever moves from becoming noise.
         return (frames - self.mean) / (variance.clamp(min=0) + 1e-4 * variance.mean() + 1e-8).sqrt()

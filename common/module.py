@@ -148,13 +148,15 @@ class SequenceModel(pl.LightningModule):
             auxiliary = self.auxiliary_head.loss(lower, lengths, batch.auxiliary, batch.auxiliary_lengths)
             self.log("train_auxiliary_loss", auxiliary, batch_size=len(batch.ids))
             loss = (1 - self.auxiliary_weight) * loss + self.auxiliary_weight * auxiliary
-        return loss
+        return loss * batch.weight
 
     def on_validation_epoch_start(self) -> None:
         self._words, self._characters = ErrorCounts(0, 0, 0, 0), ErrorCounts(0, 0, 0, 0)
         self._loss, self._clips, self._right = 0.0, 0, 0
 
     def validation_step(self, batch: Batch, _: int) -> None:
+        if not batch.weight:  # another process counts this clip
+            return
         outputs, lengths = self.predict_step(batch)
         loss = self.head.loss(outputs, lengths, batch.targets, batch.target_lengths)
         self._loss += float(loss) * len(batch.ids)

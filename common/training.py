@@ -1,11 +1,13 @@
 """`earsight train`: LightningCLI over this project's models and data, with the callbacks a run needs."""
 
 import argparse
+import atexit
 import ctypes
 import difflib
 import inspect
 import os
 import re
+import signal
 import sys
 import typing
 import warnings
@@ -18,13 +20,13 @@ import torch
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
-from pytorch_lightning.utilities.exceptions import SIGTERMException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from common.callbacks import FiniteGradients, SampleOutputs
 from common.checkpoint import read_checkpoint
 from common.data import SequenceData
-from common.errors import EarsightError
-from common.files import whole_file
+from common.errors import EarsightError, first_line
+from common.files import whole_file, write_whole
 from common.labels import Labels
 from common.module import SequenceModel
 from common.resume import Resume, RunLock, WholeCheckpoints, check_same_model, find_checkpoint
@@ -87,6 +89,9 @@ class TrainingCLI(LightningCLI):
         trainer = super().instantiate_trainer(
             **options, plugins=[WholeCheckpoints()],
             logger=[TensorBoardLogger(folder, name="", version="logs"), CSVLogger(folder, name="", version="logs")])
+        launcher = trainer.strategy.launcher
+        if hasattr(launcher, "kill"):  # a first process that fails must not leave others waiting for it
+            atexit.register(launcher.kill, signal.SIGKILL)
         trainer.callbacks += [LearningRateMonitor("step"), SampleOutputs(), FiniteGradients(self.settings.bad_batches),
                               Resume(folder, self.settings.save_every)]
         if self.settings.patience:
@@ -105,20 +110,23 @@ class TrainingCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Average the best checkpoints; keep what validates better, average or best, as `model.ckpt`."""
-        if not self.checkpoints.best_k_models or not self.trainer.is_global_zero:
+        if not self.checkpoints.best_k_models:
             return
-        best = self.checkpoints.best_model_path
-        chosen, score = best, float(self.checkpoints.best_model_score)
+        first, run = self.trainer.is_global_zero, Path(self.settings.run)
+        chosen, score = Path(self.checkpoints.best_model_path), float(self.checkpoints.best_model_score)
         if len(self.checkpoints.best_k_models) > 1:
-            averaged = Path(self.settings.run) / "averaged.ckpt"
-            average_checkpoints(list(self.checkpoints.best_k_models), best, averaged)
-            metrics = self.trainer.validate(self.model, self.datamodule, ckpt_path=str(averaged), verbose=False)[0]
+            averaged = run / "averaged.ckpt"
+            if first:
+                average_checkpoints(list(self.checkpoints.best_k_models), str(chosen), averaged)
+            self.trainer.strategy.barrier("averaged")
+            metrics = self.trainer.validate(self.model, self.datamodule, ckpt_path=str(averaged), weights_only=True,
+                                            verbose=False)[0]
             value = metrics[self.checkpoints.monitor]
             if (value <= score) if self.checkpoints.mode == "min" else (value >= score):
                 chosen, score = averaged, value
-        with whole_file(Path(self.settings.run) / "model.ckpt") as temporary:
-            temporary.write_bytes(Path(chosen).read_bytes())
-        print(f"{self.settings.run}/model.ckpt: {Path(chosen).name}, {self.checkpoints.monitor} {score:.4f}")
+        if first:
+            write_whole(run / "model.ckpt", chosen.read_bytes())
+            print(f"{run}/model.ckpt: {chosen.name}, {self.checkpoints.monitor} {score:.4f}")
 
 
 def run_training(arguments: list[str]) -> int:
@@ -140,12 +148,24 @@ def run_training(arguments: list[str]) -> int:
                     parser_kwargs={"exit_on_error": False, **{name: strict for name in COMMANDS}})
     except SIGTERMException as error:
         raise EarsightError("stopped by SIGTERM; `--resume auto` goes on from what was saved") from error
+    except MisconfigurationException as error:  # devices or strategies that are not there
+        raise EarsightError(" ".join(str(error).split())) from error
+    except RuntimeError as error:  # what gloo and NCCL raise is of no class of its own
+        if "EADDRINUSE" in str(error):
+            raise EarsightError(f"port {os.environ.get('MASTER_PORT', '')} is in use by another job; "
+                                "set MASTER_PORT to a free one") from error
+        if re.search("gloo|nccl|by peer", str(error), re.IGNORECASE):
+            raise EarsightError(f"another process of this job has died ({first_line(error)}); what it said is above, "
+                                "and --resume auto goes on from what was saved") from error
+        raise
     except (argparse.ArgumentError, ValueError, TypeError) as error:
         cause: BaseException | None = error
         while cause is not None:  # the parser wraps what a class's constructor raises
             if isinstance(cause, EarsightError):
                 raise cause from error
             cause = cause.__cause__ or cause.__context__
+        if "invalid strategy" in str(error):
+            raise EarsightError(first_line(error)) from error
         if isinstance(error, argparse.ArgumentError):
             raise EarsightError(_explain(str(error))) from error
         raise
