@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -127,3 +128,18 @@ def test_a_port_in_use(tone_corpus, tmp_path):
         job = subprocess.run([sys.executable, "-m", "earsight", "train", *arguments], cwd=REPOSITORY, text=True,
                              capture_output=True, env={**os.environ, "MASTER_PORT": port}, timeout=120)
     assert job.returncode == 1 and f"error: port {port} is in use" in job.stderr, job.stderr
+
+
+def test_torchrun_trains_and_goes_on(tone_corpus, tmp_path):
+    arguments = tiny_run(tone_corpus / "tones.csv", tmp_path, "characters")[1:]
+    environment = {**os.environ, "PROCESSES": "2", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def launch(epochs):
+        return subprocess.run(["bash", str(REPOSITORY / "scripts" / "torchrun.sh"), *arguments, "--trainer.max_epochs",
+                               str(epochs)], env=environment, capture_output=True, text=True, timeout=200)
+
+    assert (done := launch(1)).returncode == 0, done.stderr
+    steps = read_checkpoint(tmp_path / "last.ckpt")["global_step"]
+    assert (done := launch(2)).returncode == 0, done.stderr
+    assert "the run goes on from there" in done.stdout
+    assert read_checkpoint(tmp_path / "last.ckpt")["global_step"] > steps
