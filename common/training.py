@@ -86,9 +86,10 @@ class TrainingCLI(LightningCLI):
             folder, filename="{epoch:03d}-{" + monitor + ":.4f}", monitor=monitor, mode=mode,
             auto_insert_metric_name=False, save_top_k=self.settings.average, save_last=True,
             enable_version_counter=False)
-        trainer = super().instantiate_trainer(
-            **options, plugins=[WholeCheckpoints()],
-            logger=[TensorBoardLogger(folder, name="", version="logs"), CSVLogger(folder, name="", version="logs")])
+        given = self._get(self.config_init, "trainer", default={}).get("logger") or []
+        loggers = [TensorBoardLogger(folder, name="", version="logs"), CSVLogger(folder, name="", version="logs"),
+                   *(given if isinstance(given, list) else [given])]
+        trainer = super().instantiate_trainer(**options, plugins=[WholeCheckpoints()], logger=loggers)
         launcher = trainer.strategy.launcher
         if hasattr(launcher, "kill"):  # a first process that fails must not leave others waiting for it
             atexit.register(launcher.kill, signal.SIGKILL)

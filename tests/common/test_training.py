@@ -22,13 +22,21 @@ def test_a_run_learns_and_leaves_what_it_says(tone_runs):
     wer, tags = scalars(tone_runs["ctc"], "val_wer")
     loss, _ = scalars(tone_runs["ctc"], "val_loss")
     assert wer[-1] == 0 and loss[-1] < 0.1 * loss[0]
-    assert {"train_loss", "train_blank", "val_cer"} <= set(tags["scalars"])
+    assert {"train_loss", "train_blank", "gradient_norm", "val_cer"} <= set(tags["scalars"])
     assert any(tag.startswith("lr-") for tag in tags["scalars"])
     assert "samples/text_summary" in tags["tensors"] and "outputs" in tags["images"]
     accuracy, _ = scalars(tone_runs["classification"], "val_accuracy")
     assert max(accuracy) == 1
     resolved = yaml.safe_load((tone_runs["ctc"] / "logs" / "config.yaml").read_text())
     assert resolved["model"]["init_args"]["encoder"]["hidden"] == 32
+
+
+def test_another_logger_by_one_line(tone_corpus, tmp_path):
+    assert run_training(tiny_run(
+        tone_corpus / "tones.csv", tmp_path / "run", "characters", "--trainer.logger",
+        "pytorch_lightning.loggers.CSVLogger", "--trainer.logger.save_dir", str(tmp_path / "more"))) == 0
+    ours = (tmp_path / "run" / "logs" / "metrics.csv").read_text()
+    assert "val_wer" in ours and next((tmp_path / "more").rglob("metrics.csv")).read_text() == ours
 
 
 def test_checkpoints_hold_plain_types(tone_runs):
