@@ -84,8 +84,9 @@ class TrainingCLI(LightningCLI):
         monitor, mode = ("val_accuracy", "max") if self.datamodule.labels.kind == "classes" else ("val_wer", "min")
         self.checkpoints = ModelCheckpoint(
             folder, filename="{epoch:03d}-{" + monitor + ":.4f}", monitor=monitor, mode=mode,
-            auto_insert_metric_name=False, save_top_k=self.settings.average, save_last=True,
-            enable_version_counter=False)
+            auto_insert_metric_name=False, save_top_k=self.settings.average, enable_version_counter=False)
+        # Not the callback's own `save_last`, which leaves out the epochs that are not among the best.
+        last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
         given = self._get(self.config_init, "trainer", default={}).get("logger") or []
         loggers = [TensorBoardLogger(folder, name="", version="logs"), CSVLogger(folder, name="", version="logs"),
                    *(given if isinstance(given, list) else [given])]
@@ -97,8 +98,8 @@ class TrainingCLI(LightningCLI):
                               Resume(folder, self.settings.save_every)]
         if self.settings.patience:
             trainer.callbacks.append(EarlyStopping(monitor, patience=self.settings.patience, mode=mode))
-        # Last, as Lightning wants its checkpoints.
-        trainer.callbacks.append(self.checkpoints)
+        # At the end, as Lightning wants its checkpoints; `last` knows of the best.
+        trainer.callbacks += [self.checkpoints, last]
         return trainer
 
     def before_fit(self) -> None:

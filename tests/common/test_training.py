@@ -31,6 +31,11 @@ def test_a_run_learns_and_leaves_what_it_says(tone_runs):
     assert resolved["model"]["init_args"]["encoder"]["hidden"] == 32
 
 
+def test_the_last_epoch_is_kept_however_good(tone_runs):
+    best = max(read_checkpoint(path)["epoch"] for path in tone_runs["classification"].glob("0*.ckpt"))
+    assert best < read_checkpoint(tone_runs["classification"] / "last.ckpt")["epoch"] == 11
+
+
 def test_another_logger_by_one_line(tone_corpus, tmp_path):
     assert run_training(tiny_run(
         tone_corpus / "tones.csv", tmp_path / "run", "characters", "--trainer.logger",
