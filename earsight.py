@@ -180,6 +180,14 @@ def _models_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def _doctor_command(args: argparse.Namespace) -> int:
+    from common.doctor import examine, report
+
+    findings = examine()
+    print(report(findings))
+    return 1 if any(finding.mend for finding in findings) else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="earsight", description="Recognise sequences in speech and video.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -240,6 +248,7 @@ def _parser() -> argparse.ArgumentParser:
                      help="what `earsight models` tells: description, trained_on, licence, figures")
 
     command("models", _models_command, "list the installed models")
+    command("doctor", _doctor_command, "tell what this installation can do, what it lacks, and what mends it")
     return parser
 
 
