@@ -158,6 +158,19 @@ def _evaluate_command(args: argparse.Namespace) -> int:
     return 1 if errors else 0
 
 
+def _predict_command(args: argparse.Namespace) -> int:
+    require("pytorch_lightning", "train")
+    from common.manifest import read_manifest
+    from common.predicting import predict, trainer_options
+
+    trainer = trainer_options(args.others)
+    model = _package_of(args.model, "model").load_model(args.model)
+    errors = predict(model, read_manifest(args.manifest, _openers()), args.output, trainer, args.workers)
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    return 1 if errors else 0
+
+
 def _package_of(model: str | Path, module: str):
     """A module of the package that a model's medium belongs to; stored frames are read by `audio`."""
     from common.model_folder import medium_of
@@ -240,6 +253,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification)")
     sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
 
+    sub = command("predict", _predict_command, "recognise a manifest with a checkpoint, one JSON line a clip")
+    sub.add_argument("--model", required=True, metavar="CHECKPOINT")
+    sub.add_argument("manifest", type=Path, metavar="MANIFEST")
+    sub.add_argument("--output", type=Path, required=True, metavar="FILE.jsonl",
+                     help="what is there of it is not done again")
+    sub.add_argument("--workers", type=int, default=1, help="processes that read clips, a device (default: 1)")
+    sub.epilog = "Options of Lightning's Trainer: --trainer.devices N, --trainer.strategy ddp, ..."
+
     sub = command("export", _export_command, "turn a checkpoint into a model folder")
     sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     sub.add_argument("destination", type=Path, metavar="DIR")
@@ -261,7 +282,10 @@ def _positive(text: str) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if all went well, 1 for an error that is reported in one line, 2 for wrong usage."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args, args.others = parser.parse_known_args(argv)
+    if args.others and (args.command != "predict" or not args.others[0].startswith("--trainer.")):
+        parser.error(f"unrecognized arguments: {' '.join(args.others)}")
     try:
         return args.run(args)
     except EarsightError as error:

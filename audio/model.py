@@ -1,5 +1,6 @@
 """The speech model: MFCC frames under the encoder that speech and video share."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from audio.augmentation import SpectrumSettings, augment_cepstra
+from audio.data import read_clip
 from audio.frontend import Mfcc, MfccSettings, export_onnx, preset
 from common.checkpoint import model_options, read_checkpoint, restore
-from common.data import Batch
+from common.data import Batch, Clip
 from common.encoder import EncoderSettings
 from common.errors import EarsightError
 from common.export import export_model
@@ -81,6 +83,9 @@ class SpeechModel(SequenceModel):
             return frames, lengths
         both = pad_sequence([*frames, *batch.frames], batch_first=True)
         return both, torch.cat([lengths, batch.frame_lengths])
+
+    def reader(self) -> Callable[[Cut], Clip]:
+        return partial(read_clip, sample_rate=self.mfcc_settings.sample_rate)
 
     def count_frames(self, cut: Cut) -> int:
         if not cut.has_recording:

@@ -139,7 +139,7 @@ class SequenceData(pl.LightningDataModule):
         dataset = ClipDataset(self, sampler, augment=split == "train")
         # A generator of its own, so that beginning an epoch does not draw from the one that training draws from.
         return DataLoader(dataset, sampler=sampler, batch_size=None, num_workers=self.workers,
-                          persistent_workers=False, worker_init_fn=_one_thread, generator=torch.Generator(),
+                          persistent_workers=False, worker_init_fn=one_thread, generator=torch.Generator(),
                           prefetch_factor=4 if self.workers else None)
 
     def _sampler(self, split: str) -> "EpochSampler":
@@ -264,5 +264,6 @@ def _join(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return torch.tensor(flat, dtype=torch.int64), torch.tensor([len(t) for t in targets], dtype=torch.int64)
 
 
-def _one_thread(_: int) -> None:
+def one_thread(_: int) -> None:
+    """What a loader's worker does first: more threads than cores cost more than they bring."""
     torch.set_num_threads(1)

@@ -1,6 +1,7 @@
 """The model that is trained: frontend, normaliser, encoder and head under Lightning."""
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -10,7 +11,7 @@ from lhotse.cut import Cut
 from torch import Tensor, nn
 
 from common.ctc import greedy
-from common.data import Batch
+from common.data import Batch, Clip, read_frames_cut
 from common.encoder import EncoderSettings, build_encoder
 from common.errors import EarsightError
 from common.frames import FrameNormaliser
@@ -90,6 +91,10 @@ class SequenceModel(pl.LightningModule):
     def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Feature frames of every clip of a batch, in its order: (batch, time, feature), lengths."""
         return batch.frames, batch.frame_lengths
+
+    def reader(self) -> Callable[[Cut], Clip]:
+        """A function that reads what `frames` takes of a clip; it does not hold the model."""
+        return read_frames_cut
 
     def augment(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """What a medium does to frames in training."""

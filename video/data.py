@@ -61,6 +61,11 @@ class VideoData(SequenceData):
         return stretch_frames(frames[first:first + length], 1 + self.augmentation.tempo * rng.uniform(-1, 1))
 
 
+def read_video(cut: Cut, settings: PictureSettings) -> Clip:
+    """What a video model takes of a clip as it is: all its pictures, or its stored embeddings."""
+    return read_frames_cut(cut) if video_of(cut) is None else read_pictures(cut, settings)
+
+
 def read_pictures(cut: Cut, settings: PictureSettings, view: View = View()) -> tuple[np.ndarray, ...]:
     """All pictures of a clip: (time / every, height, width, 3) uint8 for each stream."""
     video = video_of(cut)

@@ -9,7 +9,6 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 
 from common.batch_run import default_jobs, run_parallel
-from common.checkpoint import read_checkpoint
 from common.classification_report import ClassificationReport
 from common.cuts import video_of
 from common.data import read_frames_cut
@@ -21,7 +20,7 @@ from common.runtime import Runtime
 from common.transcription_report import TranscriptionReport
 from video.corpora import OPENERS
 from video.embedding import embedding_blocks
-from video.model import load_video_model
+from video.model import load_model
 from video.pictures import PictureSettings
 
 Frames = Callable[[np.ndarray], np.ndarray]
@@ -64,7 +63,7 @@ def _open(model: str) -> tuple[PictureSettings, Frames, Frames, Labels, int]:
         runtime = Runtime(model)
         return (PictureSettings.from_dict(runtime.config.frontend), runtime.frames, runtime.outputs, runtime.labels,
                 runtime.config.n_features)
-    trained = load_video_model(read_checkpoint(model), model)
+    trained = load_model(model)
 
     def embed(pictures: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

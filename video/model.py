@@ -1,6 +1,7 @@
 """The video model: CNN embeddings of pictures under the encoder that speech and video share."""
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -12,18 +13,20 @@ from torch.nn.utils.rnn import pad_sequence
 
 from common.checkpoint import model_options, read_checkpoint, restore
 from common.cuts import video_of
-from common.data import Batch
+from common.data import Batch, Clip
 from common.encoder import EncoderSettings
 from common.errors import EarsightError
 from common.export import export_model
 from common.frames import length_mask
 from common.module import NormaliserSettings, OptimiserSettings, SequenceModel
 from video.backbone import FrameEmbedder, export_onnx
+from video.data import read_video
 from video.pictures import PictureSettings
 
 
-def load_video_model(checkpoint: dict, path: str | Path) -> "VideoModel":
-    """The model of a checkpoint (`common.checkpoint.read_checkpoint`), on the CPU, ready to recognise."""
+def load_model(path: str | Path) -> "VideoModel":
+    """The model of a checkpoint, on the CPU, ready to recognise."""
+    checkpoint = read_checkpoint(path)
     settings = checkpoint["earsight"]["settings"]
     model = VideoModel(pictures=PictureSettings.from_dict(settings["pictures"]), backbone=settings["backbone"],
                        tuned_blocks=settings["tuned_blocks"], fusion=settings["fusion"], **model_options(checkpoint))
@@ -32,7 +35,7 @@ def load_video_model(checkpoint: dict, path: str | Path) -> "VideoModel":
 
 def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
     """Turn a checkpoint into a model folder; see `common.export.export_model`."""
-    model = load_video_model(read_checkpoint(checkpoint), checkpoint)
+    model = load_model(checkpoint)
     settings = {"sample_rate": 0, "frame_shift": 1 / model.pictures.rate, "frontend": asdict(model.pictures)}
     return export_model(model, destination, partial(export_onnx, model.frontend, model.pictures), settings, int8, card)
 
@@ -91,6 +94,9 @@ class VideoModel(SequenceModel):
             return frames, lengths
         both = pad_sequence([*frames, *batch.frames], batch_first=True)
         return both, torch.cat([lengths, batch.frame_lengths])
+
+    def reader(self) -> Callable[[Cut], Clip]:
+        return partial(read_video, settings=self.pictures)
 
     def count_frames(self, cut: Cut) -> int:
         if video_of(cut) is None:

@@ -154,9 +154,9 @@ def test_training_from_videos_sees_what_embeddings_hold(world):
     """Two clips in a batch, one of them shorter: each has the frames that it has alone."""
     from common.data import make_batch
     from video.data import read_pictures
-    from video.model import load_video_model
+    from video.model import load_model
 
-    model = load_video_model(read_checkpoint(world / "run" / "model.ckpt"), "model.ckpt")
+    model = load_model(world / "run" / "model.ckpt")
     cuts = list(read_manifest(world / "films-manifests" / "train.jsonl.gz"))[:2]
     cuts[1] = replace(cuts[1], duration=0.6)
     with torch.inference_mode():

@@ -1,0 +1,180 @@
+"""`earsight predict`: a model over a manifest of any size, in one process or many; one JSON line a clip.
+
+Each process writes what it has done, batch by batch, into a part beside the destination. A job that is started again
+leaves out the clips that are in parts already; when all are there, they are joined in the manifest's order.
+"""
+
+import json
+from argparse import ArgumentError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import pytorch_lightning as pl
+from jsonargparse import ArgumentParser
+from lhotse import CutSet
+from lhotse.dataset import DynamicCutSampler
+from torch.utils.data import DataLoader, Dataset
+
+from common.data import Batch, EpochSampler, Share, make_batch, one_thread
+from common.errors import EarsightError
+from common.files import write_whole
+from common.module import SequenceModel
+
+BATCH_DURATION = 60.0  # seconds, over all processes
+TRAINER = {"logger": False, "enable_checkpointing": False, "use_distributed_sampler": False,
+           "enable_model_summary": False}
+
+
+def predict(model: SequenceModel, cuts: CutSet, destination: Path, trainer: dict[str, Any], workers: int = 1
+            ) -> list[str]:
+    """Recognise every clip of a manifest, and write `destination`, whole.
+
+    Args:
+        model: with the weights of a checkpoint.
+        cuts: of the manifest.
+        trainer: options of Lightning's Trainer: devices, strategy, ...
+        workers: processes that read clips ahead of each device.
+
+    Returns:
+        What was wrong with each clip that could not be read; its line has `error` in place of a result.
+
+    Raises:
+        EarsightError: the destination cannot be written.
+    """
+    lightning = pl.Trainer(**{**TRAINER, **trainer})
+    done = _read_parts(destination)
+    left = CutSet.from_cuts(cut for cut in cuts if cut.id not in done)
+    if len(left):
+        lightning.predict(Predictor(model, destination), datamodule=Clips(model, left, workers),
+                          return_predictions=False)
+    if not lightning.is_global_zero:
+        return []
+    done = _read_parts(destination)
+    lost = [cut.id for cut in cuts if cut.id not in done]
+    if lost:
+        raise EarsightError(f"{destination}: {len(lost)} clips are missing ({', '.join(lost[:3])}); run it again")
+    write_whole(destination, "".join(_line(done[cut.id]) for cut in cuts))
+    for part in _parts(destination):
+        part.unlink()
+    return [done[cut.id]["error"] for cut in cuts if "error" in done[cut.id]]
+
+
+def trainer_options(arguments: list[str]) -> dict[str, Any]:
+    """Options of Lightning's Trainer from a command line: `--trainer.devices 2 --trainer.strategy ddp`.
+
+    Raises:
+        EarsightError: one of them is unknown or wrong.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(pl.Trainer, "trainer", fail_untyped=False)
+    try:
+        parsed = parser.parse_args(arguments).trainer
+    except ArgumentError as error:
+        raise EarsightError(" ".join(str(error).split())) from error
+    given = {argument.partition("=")[0].removeprefix("--trainer.") for argument in arguments}
+    return {name: value for name, value in vars(parsed).items() if name in given}
+
+
+@dataclass
+class Read:
+    """The clips of a batch: those that could be read, and what was wrong with the others, by their ids.
+
+    `counts` is False for a clip that another process does, because there were not enough for all.
+    """
+
+    clips: Batch | None
+    errors: dict[str, str]
+    counts: bool
+
+
+class Clips(pl.LightningDataModule):
+    """Clips of similar duration together, divided over the processes, without targets."""
+
+    def __init__(self, model: SequenceModel, cuts: CutSet, workers: int):
+        super().__init__()
+        self.reader, self.cuts, self.workers = _Reader(model), cuts, workers
+
+    def predict_dataloader(self) -> DataLoader:
+        ordered = DynamicCutSampler(self.cuts.sort_by_duration(ascending=True), max_duration=BATCH_DURATION,
+                                    world_size=1, rank=0)
+        return DataLoader(self.reader, sampler=EpochSampler(ordered, ordered, 0), batch_size=None,
+                          num_workers=self.workers, worker_init_fn=one_thread)
+
+
+class _Reader(Dataset):
+    def __init__(self, model: SequenceModel):
+        self.read = model.reader()
+
+    def __getitem__(self, share: Share) -> Read:
+        clips, errors = [], {}
+        for cut in share.cuts:
+            try:
+                clips.append((cut, self.read(cut)))
+            except EarsightError as error:
+                errors[cut.id] = str(error)
+        return Read(make_batch(clips) if clips else None, errors, share.weight > 0)
+
+
+class Predictor(pl.LightningModule):
+    """Runs a model, and writes a line for each clip into this process's part."""
+
+    def __init__(self, model: SequenceModel, destination: Path):
+        super().__init__()
+        self.model = model
+        self.destination = destination
+        self._file: TextIO | None = None
+
+    def on_predict_start(self) -> None:
+        # A new part in each job: what a kill left half-written stays at the end of an old one.
+        number = len(_parts(self.destination))
+        self.trainer.strategy.barrier("parts are counted")
+        path = self.destination.with_name(f".{self.destination.name}.{number}-{self.global_rank}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise EarsightError(f"{self.destination}: cannot be written ({error.strerror}); choose another --output"
+                                ) from error
+
+    def predict_step(self, batch: Read, _: int) -> None:
+        lines = [{"id": name, "error": error} for name, error in batch.errors.items()]
+        if batch.clips is not None:
+            lines += results(self.model, batch.clips)
+        if batch.counts:
+            self._file.write("".join(map(_line, lines)))
+            self._file.flush()
+
+    def on_predict_end(self) -> None:
+        self._file.close()
+        self.trainer.strategy.barrier("parts are written")
+
+
+def results(model: SequenceModel, batch: Batch) -> list[dict[str, Any]]:
+    """For each clip its id, and its `text`, or its `label` and that one's `probability`."""
+    outputs, lengths = model.predict_step(batch)
+    said = model.decode(outputs, lengths)
+    if model.labels.kind != "classes":
+        return [{"id": name, "text": text} for name, text in zip(batch.ids, said, strict=True)]
+    likely = outputs.float().softmax(dim=-1).amax(dim=-1).tolist()
+    return [{"id": name, "label": label, "probability": round(probability, 4)}
+            for name, label, probability in zip(batch.ids, said, likely, strict=True)]
+
+
+def _line(result: dict[str, Any]) -> str:
+    return json.dumps(result, ensure_ascii=False) + "\n"
+
+
+def _parts(destination: Path) -> list[Path]:
+    return sorted(destination.parent.glob(f".{destination.name}.*.part"))
+
+
+def _read_parts(destination: Path) -> dict[str, dict[str, Any]]:
+    """By id, the clips that are done; a line that a kill cut short is none."""
+    done = {}
+    for part in _parts(destination):
+        for line in part.read_text(encoding="utf-8").splitlines(keepends=True):
+            if line.endswith("\n"):
+                result = json.loads(line)
+                done[result["id"]] = result
+    return done
