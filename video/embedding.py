@@ -22,23 +22,34 @@ def embedding_blocks(path: str | Path, settings: PictureSettings, embed: Embed, 
     Raises:
         EarsightError: see `video.reading.sample`; blocks that were whole by then have been given.
     """
-    held: dict[str, np.ndarray] = {}  # by stream, the last picture's embedding (1, feature)
-    for block in _ahead(_blocks(pictures(path, settings, view, start, end))):
-        columns = []
-        for stream in settings.streams:
-            due = [k for k, moment in enumerate(block) if stream in moment]
-            rows = [held[stream]] if stream in held else []
-            if due:
-                shown = np.stack([block[k][stream] for k in due])
-                rows.append(shown if stream == "flow" else embed(shown))
-            known = np.concatenate(rows)
-            # The row before the first picture of this block is the one held from the blocks before.
-            columns.append(known[np.searchsorted(due, np.arange(len(block)), side="right") + len(known) - len(due) - 1])
-            held[stream] = known[-1:]
-        yield np.concatenate(columns, axis=1)
+    held: dict[str, np.ndarray] = {}
+    for block in _ahead(moment_blocks(pictures(path, settings, view, start, end))):
+        yield embed_block(block, settings, embed, held)
 
 
-def _blocks(moments: Iterator[Moment]) -> Iterator[list[Moment]]:
+def embed_block(block: list[Moment], settings: PictureSettings, embed: Embed, held: dict[str, np.ndarray]
+                ) -> np.ndarray:
+    """The frames (time, feature) of a block of moments.
+
+    Args:
+        held: by stream, the last embedding (1, feature) of the blocks before; this block's are put in their place.
+    """
+    columns = []
+    for stream in settings.streams:
+        due = [k for k, moment in enumerate(block) if stream in moment]
+        rows = [held[stream]] if stream in held else []
+        if due:
+            shown = np.stack([block[k][stream] for k in due])
+            rows.append(shown if stream == "flow" else embed(shown))
+        known = np.concatenate(rows)
+        # The row before the first picture of this block is the one held from the blocks before.
+        columns.append(known[np.searchsorted(due, np.arange(len(block)), side="right") + len(known) - len(due) - 1])
+        held[stream] = known[-1:]
+    return np.concatenate(columns, axis=1)
+
+
+def moment_blocks(moments: Iterator[Moment]) -> Iterator[list[Moment]]:
+    """BLOCK moments at a time."""
     block = []
     for moment in moments:
         block.append(moment)
