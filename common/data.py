@@ -69,7 +69,7 @@ class SequenceData(pl.LightningDataModule):
         vocabulary: number of BPE pieces.
         auxiliary_labels: a second kind of labels that the model learns from a lower layer; none by default.
         batch_duration: seconds of clips in a batch, over all processes: how many devices there are changes the speed
-            of a run and not its result.
+            of a run, and its result by rounding and dropout's noise only.
         curriculum: epochs at the start in which the clips come shortest first; short clips show a CTC model
             where its labels lie, and it leaves the all-blank plateau sooner (Amodei et al., 2016, SortaGrad).
         buckets: batches hold clips of one of this many classes of duration.
