@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.command_line import parser
 from common.errors import EarsightError, require
 
 if TYPE_CHECKING:
@@ -201,93 +202,28 @@ def _doctor_command(args: argparse.Namespace) -> int:
     return 1 if any(finding.mend for finding in findings) else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="earsight", description="Recognise sequences in speech and video.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def command(name: str, run, help: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-        sub.set_defaults(run=run)
-        return sub
-
-    for name, task, what, paths, model, formats in (
-            ("transcribe", "ctc", "write what is said in clips", "sound, videos with sound, or frames (.npy, .mfc)",
-             DEFAULT_TRANSCRIBER, ("txt", "json")),
-            ("classify", "classification", "name what is done or heard in clips", "videos, sound, or frames (.npy)",
-             None, ("txt", "json", "csv", "srt"))):
-        sub = command(name, _recognise_command, what)
-        sub.set_defaults(task=task, timeline=False, plot=None, top=1)
-        sub.add_argument("paths", nargs="+", metavar="PATHS", help=f"files, folders or globs: {paths}")
-        default = model or ", ".join(f"{model} for {medium}" for medium, model in DEFAULT_CLASSIFIERS.items())
-        sub.add_argument("--model", default=model, help=f"model folder or installed model (default: {default})")
-        sub.add_argument("--format", choices=formats, default="txt", help="json: one line a clip",
-                         type=lambda name: "txt" if name == "text" else name)
-        sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
-        sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
-    sub.add_argument("--top", type=_positive, default=1, help="how many classes to print (default: 1)")
-    sub.add_argument("--timeline", action="store_true", help="what is done when, for long clips")
-    sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
-
-    sub = command("prepare", _prepare_command, "turn a corpus into manifests")
-    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, or "
-                     "lhotse:NAME for lhotse's recipes")
-    sub.add_argument("source", type=Path)
-    sub.add_argument("destination", type=Path)
-    sub.add_argument("option", nargs="*", metavar="NAME=VALUE", help="options of the corpus, e.g. hold_out=theo")
-
-    sub = command("check", _check_command, "look for what spoils training in manifests")
-    sub.add_argument("manifests", nargs="+", type=Path, metavar="MANIFEST",
-                     help="several are taken for the splits of one corpus")
-    sub.add_argument("--model", help="model folder or installed model whose alphabet and frames the clips must fit")
-    sub.add_argument("--sample-rate", type=_positive, help="Hz that every recording should have")
-    sub.add_argument("--shared-speakers", action="store_true", help="a speaker may be in several splits")
-
-    sub = command("train", _train_command, "train under Lightning: fit, validate or test")
-    sub.add_argument("arguments", nargs=argparse.REMAINDER, metavar="fit --config RECIPE.yaml ...",
-                     help="LightningCLI's; `earsight train fit --help` lists them")
-
-    sub = command("evaluate", _evaluate_command, "measure a checkpoint or a model folder on a manifest")
-    sub.add_argument("model", metavar="MODEL", help="checkpoint, model folder or installed model")
-    sub.add_argument("manifest", type=Path, metavar="MANIFEST")
-    sub.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
-    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification)")
-    sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
-
-    sub = command("predict", _predict_command, "recognise a manifest with a checkpoint, one JSON line a clip")
-    sub.add_argument("--model", required=True, metavar="CHECKPOINT")
-    sub.add_argument("manifest", type=Path, metavar="MANIFEST")
-    sub.add_argument("--output", type=Path, required=True, metavar="FILE.jsonl",
-                     help="what is there of it is not done again")
-    sub.add_argument("--workers", type=int, default=1, help="processes that read clips, a device (default: 1)")
-    sub.epilog = "Options of Lightning's Trainer: --trainer.devices N, --trainer.strategy ddp, ..."
-
-    sub = command("export", _export_command, "turn a checkpoint into a model folder")
-    sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
-    sub.add_argument("destination", type=Path, metavar="DIR")
-    sub.add_argument("--int8", action="store_true", help="8-bit weights: a quarter of the size, faster")
-    sub.add_argument("--card", type=Path, metavar="FILE.json",
-                     help="what `earsight models` tells: description, trained_on, licence, figures")
-
-    command("models", _models_command, "list the installed models")
-    command("doctor", _doctor_command, "tell what this installation can do, what it lacks, and what mends it")
-    return parser
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1")
-    return value
+COMMANDS = {
+    "transcribe": _recognise_command,
+    "classify": _recognise_command,
+    "prepare": _prepare_command,
+    "check": _check_command,
+    "train": _train_command,
+    "evaluate": _evaluate_command,
+    "predict": _predict_command,
+    "export": _export_command,
+    "models": _models_command,
+    "doctor": _doctor_command,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if all went well, 1 for an error that is reported in one line, 2 for wrong usage."""
-    parser = _parser()
-    args, args.others = parser.parse_known_args(argv)
+    known = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
+    args, args.others = known.parse_known_args(argv)
     if args.others and (args.command != "predict" or not args.others[0].startswith("--trainer.")):
-        parser.error(f"unrecognized arguments: {' '.join(args.others)}")
+        known.error(f"unrecognized arguments: {' '.join(args.others)}")
     try:
-        return args.run(args)
+        return COMMANDS[args.command](args)
     except EarsightError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

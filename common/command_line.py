@@ -1,0 +1,90 @@
+"""What the command line takes: the arguments of each command, and their help."""
+
+import argparse
+from pathlib import Path
+
+TRANSCRIPT_FORMATS = ("txt", "json")
+CLASSIFICATION_FORMATS = ("txt", "json", "csv", "srt")
+
+
+def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentParser:
+    """The parser of all commands.
+
+    Args:
+        transcriber: the model of `transcribe` where none is named.
+        classifiers: by medium, those of `classify`.
+    """
+    every = argparse.ArgumentParser(prog="earsight", description="Recognise sequences in speech and video.")
+    commands = every.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
+
+    for name, task, what, paths, model, formats in (
+            ("transcribe", "ctc", "write what is said in clips", "sound, videos with sound, or frames (.npy, .mfc)",
+             transcriber, TRANSCRIPT_FORMATS),
+            ("classify", "classification", "name what is done or heard in clips", "videos, sound, or frames (.npy)",
+             None, CLASSIFICATION_FORMATS)):
+        sub = command(name, what)
+        sub.set_defaults(task=task, timeline=False, plot=None, top=1)
+        sub.add_argument("paths", nargs="+", metavar="PATHS", help=f"files, folders or globs: {paths}")
+        default = model or ", ".join(f"{model} for {medium}" for medium, model in classifiers.items())
+        sub.add_argument("--model", default=model, help=f"model folder or installed model (default: {default})")
+        sub.add_argument("--format", choices=formats, default="txt", help="json: one line a clip",
+                         type=lambda name: "txt" if name == "text" else name)
+        sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
+        sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
+    sub.add_argument("--top", type=_positive, default=1, help="how many classes to print (default: 1)")
+    sub.add_argument("--timeline", action="store_true", help="what is done when, for long clips")
+    sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
+
+    sub = command("prepare", "turn a corpus into manifests")
+    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, or "
+                     "lhotse:NAME for lhotse's recipes")
+    sub.add_argument("source", type=Path)
+    sub.add_argument("destination", type=Path)
+    sub.add_argument("option", nargs="*", metavar="NAME=VALUE", help="options of the corpus, e.g. hold_out=theo")
+
+    sub = command("check", "look for what spoils training in manifests")
+    sub.add_argument("manifests", nargs="+", type=Path, metavar="MANIFEST",
+                     help="several are taken for the splits of one corpus")
+    sub.add_argument("--model", help="model folder or installed model whose alphabet and frames the clips must fit")
+    sub.add_argument("--sample-rate", type=_positive, help="Hz that every recording should have")
+    sub.add_argument("--shared-speakers", action="store_true", help="a speaker may be in several splits")
+
+    sub = command("train", "train under Lightning: fit, validate or test")
+    sub.add_argument("arguments", nargs=argparse.REMAINDER, metavar="fit --config RECIPE.yaml ...",
+                     help="LightningCLI's; `earsight train fit --help` lists them")
+
+    sub = command("evaluate", "measure a checkpoint or a model folder on a manifest")
+    sub.add_argument("model", metavar="MODEL", help="checkpoint, model folder or installed model")
+    sub.add_argument("manifest", type=Path, metavar="MANIFEST")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification)")
+    sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
+
+    sub = command("predict", "recognise a manifest with a checkpoint, one JSON line a clip")
+    sub.add_argument("--model", required=True, metavar="CHECKPOINT")
+    sub.add_argument("manifest", type=Path, metavar="MANIFEST")
+    sub.add_argument("--output", type=Path, required=True, metavar="FILE.jsonl",
+                     help="what is there of it is not done again")
+    sub.add_argument("--workers", type=int, default=1, help="processes that read clips, a device (default: 1)")
+    sub.epilog = "Options of Lightning's Trainer: --trainer.devices N, --trainer.strategy ddp, ..."
+
+    sub = command("export", "turn a checkpoint into a model folder")
+    sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    sub.add_argument("destination", type=Path, metavar="DIR")
+    sub.add_argument("--int8", action="store_true", help="8-bit weights: a quarter of the size, faster")
+    sub.add_argument("--card", type=Path, metavar="FILE.json",
+                     help="what `earsight models` tells: description, trained_on, licence, figures")
+
+    command("models", "list the installed models")
+    command("doctor", "tell what this installation can do, what it lacks, and what mends it")
+    return every
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1")
+    return value
