@@ -22,12 +22,13 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from common.callbacks import FiniteGradients, SampleOutputs
+from common.callbacks import AveragedWeights, FiniteGradients, SampleOutputs
 from common.checkpoint import read_checkpoint
 from common.data import SequenceData
 from common.errors import EarsightError, first_line
 from common.files import whole_file, write_whole
 from common.labels import Labels
+from common.metrics import validation_metric
 from common.module import SequenceModel
 from common.resume import Resume, RunLock, WholeCheckpoints, check_same_model, find_checkpoint
 
@@ -45,6 +46,9 @@ class TrainingCLI(LightningCLI):
         parser.add_argument("--threads", type=int | None, default=None, help="CPU threads of the training process")
         parser.add_argument("--average", type=int, default=5,
                             help="how many of the best checkpoints are averaged at the end (1: none)")
+        parser.add_argument("--ema", type=float | None, default=None,
+                            help="validate and keep a moving average of the weights, which keeps this of itself in a "
+                            "step: 0.999, say")
         parser.add_argument("--patience", type=int | None, default=None,
                             help="stop after so many validations without a better score")
         parser.add_argument("--init", type=str | None, default=None,
@@ -81,7 +85,7 @@ class TrainingCLI(LightningCLI):
 
     def instantiate_trainer(self, **options) -> pl.Trainer:
         folder = Path(self.settings.run)
-        monitor, mode = ("val_accuracy", "max") if self.datamodule.labels.kind == "classes" else ("val_wer", "min")
+        monitor, mode = validation_metric(self.datamodule.labels.kind)
         self.checkpoints = ModelCheckpoint(
             folder, filename="{epoch:03d}-{" + monitor + ":.4f}", monitor=monitor, mode=mode,
             auto_insert_metric_name=False, save_top_k=self.settings.average, enable_version_counter=False)
@@ -94,8 +98,10 @@ class TrainingCLI(LightningCLI):
         launcher = trainer.strategy.launcher
         if hasattr(launcher, "kill"):  # a first process that fails must not leave others waiting for it
             atexit.register(launcher.kill, signal.SIGKILL)
-        trainer.callbacks += [LearningRateMonitor("step"), SampleOutputs(), FiniteGradients(self.settings.bad_batches),
-                              Resume(folder, self.settings.save_every)]
+        trainer.callbacks += [LearningRateMonitor("step"), SampleOutputs(), FiniteGradients(self.settings.bad_batches)]
+        if self.settings.ema is not None and self.subcommand == "fit":
+            trainer.callbacks.append(AveragedWeights(self.settings.ema))  # before Resume, which saves the average
+        trainer.callbacks.append(Resume(folder, self.settings.save_every))
         if self.settings.patience:
             trainer.callbacks.append(EarlyStopping(monitor, patience=self.settings.patience, mode=mode))
         # At the end, as Lightning wants its checkpoints; `last` knows of the best.
