@@ -5,18 +5,21 @@ import atexit
 import ctypes
 import difflib
 import inspect
+import io
 import os
 import re
 import signal
 import sys
 import typing
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+import yaml
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
@@ -137,23 +140,71 @@ class TrainingCLI(LightningCLI):
             print(f"{run}/model.ckpt: {chosen.name}, {self.checkpoints.monitor} {score:.4f}")
 
 
+class RecipeCLI(TrainingCLI):
+    """A recipe's model and data, with a trainer that only takes steps: it validates, logs and saves nothing."""
+
+    def before_instantiate_classes(self) -> None:
+        self.settings = self.config
+        if self.settings.threads:
+            torch.set_num_threads(self.settings.threads)
+
+    def instantiate_trainer(self, **options) -> pl.Trainer:
+        quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+        return LightningCLI.instantiate_trainer(self, **quiet, limit_val_batches=0, callbacks=[], **options)
+
+
 def run_training(arguments: list[str]) -> int:
     """Run `fit`, `validate` or `test` with LightningCLI's arguments; 0 if all went well.
 
     Raises:
         EarsightError: a setting that is unknown or wrong, or data that cannot be trained on.
     """
+    strict = {"exit_on_error": False}
+    with _explained():
+        _parse(TrainingCLI, arguments, save_config_kwargs={"overwrite": True},
+               parser_kwargs={**strict, **{name: strict for name in COMMANDS}})
+    return 0
+
+
+def open_recipe(arguments: list[str]) -> RecipeCLI:
+    """The model, data and trainer of `train fit`'s arguments, for a test before the training.
+
+    Raises:
+        EarsightError: as `run_training`.
+    """
+    with _explained():
+        return _parse(RecipeCLI, arguments, run=False, save_config_callback=None,
+                      parser_kwargs={"exit_on_error": False})
+
+
+def resolve(arguments: list[str]) -> dict:
+    """The settings that `train fit` would run with; nothing is opened.
+
+    Raises:
+        EarsightError: a setting that is unknown or wrong.
+    """
+    text = io.StringIO()
+    with redirect_stdout(text), suppress(SystemExit):
+        run_training(["fit", *arguments, "--print_config"])
+    return yaml.safe_load(text.getvalue())
+
+
+def _parse(cli: type[TrainingCLI], arguments: list[str], **options) -> TrainingCLI:
+    return cli(SequenceModel, SequenceData, subclass_mode_model=True, subclass_mode_data=True,
+               trainer_defaults=TRAINER_DEFAULTS, seed_everything_default=1, load_from_checkpoint_support=False,
+               args=arguments, **options)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what Lightning, its parser and its processes raise into errors of one line."""
     keep_freed_memory()
     # Sets that fit in memory are meant to be read eagerly here.
     warnings.filterwarnings("ignore", message="You are using Dynamic.*Sampler with an eagerly read CutSet")
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
     warnings.filterwarnings("ignore", message="`isinstance.treespec, LeafSpec.` is deprecated")
-    strict = {"exit_on_error": False}
     try:
-        TrainingCLI(SequenceModel, SequenceData, subclass_mode_model=True, subclass_mode_data=True,
-                    trainer_defaults=TRAINER_DEFAULTS, seed_everything_default=1,
-                    save_config_kwargs={"overwrite": True}, load_from_checkpoint_support=False, args=arguments,
-                    parser_kwargs={"exit_on_error": False, **{name: strict for name in COMMANDS}})
+        yield
     except SIGTERMException as error:
         raise EarsightError("stopped by SIGTERM; `--resume auto` goes on from what was saved") from error
     except MisconfigurationException as error:  # devices or strategies that are not there
@@ -177,7 +228,6 @@ def run_training(arguments: list[str]) -> int:
         if isinstance(error, argparse.ArgumentError):
             raise EarsightError(_explain(str(error))) from error
         raise
-    return 0
 
 
 def is_first_process() -> bool:
