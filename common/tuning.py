@@ -87,14 +87,17 @@ def tune(arguments: list[str], trials: int, space: Sequence[str], folder: Path, 
     epochs = recipe["trainer"]["max_epochs"] or 0
     search = Search(arguments, settings, folder, storage or str(folder / "study.log"), seed, prune, max(epochs, 0) // 4)
     study = _open(search, recipe)
-    signal.signal(signal.SIGTERM, _stop)
-    while (claimed := _claim(study, search, trials)) is not None:
-        trial, lock = claimed
-        with lock:
-            _run(study, search, trial)
-        write_report(study, folder)
-        _write_best(study, search, recipe)
-        print(_told(study, trial), flush=True)
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        while (claimed := _claim(study, search, trials)) is not None:
+            trial, lock = claimed
+            with lock:
+                _run(study, search, trial)
+            write_report(study, folder)
+            _write_best(study, search, recipe)
+            print(_told(study, trial), flush=True)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     done = study.get_trials(deepcopy=False)
     running = sum(trial.state == TrialState.RUNNING for trial in done)
     if running:
@@ -107,12 +110,19 @@ def tune(arguments: list[str], trials: int, space: Sequence[str], folder: Path, 
 
 
 def _check(arguments: list[str], settings: list[Setting]) -> dict:
-    """The recipe's settings, resolved; all choices of the space are looked at by the way."""
+    """The recipe's settings, resolved; all choices of the space are looked at by the way.
+
+    Raises:
+        EarsightError: a setting that is unknown or cannot have such a value, or no recipe.
+    """
     examples = [setting.examples() for setting in settings]
     for i in range(max(map(len, examples))):
         resolve([*arguments, *_options({setting.name: values[min(i, len(values) - 1)]
                                         for setting, values in zip(settings, examples)})])
-    return resolve(arguments)
+    recipe = resolve(arguments)
+    if not recipe.get("data") or not recipe.get("model"):
+        raise EarsightError("no recipe: give --config RECIPE.yaml, or --data and --model")
+    return recipe
 
 
 def _options(values: dict) -> list[str]:
@@ -224,12 +234,13 @@ def _write_best(study: optuna.Study, search: Search, recipe: dict) -> None:
 
 def _told(study: optuna.Study, trial: optuna.Trial) -> str:
     frozen = study.get_trials(deepcopy=False)[trial.number]
-    metric = study.user_attrs["metric"]
-    with_ = ", ".join(f"{name} {written(value)}" for name, value in frozen.params.items())
-    ended = {TrialState.FAIL: f"failed: {frozen.user_attrs.get(ERROR)}",
-             TrialState.PRUNED: f"ended early at {metric} {frozen.user_attrs.get(BEST)}",
-             TrialState.COMPLETE: f"{metric} {frozen.user_attrs.get(BEST)}"}[frozen.state]
-    return f"trial {frozen.number}: {ended}; {with_}"
+    settings = ", ".join(f"{name} {written(value)}" for name, value in frozen.params.items())
+    if frozen.state == TrialState.FAIL:
+        ended = f"failed: {frozen.user_attrs[ERROR]}"
+    else:
+        early = "ended early at " if frozen.state == TrialState.PRUNED else ""
+        ended = f"{early}{study.user_attrs['metric']} {frozen.user_attrs[BEST]:.4f}"
+    return f"trial {frozen.number}: {ended}; {settings}"
 
 
 def _end_with_parent() -> None:
