@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from lhotse import CutSet
 from lhotse.cut import Cut
+from torch.utils.data import DataLoader
 
 from common.data import Batch, ClipDataset, SequenceData, Share
 from common.errors import EarsightError
@@ -57,7 +58,7 @@ class Ladder(pl.Callback):
         self._times: list[float] = []
         self._base = _resident()
 
-    def batches(self) -> list[Batch]:
+    def batches(self) -> DataLoader:
         """The next candidate's; `reload_dataloaders_every_n_epochs` asks for them."""
         self._taken, total = [], 0.0
         for cut in self.cuts:
@@ -65,7 +66,8 @@ class Ladder(pl.Callback):
                 break
             self._taken.append(cut)
             total += cut.duration
-        return [ClipDataset(self.data, None, augment=False)[Share(CutSet.from_cuts(self._taken), 1.0)]] * STEPS
+        batch = ClipDataset(self.data, None, augment=False)[Share(CutSet.from_cuts(self._taken), 1.0)]
+        return DataLoader([batch] * STEPS, batch_size=None)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._times = []
