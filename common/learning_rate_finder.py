@@ -81,8 +81,10 @@ def suggest_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
     """The rate at which the smoothed loss falls fastest, in equal ratios of the rate, before its minimum.
 
     Raises:
-        EarsightError: it does not fall.
+        EarsightError: it does not fall, or is not finite.
     """
+    if not np.isfinite(losses[0]):
+        raise EarsightError("the loss is not finite from the first step: look at the data (`earsight check`)")
     smooth = _smoothed(losses)
     falling = smooth[:int(smooth.argmin()) + 1]
     if len(falling) < 3:
@@ -94,6 +96,7 @@ def suggest_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
 def _smoothed(losses: Sequence[float], width: int = 3) -> np.ndarray:
     """Means under a Gaussian of `width` steps; unlike a running mean's, they do not lag."""
     finite = np.asarray(losses)[np.isfinite(losses)]
+    finite = finite.clip(max=finite[0])  # what runs away at the end would lift all before it
     at = np.arange(len(finite))
     weights = np.exp(-0.5 * ((at[:, None] - at) / width) ** 2)
     return weights @ finite / weights.sum(axis=1)
@@ -109,8 +112,7 @@ def _plot(rates: Sequence[float], losses: Sequence[float], suggested: float, pat
     axes.plot(rates[:len(smooth)], smooth, label="smoothed")
     axes.axvline(suggested, color="tab:red", linestyle="--", label=f"suggested: {suggested:.2g}")
     axes.set_xscale("log")
-    # What diverges at the end would flatten the rest.
-    axes.set_ylim(0, 1.1 * max(smooth[:int(smooth.argmin()) + 1].max(), smooth[0]))
+    axes.set_ylim(0, 1.2 * smooth.max())  # what runs away would flatten the rest
     axes.set_xlabel("learning rate")
     axes.set_ylabel("training loss")
     axes.legend()
