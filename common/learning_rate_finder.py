@@ -14,6 +14,7 @@ from common.training import open_recipe
 
 LOWEST, HIGHEST = 1e-6, 1.0
 DIVERGED = 4.0  # times the lowest loss
+FALLEN = 0.98  # times the first loss: less of a fall is chance
 
 
 class RangeTest(pl.Callback):
@@ -87,7 +88,7 @@ def suggest_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
         raise EarsightError("the loss is not finite from the first step: look at the data (`earsight check`)")
     smooth = _smoothed(losses)
     falling = smooth[:int(smooth.argmin()) + 1]
-    if len(falling) < 3:
+    if falling[-1] > FALLEN * falling[0]:
         raise EarsightError(f"the loss does not fall at any learning rate from {LOWEST:g} to {HIGHEST:g}: look at the "
                             "data (`earsight check`) or the model")
     return float(rates[int(np.gradient(falling).argmin())])

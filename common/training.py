@@ -160,7 +160,7 @@ def run_training(arguments: list[str]) -> int:
         EarsightError: a setting that is unknown or wrong, or data that cannot be trained on.
     """
     strict = {"exit_on_error": False}
-    with _explained():
+    with _set_up():
         _parse(TrainingCLI, arguments, save_config_kwargs={"overwrite": True},
                parser_kwargs={**strict, **{name: strict for name in COMMANDS}})
     return 0
@@ -172,7 +172,7 @@ def open_recipe(arguments: list[str]) -> RecipeCLI:
     Raises:
         EarsightError: as `run_training`.
     """
-    with _explained():
+    with _set_up():
         return _parse(RecipeCLI, arguments, run=False, save_config_callback=None,
                       parser_kwargs={"exit_on_error": False})
 
@@ -196,8 +196,8 @@ def _parse(cli: type[TrainingCLI], arguments: list[str], **options) -> TrainingC
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what Lightning, its parser and its processes raise into errors of one line."""
+def _set_up() -> Iterator[None]:
+    """Set the process up; what Lightning, its parser and its processes raise becomes errors of one line."""
     keep_freed_memory()
     # Sets that fit in memory are meant to be read eagerly here.
     warnings.filterwarnings("ignore", message="You are using Dynamic.*Sampler with an eagerly read CutSet")

@@ -138,7 +138,7 @@ def test_the_report_tells_what_mattered(tmp_path):
 
 @pytest.mark.parametrize("space, complaint", [
     (["model.encoder.hiden=int(8,16)"], "hiden.*did you mean 'hidden'"),
-    (["model.encoder.cell=choice(lstm,gru)", "model.optimiser.schedule=choice(one_cycle,none)"], "one_cycle.*Got value: none"),
+    (["model.encoder.cell=choice(lstm,gru)", "model.optimiser.schedule=choice(one_cycle,none)"], "Got value: none"),
     ([f"{RATE}=logarithmic(1,2)"], "no range that is known; give log"),
     ([f"{RATE}=log(0,1)"], "above 0 for log"),
     ([f"{RATE}=uniform(1,zwei)"], "needs numbers"),
