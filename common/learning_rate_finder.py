@@ -97,7 +97,7 @@ def suggest_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
 def _smoothed(losses: Sequence[float], width: int = 3) -> np.ndarray:
     """Means under a Gaussian of `width` steps; unlike a running mean's, they do not lag."""
     finite = np.asarray(losses)[np.isfinite(losses)]
-    finite = finite.clip(max=finite[0])  # what runs away at the end would lift all before it
+    finite = finite.clip(max=finite[:10].max())  # what runs away at the end would lift all before it
     at = np.arange(len(finite))
     weights = np.exp(-0.5 * ((at[:, None] - at) / width) ** 2)
     return weights @ finite / weights.sum(axis=1)
