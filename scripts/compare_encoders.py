@@ -3,8 +3,9 @@
     python scripts/compare_encoders.py DIR [--corpora an4 actions] [--seeds 1 2 3] [options of `earsight train fit`]
 
 On AN4 (`configs/an4.yaml`) and on the ten actions (`configs/actions-10.yaml`), whose data lie where the recipes say.
-Each encoder is as wide as it can be with no more parameters than the BiLSTM has. Each learns at two rates with the
-first seed; the development part chooses the rate, and the other seeds train at that one.
+Each encoder is as wide as it can be with no more parameters than the BiLSTM has. On the actions each learns at two
+rates with the first seed; the development part chooses the rate, and the other seeds train at that one. On AN4, where
+a run takes longer, all learn at one rate.
 
 Runs are kept in DIR and not done again. DIR/table.md and DIR/results.json hold the table: error or accuracy of each
 seed, parameters, CPU minutes of the training (all processes), and how fast the exported model (float32, ONNX Runtime,
