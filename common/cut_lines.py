@@ -6,20 +6,23 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from common.errors import EarsightError, first_line
 
 
-def read_lines(path: Path) -> Iterator[Any]:
-    """The cuts of a `.jsonl` or `.jsonl.gz` file, one by one; an EarsightError names the line that is damaged."""
+def read_lines(path: str | Path, file: BinaryIO | None = None) -> Iterator[Any]:
+    """The cuts of a `.jsonl` or `.jsonl.gz` file, one by one; an EarsightError names the line that is damaged.
+
+    `file` is the file where it is open already, and need not be local.
+    """
     from lhotse.cut import Cut
     from lhotse.serialization import deserialize_item
 
-    opened = gzip.open if path.suffix == ".gz" else open
+    opened = gzip.open if str(path).endswith(".gz") else open
     number = 0
     try:
-        with opened(path, "rt", encoding="utf-8") as lines:
+        with opened(file or path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if not line.strip():
                     continue

@@ -188,8 +188,9 @@ class SequenceData(pl.LightningDataModule):
         buckets = min(self.buckets, len(cuts) // 20)
         if buckets < 2:
             return DynamicCutSampler(cuts, **options)
-        known = min(len(cuts), SHUFFLED) if cuts.is_lazy else len(cuts)
-        return DynamicBucketingSampler(cuts, num_buckets=buckets, buffer_size=max(known, 1000), **options)
+        known = max(len(cuts), 1000)
+        return DynamicBucketingSampler(cuts, num_buckets=buckets,
+                                       buffer_size=min(known, SHUFFLED) if cuts.is_lazy else known, **options)
 
 
 class Share(NamedTuple):

@@ -135,7 +135,7 @@ class ShardCuts:
 def _cuts(shard: Shard) -> Iterator[Cut]:
     with _opened(shard.cuts) as file:
         count = 0
-        for cut in read_lines(Path(file.name)):
+        for cut in read_lines(shard.cuts.source, file):
             cut.custom = {**(cut.custom or {}), "shard": shard.fields}
             count += 1
             yield cut
@@ -227,12 +227,12 @@ def _fetched(file: ShardFile) -> BinaryIO:
         with suppress(FileNotFoundError):
             os.utime(path)
             return path.open("rb")  # what is open can be read to its end, even if it makes room for another
-        _fetch(file, path)
+        handle = _fetch(file, path)
         _make_room(folder)
-        return path.open("rb")
+        return handle
 
 
-def _fetch(file: ShardFile, path: Path) -> None:
+def _fetch(file: ShardFile, path: Path) -> BinaryIO:
     digest = hashlib.sha256()
     with whole_file(path) as temporary:
         try:
@@ -247,12 +247,13 @@ def _fetch(file: ShardFile, path: Path) -> None:
         _check_size(file, temporary.stat().st_size)
         if digest.hexdigest() != file.digest:
             raise EarsightError(f"{file.source}: damaged, its sha256 is not the one in {INDEX}; {MEND}")
+        return open(temporary, "rb")
 
 
 def _make_room(folder: Path) -> None:
     """Remove the tar files that nobody has read for longest."""
     kept = 0
-    for used, size, path in sorted(((stat.st_mtime_ns, stat.st_size, path) for path in folder.glob("*.tar")
+    for used, size, path in sorted(((stat.st_mtime_ns, stat.st_size, path) for path in folder.glob("[!.]*.tar")
                                     if (stat := _stat(path))), reverse=True):
         kept += size
         if kept > KEPT:
