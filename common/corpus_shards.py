@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.corpus_parts import Parts, manifests_in, progress_bar
+from common.cut_lines import read_lines
 from common.cuts import Failures, clip_files, video_of
 from common.errors import EarsightError, first_line
 from common.files import write_whole
 from common.manifest import read_manifest
-from common.shards import INDEX, fetched
+from common.shards import CUTS, INDEX, fetched
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -33,8 +34,11 @@ def prepare_shards(source: Path, destination: Path, *, shard_size: int = 1000, f
     """Shards of `source`, a manifest or a folder of train, dev and test manifests: a folder for each split.
 
     A shard is there whole or not at all, and the folder's index is written last: a run that is killed leaves nothing
-    that can be trained on, and the same command goes on where it stopped. Clips of pictures are refused: their
-    embeddings can be prepared first.
+    that can be trained on, and the same command goes on where it stopped. Once more, it checks what is there, and
+    writes it anew if it is damaged. Clips of pictures are refused: their embeddings can be prepared first.
+
+    Shards that lhotse or another program has written get their index where they lie: `source` and `destination` are
+    their folder.
 
     Options: `shard_size`, clips in a shard; `format` of the sound (flac and wav hold 16 bits a sample; `original` keeps
     the sources' own format); `seed` of the order in which training clips are dealt out, so that clips of one speaker or
@@ -44,6 +48,12 @@ def prepare_shards(source: Path, destination: Path, *, shard_size: int = 1000, f
         raise EarsightError(f"options format {format!r}, shard_size {shard_size}: format is one of "
                             f"{', '.join(FORMATS)}, and shard_size a number from 1")
     parts = Parts()
+    if source.is_dir() and any(source.glob(CUTS)):
+        if source.resolve() != destination.resolve():
+            raise EarsightError(f"{source}: holds shards already; `earsight prepare shards {source} {source}` writes "
+                                "their index")
+        parts.cuts["shards"], parts.written["shards"] = _adopt(source), source
+        return parts
     for split, path in manifests_in(source).items():
         cuts = list(read_manifest(path, failures=parts.failures))
         for cut in cuts:
@@ -52,9 +62,31 @@ def prepare_shards(source: Path, destination: Path, *, shard_size: int = 1000, f
                                     "shards of these")
         if split == "train":
             random.Random(seed).shuffle(cuts)
-        parts.cuts[split], parts.written[split] = cuts, destination / split
-        parts.failures += _write_split(cuts, destination / split, shard_size, format, progress)
+        left_out = _write_split(cuts, destination / split, shard_size, format, progress)
+        parts.failures += left_out
+        parts.cuts[split] = [cut for cut in cuts if cut.id not in dict(left_out)]
+        parts.written[split] = destination / split
     return parts
+
+
+def _adopt(folder: Path) -> list[Cut]:
+    """Write the index of shards that are there; return their clips."""
+    if any(folder.glob(".*")):
+        raise EarsightError(f"{folder}: not finished; run the `earsight prepare shards` again that began it")
+    shards = []
+    for cuts in sorted(folder.glob(CUTS)):
+        number = cuts.name.split(".")[1]
+        files = {field: _described(path) for field in ("cuts", "recording", "frames")
+                 for path in folder.glob(f"{field}.{number}.*")}
+        shards.append({"clips": sum(1 for _ in read_lines(cuts)), "files": files})
+    write_whole(folder / INDEX, json.dumps({"key": "", "left_out": [], "shards": shards}, indent=1))
+    return list(read_manifest(folder))
+
+
+def _described(path: Path) -> tuple[str, int, str]:
+    """A file's name, its bytes and their sha256, as the index has them."""
+    with path.open("rb") as file:
+        return path.name, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_split(cuts: list[Cut], folder: Path, shard_size: int, format: str, progress: bool) -> Failures:
@@ -63,8 +95,8 @@ def _write_split(cuts: list[Cut], folder: Path, shard_size: int, format: str, pr
     if any("frames" in (cut.custom or {}) for cut in cuts):
         stored["frames"] = "numpy"
     key, index = _key(cuts, shard_size, format), folder / INDEX
-    if index.is_file() and (there := json.loads(index.read_text(encoding="utf-8")))["key"] == key:
-        return [tuple(each) for each in there["left_out"]]
+    if (left_out := _there(index, key)) is not None:
+        return left_out
     done = _clear(folder, key)
     bar = progress_bar(cuts, folder.name, progress)
     for number in range(-(-len(cuts) // shard_size)):
@@ -81,6 +113,18 @@ def _write_split(cuts: list[Cut], folder: Path, shard_size: int, format: str, pr
     for note in notes:
         note.unlink()
     return [tuple(each) for each in left_out]
+
+
+def _there(index: Path, key: str) -> Failures | None:
+    """The clips that were left out of shards that are there; None where these are of another key, or damaged."""
+    try:
+        there = json.loads(index.read_text(encoding="utf-8"))
+        files = [file for shard in there["shards"] for file in shard["files"].values()]
+        if there["key"] == key and all(list(_described(index.parent / file[0])) == file for file in files):
+            return [tuple(each) for each in there["left_out"]]
+    except (OSError, ValueError, KeyError):  # not there, or no index
+        pass
+    return None
 
 
 def _key(cuts: list[Cut], shard_size: int, format: str) -> str:
@@ -131,11 +175,9 @@ def _write_shard(cuts: list[Cut], folder: Path, number: int, stored: dict[str, s
                         writer.write(fetched(cut))
             for path in Path(temporary).iterdir():
                 field, _, suffix = path.name.partition(".")
-                name = f"{field}.{number:06}.{suffix}"
                 with path.open("rb") as file:
-                    files[field] = name, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
                     os.fsync(file.fileno())
-                path.rename(folder / name)
+                files[field] = _described(path.rename(folder / f"{field}.{number:06}.{suffix}"))
     except OSError as error:
         raise EarsightError(f"{folder}: shard {number} cannot be written ({error.strerror or error}); make room, and "
                             "run the same command again: it goes on there") from error

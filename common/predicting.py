@@ -142,8 +142,8 @@ class Predictor(pl.LightningModule):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("w", encoding="utf-8")
         except OSError as error:
-            raise EarsightError(f"{self.parts.destination}: cannot be written ({error.strerror}); choose another --output"
-                                ) from error
+            raise EarsightError(f"{self.parts.destination}: cannot be written ({error.strerror}); "
+                                "choose another --output") from error
 
     def predict_step(self, batch: Read, _: int) -> None:
         lines = [{"id": name, "error": error} for name, error in batch.errors.items()]

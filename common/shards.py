@@ -79,8 +79,9 @@ def read_index(source: str | Path) -> list[Shard]:
     """
     path = f"{source}/{INDEX}"
     if not _remote(path) and not Path(path).exists():
-        raise EarsightError(f"{source}: these shards are not whole, {INDEX} is missing; `earsight prepare shards` "
-                            "writes it last, and goes on where it stopped")
+        raise EarsightError(f"{source}: these shards are not whole, {INDEX} is missing: `earsight prepare shards` "
+                            "writes it last; run it again, and it goes on where it stopped (shards of another program: "
+                            f"`earsight prepare shards {source} {source}`)")
     try:
         with _open_source(path) as file:
             index = json.load(file)

@@ -39,9 +39,9 @@ def main() -> None:
                    check=True, cwd=REPOSITORY)
     print(f"prepare shards: {time.time() - started:.0f} s (hardly any if they were there)")
     started = time.time()
-    main_process, workers = train(args.folder, args.workers, args.batch_duration)
+    peak, workers = (bytes / 2**20 for bytes in train(args.folder, args.workers, args.batch_duration))
     print(f"{args.hours:g} h, batches of {args.batch_duration:g} s, one epoch: {time.time() - started:.0f} s; peak "
-          f"resident memory: main process {main_process / 2**20:.0f} MiB, each worker at most {workers / 2**20:.0f} MiB")
+          f"resident memory: main process {peak:.0f} MiB, each worker at most {workers:.0f} MiB")
 
 
 def write_manifests(folder: Path, hours: float) -> None:

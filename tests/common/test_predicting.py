@@ -58,7 +58,8 @@ def test_two_processes_give_the_same(alone, tone_runs, manifest, tmp_path):
 def test_what_is_done_is_not_done_again(alone, tone_runs, manifest, tmp_path):
     """A job that was killed left two parts, one with a line cut short."""
     known = [{**line, "text": "kept"} for line in lines(alone)[:3]]
-    parts = Parts(tmp_path / "out.jsonl", parts_key(load_model(tone_runs["ctc"] / "model.ckpt"), read_manifest(manifest)))
+    model = load_model(tone_runs["ctc"] / "model.ckpt")
+    parts = Parts(tmp_path / "out.jsonl", parts_key(model, read_manifest(manifest)))
     parts.path(0, 0).write_text("".join(json.dumps(line) + "\n" for line in known[:2]) + '{"id": "0')
     parts.path(0, 1).write_text(json.dumps(known[2]) + "\n")
     assert main(["predict", "--model", str(tone_runs["ctc"] / "model.ckpt"), str(manifest), "--output",

@@ -193,24 +193,22 @@ def test_a_shard_cut_short_or_missing(shards, tmp_path, capsys, name):
     assert f"{name}: this part of a shard is missing" in capsys.readouterr().err
 
 
-def test_a_shard_that_shrinks_while_it_is_trained_on(tones, tmp_path, capsys):
-    """Found in a worker, and told in one line."""
+def test_damage_that_keeps_the_size_is_told_in_one_line(tones, tmp_path, capsys):
+    """It is found where the clip is read: in a loader's worker."""
     folder = Path(shutil.copytree(tones, tmp_path / "train"))
-    data = SpeechData(str(folder), str(folder))
-    with (folder / "recording.000001.tar").open("r+b") as file:
-        file.truncate(1000)
-    with pytest.raises(EarsightError, match="recording.000001.tar: cut short or changed"):
-        batches(data)
-
-
-def test_damage_that_keeps_the_size(shards, tmp_path):
-    folder = copy(shards, tmp_path)
-    tar = folder / "recording.000000.tar"
+    tar = folder / "recording.000001.tar"
     tar.write_bytes(bytes(tar.stat().st_size))
-    cuts = [cut for cut in read_manifest(folder) if cut.custom["shard"]["recording"].source == str(tar)]
-    with pytest.raises(EarsightError, match="recording.000000.tar: .*copy this file again"):
-        for cut in cuts:
-            read_clip(cut, 8000)
+    arguments = tiny_run(folder, tmp_path / "run", "characters", "--data.validation", str(tones))
+    assert main(["train", *arguments, "--data.workers", "1"]) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if "rror" in line]
+    assert len(said) == 1 and said[0].startswith(f"error: {tar}: holds nothing of clip"), said
+
+
+def test_sound_and_stored_frames_train_together(shards, tmp_path):
+    arguments = tiny_run(shards / "train", tmp_path / "run", "characters", "--data.batch_duration", "10",
+                         "--data.sample_rate", "16000", "--data.augmentation.speed", "0.1", "--data.workers", "2")
+    assert run_training(arguments) == 0
+    assert read_checkpoint(tmp_path / "run" / "last.ckpt")["global_step"] > 3
 
 
 def test_unfinished_shards_are_refused(shards, tmp_path):
@@ -239,9 +237,11 @@ def test_prepare_killed_goes_on(mixed, tmp_path):
     after = {cut.id: cut for cut in read_manifest(folder)}
     assert before.keys() == after.keys()
     assert all(np.array_equal(read_clip(before[name], 8000), read_clip(after[name], 8000)) for name in before)
-    # Once more: nothing to do. With other settings: nothing of the old shards is left.
+    # Once more: nothing to do. Damaged: mended. With other settings: nothing of the old shards is left.
     index = (folder / INDEX).stat().st_mtime_ns
     assert main(command) == 0 and (folder / INDEX).stat().st_mtime_ns == index
+    (folder / "recording.000001.tar").write_bytes(b"")
+    assert main(command) == 0 and len(read_manifest(folder)) == len(before)
     assert main([*command[:-1], "shard_size=30", "format=wav"]) == 0
     assert len(list(folder.glob("cuts.*"))) == 2 and len(read_manifest(folder)) == len(before)
 
@@ -254,8 +254,27 @@ def test_a_clip_that_cannot_be_read_is_named_and_the_others_are_written(mixed, t
     CutSet.from_cuts(cuts).to_file(tmp_path / "train.jsonl.gz")
     for _ in range(2):  # it is said each time
         assert main(["prepare", "shards", str(tmp_path / "train.jsonl.gz"), str(tmp_path / "shards")]) == 1
-        assert f"{broken.id}: cannot be read" in capsys.readouterr().err
+        assert f"1 of {len(cuts)} clips left out ({broken.id}: cannot be read" in capsys.readouterr().err
     assert {cut.id for cut in read_manifest(tmp_path / "shards" / "train")} == {cut.id for cut in cuts} - {broken.id}
+
+
+def test_shards_of_another_program_get_an_index(mixed, tmp_path, capsys):
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    cuts = CutSet.from_cuts(cut for cut in read_manifest(mixed / "train.jsonl.gz") if cut.has_recording)
+    cuts.to_shar(folder, fields={"recording": "wav"}, shard_size=10)
+    assert main(["check", str(folder)]) == 1
+    assert main(["prepare", "shards", str(folder), str(tmp_path / "other")]) == 1
+    assert capsys.readouterr().err.count(f"`earsight prepare shards {folder} {folder}`") == 2
+    assert main(["prepare", "shards", str(folder), str(folder)]) == 0
+    found = read_manifest(folder)
+    assert [cut.id for cut in found] == [cut.id for cut in cuts]
+    for before, after in zip(cuts, found, strict=True):
+        assert np.array_equal(read_clip(before, 8000), read_clip(after, 8000))
+    (folder / INDEX).unlink()
+    (folder / ".writing-x").mkdir()
+    assert main(["prepare", "shards", str(folder), str(folder)]) == 1
+    assert "not finished" in capsys.readouterr().err
 
 
 def test_wrong_options(mixed, tmp_path, capsys):
