@@ -9,7 +9,8 @@ by whoever needs them, a loader's worker as a rule. So shards train as any manif
 number of processes and workers, each clip once in an epoch, and a run that goes on skips without reading sound.
 
 A file that is not local is fetched when it is first needed, once for all processes of a machine, into a folder in
-TMPDIR, where the last KEPT bytes of tar files stay.
+TMPDIR, where the last KEPT bytes of tar files stay. Of several machines each one fetches all shards, because a batch is
+divided over all processes.
 """
 
 from __future__ import annotations
