@@ -110,10 +110,11 @@ def _prepare_command(args: argparse.Namespace) -> int:
     from audio import corpora as speech
     from common.corpora import parse_options, prepare
     from common.corpus_own import own_corpora
+    from common.corpus_shards import prepare_shards
     from common.manifest import describe
     from video import corpora as pictures
 
-    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(_openers())}
+    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(_openers()), "shards": prepare_shards}
     options = parse_options(args.option)
     written = prepare(importers, args.corpus, args.source, args.destination, recipes=speech.recipes, **options)
     for split, path in written.items():

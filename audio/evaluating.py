@@ -16,7 +16,7 @@ from common.runtime import Runtime
 from common.transcription_report import TranscriptionReport
 
 
-def evaluate_model(model: str, manifest: Path, worst: int = 10
+def evaluate_model(model: str, manifest: str | Path, worst: int = 10
                    ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Measure a checkpoint file, a model folder or an installed model on a manifest.
 

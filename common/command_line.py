@@ -39,8 +39,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
 
     sub = command("prepare", "turn a corpus into manifests")
-    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, or "
-                     "lhotse:NAME for lhotse's recipes")
+    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, lhotse:NAME "
+                     "for lhotse's recipes, or embeddings, shards of what is prepared")
     sub.add_argument("source", type=Path)
     sub.add_argument("destination", type=Path)
     sub.add_argument("option", nargs="*", metavar="NAME=VALUE", help="options of the corpus, e.g. hold_out=theo")
@@ -75,14 +75,14 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
 
     sub = command("evaluate", "measure a checkpoint or a model folder on a manifest")
     sub.add_argument("model", metavar="MODEL", help="checkpoint, model folder or installed model")
-    sub.add_argument("manifest", type=Path, metavar="MANIFEST")
+    sub.add_argument("manifest", metavar="MANIFEST")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification)")
     sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
 
     sub = command("predict", "recognise a manifest with a checkpoint, one JSON line a clip")
     sub.add_argument("--model", required=True, metavar="CHECKPOINT")
-    sub.add_argument("manifest", type=Path, metavar="MANIFEST")
+    sub.add_argument("manifest", metavar="MANIFEST")
     sub.add_argument("--output", type=Path, required=True, metavar="FILE.jsonl",
                      help="what is there of it is not done again")
     sub.add_argument("--workers", type=int, default=1, help="processes that read clips, a device (default: 1)")

@@ -209,7 +209,15 @@ def _set_up() -> Iterator[None]:
         raise EarsightError("stopped by SIGTERM; `--resume auto` goes on from what was saved") from error
     except MisconfigurationException as error:  # devices or strategies that are not there
         raise EarsightError(" ".join(str(error).split())) from error
+    except EarsightError as error:
+        if str(error).startswith("Caught "):  # by a loader's worker, and torch puts its whole traceback before it
+            raise EarsightError(str(error).rpartition("EarsightError: ")[2].strip()) from error
+        raise
     except RuntimeError as error:  # what gloo and NCCL raise is of no class of its own
+        if "DataLoader worker" in str(error) and re.search("killed by signal|exited unexpectedly", str(error)):
+            raise EarsightError(f"a process that reads clips was killed ({first_line(error)}): from outside, or for "
+                                "want of memory; fewer --data.workers or a smaller --data.batch_duration take less, "
+                                "and --resume auto goes on from what was saved") from error
         if "EADDRINUSE" in str(error):
             raise EarsightError(f"port {os.environ.get('MASTER_PORT', '')} is in use by another job; "
                                 "set MASTER_PORT to a free one") from error
