@@ -212,7 +212,7 @@ def test_the_batch_that_is_fastest(tone_corpus, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "hours/h" in said and "no more clips" in said
     durations = [float(line.split()[0]) for line in said.splitlines()[1:] if line.startswith("  ")]
-    assert len(durations) > 1 and durations == sorted(durations)
+    assert len(durations) > 1 and durations == sorted(set(durations))
     assert any(found == pytest.approx(duration, abs=0.05) for duration in durations)
     taken = yaml.safe_load((tmp_path / "batch_duration.yaml").read_text())
     assert taken["data"]["init_args"]["batch_duration"] == pytest.approx(found, abs=0.5)
