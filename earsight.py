@@ -145,8 +145,12 @@ def _train_command(args: argparse.Namespace) -> int:
 def _evaluate_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from common.files import write_whole
+    from common.report_page import check_folder
 
-    report, errors = _package_of(args.model, "evaluating").evaluate_model(args.model, args.manifest, args.worst)
+    if args.report:
+        check_folder(args.report)
+    report, errors = _package_of(args.model, "evaluating").evaluate_model(args.model, args.manifest, args.worst,
+                                                                          args.report)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     if args.json:

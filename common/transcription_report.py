@@ -203,7 +203,7 @@ def transcription_report(results: Iterable[TranscriptResult], worst: int = 10) -
         for result in results
     )
     layout.check_ids([utterance.id for utterance in utterances], "utterance")
-    wrong = [utterance for utterance in utterances if utterance.words.edits]
+    wrong = worst_first(utterances)
     edits = Counter(
         (edit.kind, edit.reference, edit.hypothesis) for utterance in wrong for edit in utterance.alignment()
     )
@@ -221,9 +221,15 @@ def transcription_report(results: Iterable[TranscriptResult], worst: int = 10) -
         substituted=_commonest(edits, "sub"),
         deleted=_commonest(edits, "del"),
         inserted=_commonest(edits, "ins"),
-        worst=tuple(sorted(wrong, key=lambda u: (-u.words.edits, -u.words.rate, u.id))[:worst]),
+        worst=tuple(wrong[:worst]),
         utterances=utterances,
     )
+
+
+def worst_first(utterances: Iterable[UtteranceErrors]) -> list[UtteranceErrors]:
+    """Those with a wrong word: most word errors first, then the highest rate."""
+    wrong = [utterance for utterance in utterances if utterance.words.edits]
+    return sorted(wrong, key=lambda u: (-u.words.edits, -u.words.rate, u.id))
 
 
 def _sums(utterances: Sequence[UtteranceErrors]) -> tuple[float, ErrorCounts, ErrorCounts]:
