@@ -12,7 +12,8 @@ CONFUSIONS = 200  # rows at most
 def body(report: ClassificationReport, shown: Shown) -> list[Html]:
     """The page's sections."""
     outcomes = [(clip.probability, clip.predicted == clip.label) for clip in report.clips]
-    return [_totals(report), _confusion(report), _classes(report), _groups(report),
+    parts = [part for part in (_classes(report), _groups(report)) if part]
+    return [_totals(report), _confusion(report), tag("div", *(tag("div", part) for part in parts), class_="columns"),
             reliability_section(outcomes, "clips"), _mistakes(report, shown)]
 
 
@@ -54,8 +55,7 @@ def _classes(report: ClassificationReport) -> Html:
     rows = [[cell(each.label), *(cell(layout.percent(value), value, value) for value in
                                  (each.recall, each.precision, each.f1)), cell(each.support, each.support)]
             for each in report.classes]
-    return section("By class", table(["label", "recall", "precision", "F1", "clips"], rows, range(1, 5)),
-                   note="Recall: how many of the label's clips were found. Precision: how many of those called so are.")
+    return section("By class", table(["label", "recall", "precision", "F1", "clips"], rows, range(1, 5)))
 
 
 def _groups(report: ClassificationReport) -> Html:
