@@ -9,7 +9,7 @@ The search is flashlight-text's (Pratap et al., 2019; Collobert et al., 2016), t
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DECODERS = ("greedy", "beam")
 FLOOR = -1000.0  # nats, for labels that a model rules out: sums of it are numbers still
+READINGS = 10  # at least, of a beam: confidence comes from how they differ
 MAX_LABELS = 40  # of a frame, in the search without a lexicon: rarer ones seldom win, and each costs a call of the model
 
 
@@ -64,7 +65,19 @@ class DecodingOptions:
             raise EarsightError(f"--{given[0]} is for beam search and the decoder is greedy; add --decoder beam")
 
 
-STORED = [f.name for f in fields(DecodingOptions) if f.name not in ("hotwords", "n_best")]  # in a model folder
+def decoding_options(folder: Path, stored: dict, given: dict) -> DecodingOptions:
+    """What a model folder's `config.json` stores, changed by what a user gives; beam search where that needs it."""
+    needs_beam = given.keys() & {"lm", "lexicon", "hotwords"} or given.get("n_best", 1) > 1
+    if "decoder" not in given and needs_beam:
+        given = {**given, "decoder": "beam"}
+    if given.get("decoder", stored.get("decoder")) != "beam":
+        return DecodingOptions(**given)
+    files = {name: str(folder / stored[name]) for name in ("lm", "lexicon") if stored.get(name)}
+    try:
+        return DecodingOptions(**{**stored, **files, **given})
+    except TypeError as error:
+        raise EarsightError(f"{folder}: the decoding settings in config.json are damaged ({error}); tune them again with "
+                            "`earsight tune-decoder`") from error
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,10 @@ class Decoder:
             self._search = BeamSearch(labels, options)
 
     def __call__(self, log_probs: np.ndarray) -> list[Hypothesis]:
-        """Read log-probabilities (time, label): up to `n_best` different readings, the best first, never none."""
+        """Read log-probabilities (time, label): different readings, the best first, never none.
+
+        Greedy there is one, else up to `n_best` or READINGS, whichever is more.
+        """
         if self.options.decoder == "beam" and len(log_probs):
             return self._search(log_probs)
         path = log_probs.argmax(axis=-1)
@@ -151,7 +167,7 @@ class BeamSearch:
         for result in results:
             hypothesis = Hypothesis(tuple(self._path_words(result, len(log_probs))), result.score)
             best.setdefault(hypothesis.text, hypothesis)
-            if len(best) == options.n_best:
+            if len(best) == max(options.n_best, READINGS):
                 break
         return list(best.values())
 

@@ -1,0 +1,41 @@
+"""From a model's outputs to a transcript: decoding, times, confidence."""
+
+import numpy as np
+
+from common.confidence import Calibration, confidences
+from common.decoding import Decoder, DecodingOptions, Hypothesis
+from common.labels import Labels
+from common.recognition import Reading, Transcript, Word
+
+
+class Transcriber:
+    """Outputs of one model to transcripts. Safe to share between threads.
+
+    Args:
+        labels: of text.
+        output_shift: seconds between two output frames.
+        model: the model's name.
+        options: how to decode.
+        calibration: how to make confidences, if that is known.
+    """
+
+    def __init__(self, labels: Labels, output_shift: float, model: str = "", options: DecodingOptions | None = None,
+                 calibration: Calibration | None = None):
+        self.output_shift, self.model, self.calibration = output_shift, model, calibration
+        self.decoder = Decoder(labels, options or DecodingOptions())
+
+    def __call__(self, log_probs: np.ndarray, frames: np.ndarray, duration: float, path: str = "") -> Transcript:
+        """Read a clip: log-probabilities (time, label) of frames (time * stride, feature) that last `duration` seconds."""
+        readings = self.decoder(log_probs)
+        of_words, of_all = confidences(readings, log_probs, frames, self.calibration)
+        n_best = self.decoder.options.n_best
+        others = tuple(Reading(reading.text, reading.score) for reading in readings[:n_best]) if n_best > 1 else ()
+        words = timed_words(readings[0], of_words, self.output_shift, duration)
+        return Transcript(path, readings[0].text, duration, self.model, of_all, words, others)
+
+
+def timed_words(reading: Hypothesis, confidence: list[float], output_shift: float, duration: float) -> tuple[Word, ...]:
+    """A reading's words with their times: from a word's first label in the path to the end of its last."""
+    return tuple(
+        Word(word.text, word.tokens[0].first * output_shift, min(word.tokens[-1].end * output_shift, duration), value)
+        for word, value in zip(reading.words, confidence))
