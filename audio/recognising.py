@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from audio.reading import FRAME_SUFFIXES, read, read_frames, resample
-from common.confidence import Calibration
-from common.decoding import decoding_options
 from common.errors import EarsightError
 from common.recognition import Classification, Timeline, Transcript, classification
 from common.runtime import Runtime
 from common.timeline import timeline
-from common.transcribing import Transcriber
+from common.transcribing import folder_transcriber
 
 STRETCH = 1000  # frames that go through the frontend at once: 10 s as a rule, which the caches hold
 
@@ -38,10 +36,7 @@ class SpeechRecogniser:
                                 "choose another (see `earsight models`)")
         self.sample_rate = config.sample_rate
         if task == "ctc":
-            options = decoding_options(self.runtime.folder, config.decoding, decoding or {})
-            self._transcriber = Transcriber(
-                self.runtime.labels, config.stride * config.frame_shift, self.runtime.name, options,
-                Calibration.from_dict(config.confidence) if config.confidence else None)
+            self._transcriber = folder_transcriber(self.runtime.folder, config, decoding)
 
     def frames(self, path: str | Path) -> np.ndarray:
         """A clip's feature frames (time, feature), from its sound or, for .npy and .mfc, as they are stored."""
