@@ -28,10 +28,12 @@ from common.confidence import (
 )
 from common.cuts import text_of
 from common.data import read_frames_cut
-from common.decoding import Decoder, DecodingOptions, Hypothesis, find_lexicon
+from common.decoding import Decoder, Hypothesis
+from common.decoding_options import DecodingOptions
 from common.errors import EarsightError
 from common.evaluation import run_folder
 from common.files import whole_file
+from common.lexicon import find_lexicon
 from common.manifest import read_manifest
 from common.model_folder import read_config, write_config
 from common.ngram import words_of_arpa
@@ -175,7 +177,7 @@ def _calibrate(decoder: Decoder, clips: Sequence[Clip], noise: Sequence[Clip]) -
     raw = [value for read, clip in zip(readings, clips)
            for value in confidences(read, clip.log_probs, clip.frames, None)[0]]
     before, after = metrics.calibration_error(raw, flat), metrics.calibration_error(of_speech, flat)
-    figures = [f"confidence of {len(flat)} words: expected calibration error {before:.3f}, {after:.3f} after calibration "
+    figures = [f"confidence of {len(flat)} words: expected calibration error {before:.3f}, {after:.3f} when calibrated "
                "(on the clips it is fitted on)"]
     if noise:
         doubtful = sum(value < 0.5 for value in of_noise)
