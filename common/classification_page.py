@@ -11,10 +11,11 @@ CONFUSIONS = 200  # rows at most
 
 def body(report: ClassificationReport, shown: Shown) -> list[Html]:
     """The page's sections."""
-    outcomes = [(clip.probability, clip.predicted == clip.label) for clip in report.clips]
+    right = [clip.predicted == clip.label for clip in report.clips]
+    confidences = {"": [clip.probability for clip in report.clips]}
     parts = [part for part in (_classes(report), _groups(report)) if part]
     return [_totals(report), _confusion(report), tag("div", *(tag("div", part) for part in parts), class_="columns"),
-            reliability_section(outcomes, "clips"), _mistakes(report, shown)]
+            reliability_section("clips", right, confidences), _mistakes(report, shown)]
 
 
 def _totals(report: ClassificationReport) -> Html:

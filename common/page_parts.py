@@ -22,16 +22,21 @@ def clip(title: str, facts: str, body: Sequence[Html], seen: Exhibit | EarsightE
     return tag("article", tag("h3", title), tag("div", facts, class_="facts"), *body, *_seen(seen), class_="clip")
 
 
-def reliability_section(outcomes: Sequence[tuple[float, bool]], what: str) -> Html:
-    """Whether confidences mean what they say, from (confidence, right) of each of `what`."""
-    figures = reliability(*zip(*outcomes))
-    said = sum(confidence for confidence, _ in outcomes) / len(outcomes)
-    right = sum(correct for _, correct in outcomes) / len(outcomes)
+def reliability_section(what: str, right: Sequence[bool], confidences: dict[str, Sequence[float]]) -> Html:
+    """Whether confidences mean what they say: of so many `what`, the confidence in each, and whether it was right.
+
+    Args:
+        confidences: by the name that they have here, "" where there is but one kind.
+    """
+    columns = []
+    for name, values in confidences.items():
+        found = reliability(values, right)
+        error = (f"{found.expected_calibration_error:.3f}", f"expected calibration error{', ' * bool(name)}{name}")
+        mean, share = sum(values) / len(values), sum(right) / len(right)
+        told = f"{found.count} {what}: mean confidence {mean:.1%}, right {share:.1%}."
+        columns.append(tag("div", tiles(error), reliability_diagram(found), tag("p", told, class_="note")))
     return section(
-        "Reliability of the confidences",
-        tag("div", tag("div", reliability_diagram(figures)),
-            tag("div", tiles((f"{figures.expected_calibration_error:.3f}", "expected calibration error")),
-                tag("p", f"{figures.count} {what}: mean confidence {said:.1%}, right {right:.1%}.")), class_="columns"),
+        "Reliability of the confidences", tag("div", *columns, class_="columns"),
         note="Bars: how much is right of what is said with such a confidence; on the dashed line confidence means what "
         "it says. Below: how much is said with it.")
 

@@ -21,11 +21,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """A reliability diagram's bins (those that hold something, rising), and its expected calibration error.
-
-    The error is the mean distance of accuracy from confidence, each bin weighted by what it holds (Naeini et al., 2015;
-    Guo et al., 2017, eq. 3).
-    """
+    """A reliability diagram's bins (those that hold something, rising), and `metrics.calibration_error` over them."""
 
     bins: tuple[ReliabilityBin, ...]
     count: int
@@ -50,12 +46,4 @@ def reliability(confidences: Sequence[float], correct: Sequence[bool], bins: int
         inside = place == i
         filled.append(ReliabilityBin(i / bins, (i + 1) / bins, int(inside.sum()), float(confidences[inside].mean()),
                                      float(correct[inside].mean())))
-    error = sum(each.count * abs(each.accuracy - each.confidence) for each in filled) / len(correct)
-    return Reliability(tuple(filled), len(correct), error)
-
-
-def word_outcomes(reference: str, words: Sequence[tuple[str, float]]) -> list[tuple[float, bool]]:
-    """For each recognised (word, confidence): the confidence, and whether the alignment has the word right."""
-    edits = metrics.align(metrics.words(reference), [word for word, _ in words])
-    right = [edit.kind == "ok" for edit in edits if edit.hypothesis is not None]
-    return [(confidence, correct) for (_, confidence), correct in zip(words, right, strict=True)]
+    return Reliability(tuple(filled), len(correct), metrics.calibration_error(confidences, correct, bins))

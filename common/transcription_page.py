@@ -7,7 +7,7 @@ from common import report_layout as layout
 from common.error_analysis import LengthErrors, by_reference_word, by_seconds, by_words
 from common.html import Html, cell, section, table, tag
 from common.metrics import Edit, ErrorCounts
-from common.page_parts import SHOWN, Shown, clip, tiles
+from common.page_parts import SHOWN, Shown, clip, reliability_section, tiles
 from common.transcription_report import TranscriptionReport, UtteranceErrors, worst_first
 
 WORDS = 200  # rows of a table of words at most
@@ -17,7 +17,7 @@ LARGEST = 1e9  # stands for an infinite rate where a column sorts
 
 def body(report: TranscriptionReport, shown: Shown) -> list[Html]:
     """The page's sections."""
-    return [_totals(report), _where(report), _words(report), *_worst(report, shown)]
+    return [_totals(report), _where(report), _words(report), _reliability(report), *_worst(report, shown)]
 
 
 def _totals(report: TranscriptionReport) -> Html:
@@ -86,6 +86,16 @@ def _words(report: TranscriptionReport) -> Html:
     return section("Which words", tag("div", *(
         tag("div", tag("details", tag("summary", f"{title}: {_number(rows, WORDS)}"), part, open=""))
         for part, rows, title in parts if rows), class_="columns"))
+
+
+def _reliability(report: TranscriptionReport) -> Html:
+    words = report.judged
+    if not words.right:
+        return Html()
+    kinds = {"": words.calibrated}
+    if words.raw != words.calibrated:
+        kinds = {"before calibration": words.raw, "after calibration": words.calibrated}
+    return reliability_section("words", words.right, kinds)
 
 
 def _worst(report: TranscriptionReport, shown: Shown) -> list[Html]:

@@ -1,13 +1,19 @@
 from common.error_analysis import by_reference_word, by_seconds, by_words
 from common.metrics import ErrorCounts
-from common.transcription_report import TranscriptResult, transcription_report
+from common.transcription_report import Confidence, TranscriptResult, transcription_report
+
+
+def result(name, speaker, reference, hypothesis, duration):
+    sure = Confidence((1.0,) * len(hypothesis.split()), 1.0)
+    return TranscriptResult(name, speaker, reference, hypothesis, duration, sure, sure)
+
 
 SPOKEN = transcription_report([
-    TranscriptResult("1", "ann", "enter six", "center six", 0.5),
-    TranscriptResult("2", "ann", "enter", "", 1.0),
-    TranscriptResult("3", "bo", "enter six enter", "enter oh sex enter", 70.0),
-    TranscriptResult("4", "bo", "enter seven", "send seven", 1.9),
-    TranscriptResult("5", None, "", "oh", 0.2),
+    result("1", "ann", "enter six", "center six", 0.5),
+    result("2", "ann", "enter", "", 1.0),
+    result("3", "bo", "enter six enter", "enter oh sex enter", 70.0),
+    result("4", "bo", "enter seven", "send seven", 1.9),
+    result("5", None, "", "oh", 0.2),
 ])
 
 

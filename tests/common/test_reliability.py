@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from common.reliability import reliability, word_outcomes
+from common.reliability import reliability
 
 
 def test_bins_and_error_by_hand():
@@ -26,10 +26,3 @@ def test_what_is_right_as_often_as_it_says_has_no_error():
 def test_what_is_no_confidence_is_refused(confidences, correct):
     with pytest.raises(ValueError):
         reliability(confidences, correct)
-
-
-def test_a_word_is_right_where_the_alignment_has_it():
-    words = [("pittsburgh", 0.9), ("center", 0.4), ("oh", 0.2), ("six", 0.8)]
-    assert word_outcomes("pittsburgh enter six", words) == [(0.9, True), (0.4, False), (0.2, False), (0.8, True)]
-    assert word_outcomes("yes", []) == []
-    assert word_outcomes("", [("oh", 0.3)]) == [(0.3, False)]
