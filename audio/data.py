@@ -13,6 +13,7 @@ from common.data import SequenceData, read_frames_cut
 from common.errors import EarsightError, first_line
 from common.frames import stretch_frames
 from common.manifest import read_manifest
+from common.shards import fetched
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ def read_clip(cut: Cut, sample_rate: int, speed: float = 1.0) -> np.ndarray:
         frames = read_frames_cut(cut)
         return frames if speed == 1.0 else stretch_frames(frames, speed)
     try:
-        samples = cut.load_audio().mean(axis=0)
+        samples = fetched(cut).load_audio().mean(axis=0)
+    except EarsightError:
+        raise
     except Exception as error:  # lhotse's backends raise what they like
         reason = f"cannot be read ({first_line(error)})"
         raise EarsightError(f"{cut.id}: {reason}; run `earsight check` on the manifest") from error

@@ -22,7 +22,7 @@ def check_folder(folder: Path) -> None:
         raise EarsightError(f"{folder}: cannot be made ({error.strerror}); choose another --report") from error
 
 
-def write_page(folder: Path, report: TranscriptionReport | ClassificationReport, model: str, manifest: Path,
+def write_page(folder: Path, report: TranscriptionReport | ClassificationReport, model: str, manifest: str | Path,
                exhibit: Callable[[str], Exhibit], errors: Sequence[EarsightError]) -> Path:
     """Write `index.html` into `folder`, whole or not at all.
 
@@ -37,7 +37,7 @@ def write_page(folder: Path, report: TranscriptionReport | ClassificationReport,
             return error
 
     kind = transcription_page if isinstance(report, TranscriptionReport) else classification_page
-    title = f"{Path(model).name} on {Path(manifest.parent.name) / manifest.name}"
+    title = f"{Path(model).name} on {'/'.join(Path(manifest).parts[-2:])}"
     command = tag("code", f"earsight evaluate {model} {manifest}")
     head = [tag("h1", title), tag("p", "Written by ", command, class_="note")]
     unread = [section("Clips that could not be read", tag("ul", *(tag("li", str(error)) for error in errors)),
