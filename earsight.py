@@ -113,6 +113,23 @@ def _decoding(args: argparse.Namespace) -> dict:
                                            for name in ("decoder", "lm", "lexicon", "n_best")})
 
 
+def _explain_command(args: argparse.Namespace) -> int:
+    from common.explain_figure import check_output, write_figure
+    from common.explaining import Choice
+
+    check_output(args.output)
+    model = args.model or _default_explained(args.clip)
+    explain = _package_of(model, "explaining").explain
+    write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)
+    return 0
+
+
+def _default_explained(path: Path) -> str:
+    from video.reading import VIDEO_SUFFIXES
+
+    return DEFAULT_CLASSIFIERS["video"] if path.suffix.lower() in VIDEO_SUFFIXES else DEFAULT_TRANSCRIBER
+
+
 def _openers():
     from audio import corpora as speech
     from common.openers import both_media
@@ -263,6 +280,7 @@ def _doctor_command(args: argparse.Namespace) -> int:
 COMMANDS = {
     "transcribe": _recognise_command,
     "classify": _recognise_command,
+    "explain": _explain_command,
     "prepare": _prepare_command,
     "check": _check_command,
     "train": _train_command,

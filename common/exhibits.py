@@ -29,17 +29,22 @@ class Exhibit:
 
 
 def frames_exhibit(frames: np.ndarray, duration: float) -> Exhibit:
-    """Frames (time, feature) of any origin: each feature's departure from its mean over the clip.
-
-    Of many features those that vary most are shown, in their own order; all have one brightness and contrast each.
-    """
+    """Frames (time, feature) of any origin; see `brightness`."""
     seconds = min(duration, LONGEST)
-    frames = frames[: max(1, round(len(frames) * seconds / duration))]
+    values = brightness(frames[: max(1, round(len(frames) * seconds / duration))])
+    few = f"the {FEATURES} of {frames.shape[1]} features that vary most" if frames.shape[1] > FEATURES else "features"
+    return Exhibit(heat_map(values, "cividis"), f"Frames: {few} in time", seconds)
+
+
+def brightness(frames: np.ndarray) -> np.ndarray:
+    """Frames (time, feature) -> (feature, time) from 0 to 1: each feature's departure from its mean over the clip.
+
+    Of more than FEATURES those that vary most, in their own order. 0 and 1 are 2.5 standard deviations away.
+    """
     spread = frames.std(axis=0)
     shown = np.sort(np.argsort(-spread, kind="stable")[:FEATURES])
     standard = (frames[:, shown] - frames[:, shown].mean(axis=0)) / np.maximum(spread[shown], 1e-8)
-    few = f"the {FEATURES} of {frames.shape[1]} features that vary most" if len(shown) < frames.shape[1] else "features"
-    return Exhibit(heat_map(np.clip((standard.T + 2.5) / 5, 0, 1), "cividis"), f"Frames: {few} in time", seconds)
+    return np.clip((standard.T + 2.5) / 5, 0, 1)
 
 
 def heat_map(values: np.ndarray, colours: str) -> str:
