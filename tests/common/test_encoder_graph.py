@@ -1,23 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from small_models import exported
 
-from common.encoder import EncoderSettings
 from common.encoder_graph import run_encoder
-from common.export import export_model
-from common.labels import Labels
 from common.model_folder import find_model
-from common.module import NormaliserSettings, SequenceModel
 from common.runtime import Runtime
-
-
-def exported(folder, int8=False, **encoder):
-    torch.manual_seed(1)
-    labels = Labels("classes" if encoder.get("streams") else "characters", ("<blank>", "a", "b", "c"))
-    model = SequenceModel(labels.to_dict(), n_features=6, normaliser=NormaliserSettings(normalise="set"),
-                          encoder=EncoderSettings(**{"hidden": 8, "layers": 2, "stride": 2, "channels": 8, **encoder}))
-    settings = {"sample_rate": 0, "frame_shift": 0.01, "frontend": {}}
-    return model.eval(), export_model(model, folder, lambda path: path.touch(), settings, int8)
 
 
 def frames_of(time):
