@@ -1,9 +1,12 @@
 """`earsight tune --find batch`: which `data.batch_duration` fits in memory, and which is fastest."""
 
 import time
+from bisect import bisect_right
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from heapq import nlargest
+from itertools import accumulate
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -19,6 +22,7 @@ from common.report_layout import table
 from common.training import open_recipe
 
 GROWTH = 2 ** 0.5  # of the duration, from one candidate to the next
+MOST = 4096  # clips in a batch
 STEPS = 3  # a candidate; the first is not timed
 ENOUGH = 0.95  # of the best speed: a shorter batch takes more steps an epoch, and learns more
 GIGABYTE = 2 ** 30
@@ -50,9 +54,9 @@ class Ladder(pl.Callback):
     def __init__(self, data: SequenceData, limit: float):
         self.data = data
         self.limit = limit
-        self.cuts: list[Cut] = sorted(data.cuts("train"), key=lambda cut: -cut.duration)
+        self.cuts: list[Cut] = nlargest(MOST, data.cuts("train"), key=lambda cut: cut.duration)
         self.trials: list[Trial] = []
-        self.end = "the training set has no more clips"
+        self.end = "there are no more clips"
         self._target = max(self.cuts[0].duration, 5.0)
         self._taken: list[Cut] = []
         self._times: list[float] = []
@@ -60,12 +64,9 @@ class Ladder(pl.Callback):
 
     def batches(self) -> DataLoader:
         """The next candidate's; `reload_dataloaders_every_n_epochs` asks for them."""
-        self._taken, total = [], 0.0
-        for cut in self.cuts:
-            if self._taken and total + cut.duration > self._target:
-                break
-            self._taken.append(cut)
-            total += cut.duration
+        total = list(accumulate(cut.duration for cut in self.cuts))
+        fitting = max(bisect_right(total, self._target), min(len(self._taken) + 1, len(self.cuts)))
+        self._taken = self.cuts[:fitting]
         batch = ClipDataset(self.data, None, augment=False)[Share(CutSet.from_cuts(self._taken), 1.0)]
         return DataLoader([batch] * STEPS, batch_size=None)
 
@@ -89,7 +90,7 @@ class Ladder(pl.Callback):
         memory = torch.cuda.max_memory_allocated(module.device) if cuda else _resident()
         self.trials.append(Trial(sum(cut.duration for cut in self._taken), len(self._taken), memory,
                                  min(self._times[1:])))
-        self._target *= GROWTH
+        self._target = GROWTH * max(self._target, self.trials[-1].duration)
         speeds = [trial.speed for trial in self.trials]
         if len(self._taken) == len(self.cuts):
             trainer.should_stop = True

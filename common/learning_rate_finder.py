@@ -14,6 +14,7 @@ from common.training import open_recipe
 
 LOWEST, HIGHEST = 1e-6, 1.0
 DIVERGED = 4.0  # times the lowest loss
+RISEN = 0.05  # of its fall: the loss is on its way up again
 FALLEN = 0.98  # times the first loss: less of a fall is chance
 
 
@@ -73,13 +74,16 @@ def find_learning_rate(arguments: list[str], steps: int = 100) -> float:
         _plot(rates, test.losses, suggested, folder / "lr_finder.png")
         choice = folder / "learning_rate.yaml"
         write_whole(choice, f"model: {{init_args: {{optimiser: {{learning_rate: {suggested:.2g}}}}}}}\n")
-        print(f"learning rate {suggested:.2g}: where the loss falls fastest; {folder / 'lr_finder.png'} shows it, "
-              f"`train fit --config RECIPE --config {choice}` takes it")
+        print(f"learning rate {suggested:.2g}: a tenth of where the loss rises again; {folder / 'lr_finder.png'} "
+              f"shows it, `train fit --config RECIPE --config {choice}` takes it")
     return suggested
 
 
 def suggest_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
-    """The rate at which the smoothed loss falls fastest, in equal ratios of the rate, before its minimum.
+    """A tenth of the rate at which the smoothed loss, after its minimum, has lost a little of its fall again.
+
+    Not the rate of the steepest fall: that of a CTC model is where it learns to emit blanks, well below what the rest
+    of the training wants.
 
     Raises:
         EarsightError: it does not fall, or is not finite.
@@ -87,11 +91,13 @@ def suggest_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
     if not np.isfinite(losses[0]):
         raise EarsightError("the loss is not finite from the first step: look at the data (`earsight check`)")
     smooth = _smoothed(losses)
-    falling = smooth[:int(smooth.argmin()) + 1]
-    if falling[-1] > FALLEN * falling[0]:
+    lowest = int(smooth.argmin())
+    if smooth[lowest] > FALLEN * smooth[0]:
         raise EarsightError(f"the loss does not fall at any learning rate from {LOWEST:g} to {HIGHEST:g}: look at the "
                             "data (`earsight check`) or the model")
-    return float(rates[int(np.gradient(falling).argmin())])
+    risen = smooth[lowest:] > smooth[lowest] + RISEN * (smooth[0] - smooth[lowest])
+    last = lowest + int(risen.argmax()) if risen.any() else len(smooth) - 1
+    return float(rates[last]) / 10
 
 
 def _smoothed(losses: Sequence[float], width: int = 3) -> np.ndarray:
