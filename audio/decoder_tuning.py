@@ -46,6 +46,7 @@ WORD_SCORES = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
 BEAMS = (10, 20, 50, 100)
 SEARCH_BEAM = 20  # while weights are searched
 NOISE_CLIPS = 240
+NOISE_SHARE = 0.1  # how many clips without speech are thought to come on one of speech
 LM_NAMES = {True: "lm.arpa", False: "lm.binary"}  # in the model folder, by whether it is an ARPA file
 LEXICON_NAME = "lexicon.txt"
 
@@ -163,15 +164,16 @@ def _calibrate(decoder: Decoder, clips: Sequence[Clip], noise: Sequence[Clip]) -
     if not len(flat):
         raise EarsightError("the model reads no word in the development set; there is no confidence to calibrate")
     words = fit_logistic(np.concatenate(features), flat)
+    counts = np.repeat([1.0, NOISE_SHARE * len(clips) / max(len(noise), 1)], [len(clips), len(noise)])
     sound = None
     if noise:
         said = np.repeat([1.0, 0.0], [len(clips), len(noise)])
-        sound = fit_logistic(np.concatenate([sound_features(clip.frames) for clip in [*clips, *noise]]), said)
+        sound = fit_logistic(np.concatenate([sound_features(clip.frames) for clip in [*clips, *noise]]), said, counts)
     of_words = [word_confidences(read, clip.log_probs, clip.frames, words, sound)
                 for read, clip in zip(readings, [*clips, *noise])]
     all_right = [clip.text.split() == read[0].text.split() for read, clip in zip(readings, [*clips, *noise])]
     transcript = fit_logistic(np.concatenate([transcript_features(values) for values in of_words]),
-                              np.array(all_right, dtype=float))
+                              np.array(all_right, dtype=float), counts)
     of_speech = [value for values in of_words[:len(clips)] for value in values]
     of_noise = [value for values in of_words[len(clips):] for value in values]
     raw = [value for read, clip in zip(readings, clips)

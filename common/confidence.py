@@ -120,13 +120,16 @@ def transcript_features(words: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(words, LOWEST)).sum(keepdims=True)[None]
 
 
-def fit_logistic(features: np.ndarray, right: np.ndarray) -> Logistic:
+def fit_logistic(features: np.ndarray, right: np.ndarray, counts: np.ndarray | None = None) -> Logistic:
     """Fit features (n, feature) to truth (n,) of 0 and 1, by Newton's method with a ridge.
+
+    `counts` (n,) says for how many each row stands; 1 by default.
 
     The truth is taken for a little less than sure, as Platt (1999) has it: nobody is always right.
     """
     yes, no = right.sum(), len(right) - right.sum()
     right = np.where(right > 0.5, (yes + 1) / (yes + 2), 1 / (no + 2))
+    counts = np.ones(len(right)) if counts is None else counts
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale < 1e-9] = np.inf  # a constant says nothing
     x = np.column_stack([np.ones(len(features)), (features - mean) / scale])
@@ -135,7 +138,8 @@ def fit_logistic(features: np.ndarray, right: np.ndarray) -> Logistic:
     weights = np.zeros(x.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
-        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + ridge, x.T @ (right - p) - ridge @ weights)
+        slope = x.T @ (counts * (right - p)) - ridge @ weights
+        step = np.linalg.solve((x * (counts * p * (1 - p))[:, None]).T @ x + ridge, slope)
         weights += step
         if np.abs(step).max() < 1e-8:
             break
