@@ -52,10 +52,14 @@ def _cores() -> int:
     return default_jobs()
 
 
-def _default_classifier(path: str | Path) -> str:
+def _is_video(path: str | Path) -> bool:
     from video.reading import VIDEO_SUFFIXES
 
-    return DEFAULT_CLASSIFIERS["video" if Path(path).suffix.lower() in VIDEO_SUFFIXES else "sound"]
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES
+
+
+def _default_classifier(path: str | Path) -> str:
+    return DEFAULT_CLASSIFIERS["video" if _is_video(path) else "sound"]
 
 
 @lru_cache
@@ -118,16 +122,10 @@ def _explain_command(args: argparse.Namespace) -> int:
     from common.explaining import Choice
 
     check_output(args.output)
-    model = args.model or _default_explained(args.clip)
+    model = args.model or (DEFAULT_CLASSIFIERS["video"] if _is_video(args.clip) else DEFAULT_TRANSCRIBER)
     explain = _package_of(model, "explaining").explain
     write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)
     return 0
-
-
-def _default_explained(path: Path) -> str:
-    from video.reading import VIDEO_SUFFIXES
-
-    return DEFAULT_CLASSIFIERS["video"] if path.suffix.lower() in VIDEO_SUFFIXES else DEFAULT_TRANSCRIBER
 
 
 def _openers():

@@ -1,5 +1,8 @@
 """`earsight explain` on sound: real models and clips, one picture each."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,7 +11,7 @@ import earsight
 from audio.explaining import explain
 from audio.recognising import SpeechRecogniser
 from common.explaining import Choice
-from conftest import tone, write_wav
+from conftest import REPOSITORY, tone, write_wav
 
 
 @pytest.fixture
@@ -51,6 +54,13 @@ def test_command_writes_a_picture(clip, tone_models, tmp_path):
         assert picture.width == 1800 and picture.height > 1000
         assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 50
     assert [file.name for file in out.parent.iterdir()] == ["clip.png"]
+
+
+def test_torch_is_never_imported(clip, tone_models, tmp_path):
+    arguments = ["explain", str(clip), "--output", str(tmp_path / "a.png"), "--model", str(tone_models["ctc"])]
+    code = f"import sys, earsight; earsight.main({arguments}); print(sorted({{'torch', 'lhotse'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.stdout == "[]\n" and (tmp_path / "a.png").exists(), done.stderr
 
 
 def test_bad_input_is_one_line(clip, tone_models, tmp_path, capsys):
