@@ -22,13 +22,19 @@ DEFAULT_TRANSCRIBER = "en-small"
 DEFAULT_CLASSIFIERS = {"sound": "digits", "video": "actions-10"}
 
 
-def transcribe(path: str | Path, model: str | Path = DEFAULT_TRANSCRIBER) -> "Transcript":
+def transcribe(path: str | Path, model: str | Path = DEFAULT_TRANSCRIBER, **decoding) -> "Transcript":
     """Read the speech in a sound file, a video's sound track, or stored frames.
+
+    Args:
+        decoding: what differs from the model's own: `decoder`, `lm`, `lexicon`, `n_best`, `hotwords` (a sequence, each
+            as on the command line), and the other fields of `common.decoding_options.DecodingOptions`.
 
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
-    return _recogniser(model, "ctc", _cores()).transcribe(path)
+    from common.decoding_options import given_options
+
+    return _recogniser(model, "ctc", _cores(), **given_options(**decoding)).transcribe(path)
 
 
 def classify(path: str | Path, model: str | Path | None = None) -> "Classification":
@@ -46,14 +52,18 @@ def _cores() -> int:
     return default_jobs()
 
 
-def _default_classifier(path: str | Path) -> str:
+def _is_video(path: str | Path) -> bool:
     from video.reading import VIDEO_SUFFIXES
 
-    return DEFAULT_CLASSIFIERS["video" if Path(path).suffix.lower() in VIDEO_SUFFIXES else "sound"]
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES
+
+
+def _default_classifier(path: str | Path) -> str:
+    return DEFAULT_CLASSIFIERS["video" if _is_video(path) else "sound"]
 
 
 @lru_cache
-def _recogniser(model: str | Path, task: str, threads: int):
+def _recogniser(model: str | Path, task: str, threads: int, **decoding):
     from common.model_folder import medium_of
 
     if medium_of(model) == "video" and task == "classification":
@@ -62,7 +72,7 @@ def _recogniser(model: str | Path, task: str, threads: int):
         return ActionRecogniser(model, threads)
     from audio.recognising import SpeechRecogniser
 
-    return SpeechRecogniser(model, task, threads)
+    return SpeechRecogniser(model, task, threads, decoding)
 
 
 def _recognise_command(args: argparse.Namespace) -> int:
@@ -78,12 +88,14 @@ def _recognise_command(args: argparse.Namespace) -> int:
     # Many clips: one thread each. One clip: all threads for it.
     threads = max(1, _cores() // jobs)
     models = {path: args.model or _default_classifier(path) for path in paths}
-    recognisers = {model: _recogniser(model, args.task, threads) for model in models.values()}
+    decoding = _decoding(args) if args.task == "ctc" else {}
+    recognisers = {model: _recogniser(model, args.task, threads, **decoding) for model in models.values()}
 
     def work(path: Path):
         recogniser = recognisers[models[path]]
         if args.task == "ctc":
-            return recogniser.transcribe(path)
+            result = recogniser.transcribe(path)
+            return result.doubting(args.min_confidence, args.doubtful == "mark") if args.min_confidence else result
         result = recogniser.timeline(path) if args.timeline else recogniser.classify(path)
         if args.plot:
             from video.plotting import plot_timeline
@@ -96,6 +108,24 @@ def _recognise_command(args: argparse.Namespace) -> int:
     write = partial(written, form=args.format, top=args.top, alone=bool(args.output))
     return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs,
                        header(args.format, args.timeline))
+
+
+def _decoding(args: argparse.Namespace) -> dict:
+    from common.decoding_options import given_options
+
+    return given_options(args.hotwords, **{name: getattr(args, name, None)
+                                           for name in ("decoder", "lm", "lexicon", "n_best")})
+
+
+def _explain_command(args: argparse.Namespace) -> int:
+    from common.explain_figure import check_output, write_figure
+    from common.explaining import Choice
+
+    check_output(args.output)
+    model = args.model or (DEFAULT_CLASSIFIERS["video"] if _is_video(args.clip) else DEFAULT_TRANSCRIBER)
+    explain = _package_of(model, "explaining").explain
+    write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)
+    return 0
 
 
 def _openers():
@@ -164,8 +194,14 @@ def _tune_command(args: argparse.Namespace) -> int:
 def _evaluate_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from common.files import write_whole
+    from common.report_page import check_folder
 
-    report, errors = _package_of(args.model, "evaluating").evaluate_model(args.model, args.manifest, args.worst)
+    if args.report:
+        check_folder(args.report)
+    decoding = _decoding(args)
+    evaluate = _package_of(args.model, "evaluating").evaluate_model
+    report, errors = evaluate(args.model, args.manifest, args.worst, page=args.report,
+                              **({"decoding": decoding} if decoding else {}))
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     if args.json:
@@ -206,6 +242,24 @@ def _export_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def _lm_command(args: argparse.Namespace) -> int:
+    from common.ngram import make_model
+
+    print(make_model(args.texts, args.order, args.output, args.characters))
+    return 0
+
+
+def _tune_decoder_command(args: argparse.Namespace) -> int:
+    require("lhotse", "train")
+    from audio.decoder_tuning import tune_decoder
+
+    report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon)
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    print(report)
+    return 1 if errors else 0
+
+
 def _models_command(args: argparse.Namespace) -> int:
     from common.model_folder import describe_models
 
@@ -224,6 +278,7 @@ def _doctor_command(args: argparse.Namespace) -> int:
 COMMANDS = {
     "transcribe": _recognise_command,
     "classify": _recognise_command,
+    "explain": _explain_command,
     "prepare": _prepare_command,
     "check": _check_command,
     "train": _train_command,
@@ -231,6 +286,8 @@ COMMANDS = {
     "evaluate": _evaluate_command,
     "predict": _predict_command,
     "export": _export_command,
+    "lm": _lm_command,
+    "tune-decoder": _tune_decoder_command,
     "models": _models_command,
     "doctor": _doctor_command,
 }

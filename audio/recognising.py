@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from audio.reading import FRAME_SUFFIXES, read, read_frames, resample
-from common.ctc import greedy
 from common.errors import EarsightError
 from common.recognition import Classification, Timeline, Transcript, classification
 from common.runtime import Runtime
 from common.timeline import timeline
+from common.transcribing import folder_transcriber
 
 STRETCH = 1000  # frames that go through the frontend at once: 10 s as a rule, which the caches hold
 
@@ -23,9 +23,10 @@ class SpeechRecogniser:
         model: a model folder or an installed model's name.
         task: "ctc" or "classification"; a model of the other task is refused.
         threads: CPU threads that work on one clip.
+        decoding: fields of `common.decoding_options.DecodingOptions` that differ from what the folder stores.
     """
 
-    def __init__(self, model: str | Path, task: str, threads: int = 1):
+    def __init__(self, model: str | Path, task: str, threads: int = 1, decoding: dict | None = None):
         # Long sound gives each thread a stretch of its own: less waiting than all of them on every operation.
         self.runtime = Runtime(model, threads, frontend_threads=1)
         config = self.runtime.config
@@ -34,6 +35,8 @@ class SpeechRecogniser:
             raise EarsightError(f"model {self.runtime.name} is for {config.medium} and `earsight {command}`; "
                                 "choose another (see `earsight models`)")
         self.sample_rate = config.sample_rate
+        if task == "ctc":
+            self._transcriber = folder_transcriber(self.runtime.folder, config, decoding)
 
     def frames(self, path: str | Path) -> np.ndarray:
         """A clip's feature frames (time, feature), from its sound or, for .npy and .mfc, as they are stored."""
@@ -79,8 +82,8 @@ class SpeechRecogniser:
 
     def transcript(self, frames: np.ndarray, path: str = "") -> Transcript:
         """Read frames (time, feature)."""
-        text = self.runtime.labels.decode(greedy(self.runtime.outputs(frames))[0])
-        return Transcript(path, text, len(frames) * self.runtime.config.frame_shift, self.runtime.name)
+        duration = len(frames) * self.runtime.config.frame_shift
+        return self._transcriber(self.runtime.outputs(frames), frames, duration, path)
 
     def classification(self, frames: np.ndarray, path: str = "") -> Classification:
         """Class probabilities of frames (time, feature)."""

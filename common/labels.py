@@ -72,6 +72,33 @@ class Labels:
             return " ".join(self.nearest_word(phones) for phones in _split(symbols, BOUNDARY))
         return " ".join("".join(symbols).replace(WORD_START, " ").split())
 
+    @property
+    def separator(self) -> int | None:
+        """The output that stands between two words; None for pieces that mark a word's start, and without spaces."""
+        return self._ids.get({"phones": BOUNDARY, "characters": " "}.get(self.kind, ""))
+
+    def spell(self, word: str) -> tuple[str, ...]:
+        """A word's symbols, for characters and BPE.
+
+        For BPE as SentencePiece does it: from letters up, the neighbours that make the earliest learnt piece are joined
+        first (Sennrich et al., 2016); the pieces' ids are in that order.
+        """
+        symbols = list(word)
+        if self.kind == "bpe":
+            symbols = list(WORD_START + word)
+            while True:
+                pairs = [self._ids.get(a + b, len(self)) for a, b in zip(symbols, symbols[1:])]
+                first = min(range(len(pairs)), key=pairs.__getitem__, default=0)
+                if not pairs or pairs[first] == len(self):
+                    break
+                symbols[first:first + 2] = [symbols[first] + symbols[first + 1]]
+        return tuple(symbols)
+
+    def ids(self, symbols: Iterable[str], what: str) -> list[int]:
+        """The outputs that stand for symbols; `what` begins the complaint about one that is not there."""
+        return [self._id(s, f"{what}: {s!r} is outside the model's alphabet ({' '.join(self.symbols[1:])})")
+                for s in symbols]
+
     def nearest_word(self, phones: tuple[str, ...]) -> str:
         """The word whose pronunciation needs the fewest edits; among equals the commoner word."""
         known = self._words_by_pronunciation

@@ -4,9 +4,33 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a transcript.
+
+    Attributes:
+        text: the word.
+        start, end: seconds.
+        confidence: probability that it is right.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One of several readings of a clip; the scores of two, in nats, say which is likelier."""
+
+    text: str
+    score: float
 
 
 @dataclass(frozen=True)
@@ -18,12 +42,26 @@ class Transcript:
         text: the words; empty where nothing was said.
         duration: seconds.
         model: name of the model that read it.
+        confidence: probability that all of it is right.
+        words: in order of time.
+        n_best: the likeliest readings, the text's own first, where several were asked for.
     """
 
     path: str
     text: str
     duration: float
     model: str
+    confidence: float
+    words: tuple[Word, ...] = ()
+    n_best: tuple[Reading, ...] = ()
+
+    def doubting(self, least: float, mark: bool) -> "Transcript":
+        """The same with words of less confidence left out or, with `mark`, marked in the text: `word(?)`."""
+        if mark:
+            texts = [word.text + "(?)" * (word.confidence < least) for word in self.words]
+            return replace(self, text=" ".join(texts))
+        kept = tuple(word for word in self.words if word.confidence >= least)
+        return replace(self, text=" ".join(word.text for word in kept), words=kept)
 
 
 @dataclass(frozen=True)
@@ -128,7 +166,11 @@ def as_text(result: Transcript | Classification | Timeline, top: int = 1) -> str
 
 
 def as_json(result: Transcript | Classification | Timeline) -> str:
-    """One result as one line of JSON, its keys the dataclass's fields. Times are to 1 ms, probabilities to 1e-4."""
+    """One result as one line of JSON, its keys the dataclass's fields. Times are to 1 ms, probabilities to 1e-4.
+
+    A transcript's: `path`, `text`, `duration`, `model`, `confidence`, `words` (a list of objects: `text`, `start`,
+    `end`, `confidence`), `n_best` (a list of objects: `text`, `score`; empty where one reading was asked for).
+    """
     if isinstance(result, Timeline):
         plain = {
             "path": result.path,
@@ -143,6 +185,11 @@ def as_json(result: Transcript | Classification | Timeline) -> str:
     else:
         plain = asdict(result)
     plain["duration"] = round(plain["duration"], 3)
+    if isinstance(result, Transcript):
+        plain["confidence"] = round(result.confidence, 4)
+        plain["words"] = [asdict(word) | {"start": round(word.start, 3), "end": round(word.end, 3),
+                                          "confidence": round(word.confidence, 4)} for word in result.words]
+        plain["n_best"] = [{"text": reading.text, "score": round(reading.score, 3)} for reading in result.n_best]
     if isinstance(result, Classification):
         plain["probabilities"] = {label: round(value, 4) for label, value in result.probabilities.items()}
     return json.dumps(plain, ensure_ascii=False)
