@@ -194,12 +194,15 @@ def _tune_command(args: argparse.Namespace) -> int:
 def _evaluate_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from common.files import write_whole
+    from common.model_folder import medium_of
     from common.report_page import check_folder
 
     if args.report:
         check_folder(args.report)
     decoding = _decoding(args)
     evaluate = _package_of(args.model, "evaluating").evaluate_model
+    if decoding and medium_of(args.model) == "video":
+        raise EarsightError("--decoder, --lm, --lexicon and --hotwords are for models that write text of speech")
     report, errors = evaluate(args.model, args.manifest, args.worst, page=args.report,
                               **({"decoding": decoding} if decoding else {}))
     for error in errors:

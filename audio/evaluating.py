@@ -60,4 +60,6 @@ def _run(model: str, cuts: CutSet, decoding: dict | None) -> tuple[Labels, Itera
     run = partial(run_folder, runtime, cuts, read, default_jobs())
     if runtime.config.task == "ctc":
         return runtime.labels, run(partial(judge, folder_transcriber(runtime.folder, runtime.config, decoding)))
+    if decoding:
+        raise EarsightError(f"model {runtime.name} writes no text; leave --decoder, --lm, --lexicon and --hotwords out")
     return runtime.labels, run()
