@@ -76,10 +76,14 @@ def _recognise_command(args: argparse.Namespace) -> int:
     from common.batch_run import run_command
     from common.paths import expand, output_names
     from common.recognition import header, written
+    from common.transcript_formats import demand_files, transcript_header, written_transcript
     from video.reading import VIDEO_SUFFIXES
 
     known = SOUND_SUFFIXES | FRAME_SUFFIXES | (VIDEO_SUFFIXES if args.task == "classification" else set())
     paths, refused = expand(args.paths, known)
+    alone = bool(args.output)
+    if args.task == "ctc" and not alone:
+        demand_files(args.format, len(paths))
     jobs = min(args.jobs or _cores(), max(len(paths), 1))
     # Many clips: one thread each. One clip: all threads for it.
     threads = max(1, _cores() // jobs)
@@ -101,9 +105,13 @@ def _recognise_command(args: argparse.Namespace) -> int:
         return result
 
     plots = output_names(paths, ".png") if args.plot else {}
-    write = partial(written, form=args.format, top=args.top, alone=bool(args.output))
-    return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs,
-                       header(args.format, args.timeline))
+    if args.task == "ctc":
+        write = partial(written_transcript, form=args.format, names=output_names(paths, ""), alone=alone)
+        first = transcript_header(args.format)
+    else:
+        write = partial(written, form=args.format, top=args.top, alone=alone)
+        first = header(args.format, args.timeline)
+    return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs, first)
 
 
 def _decoding(args: argparse.Namespace) -> dict:

@@ -137,7 +137,7 @@ CSV_COLUMNS = {
 }
 
 
-def written(result: Transcript | Classification | Timeline, form: str, top: int = 1, alone: bool = True) -> str:
+def written(result: Classification | Timeline, form: str, top: int = 1, alone: bool = True) -> str:
     """A result in one of the formats txt, json, csv and srt; not `alone`: below others, so without a header."""
     if form == "json":
         return as_json(result)
@@ -222,7 +222,7 @@ def as_srt(result: Classification | Timeline, top: int = 1) -> str:
     else:
         cues = [(s.start, s.end, _percentage(s.label, s.probability)) for s in result.segments]
     return "\n\n".join(
-        f"{number}\n{_srt_clock(start)} --> {_srt_clock(end)}\n{' '.join(text.split())}"  # a line break ends a cue
+        f"{number}\n{srt_clock(start)} --> {srt_clock(end)}\n{' '.join(text.split())}"  # a line break ends a cue
         for number, (start, end, text) in enumerate(cues, 1)
     )
 
@@ -252,7 +252,7 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{tenths // 10:02}.{tenths % 10}"
 
 
-def _srt_clock(seconds: float) -> str:
+def srt_clock(seconds: float) -> str:
     """00:00:07,900"""
     minutes, thousandths = divmod(round(1000 * seconds), 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{thousandths // 1000:02},{thousandths % 1000:03}"
