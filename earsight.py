@@ -121,6 +121,14 @@ def _decoding(args: argparse.Namespace) -> dict:
                                            for name in ("decoder", "lm", "lexicon", "n_best")})
 
 
+def _align_command(args: argparse.Namespace) -> int:
+    from audio.aligning import Aligner, align_command
+
+    jobs = args.jobs or _cores()
+    aligner = Aligner(args.model, args.lexicon, _cores() if args.text is not None else max(1, _cores() // jobs))
+    return align_command(aligner, args.clip, args.text, args.format, args.output, jobs)
+
+
 def _openers():
     from audio import corpora as speech
     from common.openers import both_media
@@ -248,6 +256,7 @@ def _doctor_command(args: argparse.Namespace) -> int:
 COMMANDS = {
     "transcribe": _recognise_command,
     "classify": _recognise_command,
+    "align": _align_command,
     "prepare": _prepare_command,
     "check": _check_command,
     "train": _train_command,

@@ -45,6 +45,16 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--timeline", action="store_true", help="what is done when, for long clips")
     sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
 
+    sub = command("align", "find when the words of a known text are said")
+    sub.add_argument("clip", type=Path, metavar="CLIP", help="sound or stored frames; without TEXT, a manifest")
+    sub.add_argument("text", nargs="?", metavar="TEXT", help="what is said, or a .txt file of it")
+    sub.add_argument("--model", default=transcriber, help=f"model folder or installed model (default: {transcriber})")
+    sub.add_argument("--lexicon", type=Path, metavar="FILE", help="further words: `word phone phone ...` a line")
+    sub.add_argument("--format", choices=TRANSCRIPT_FORMATS, default="TextGrid", type=_format,
+                     help="default: TextGrid, with a tier of words and one of their labels")
+    sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
+    sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
+
     sub = command("prepare", "turn a corpus into manifests")
     sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, or "
                      "lhotse:NAME for lhotse's recipes")

@@ -43,7 +43,7 @@ def as_ctm(transcript: Transcript, name: str) -> str:
 
 
 def as_stm(transcript: Transcript, name: str) -> str:
-    """NIST's segment time marks (SCTK, infmts): `file channel speaker start end words` a cue; the speaker is not known."""
+    """NIST's segment time marks (SCTK, infmts): `file channel speaker start end words` a cue; no speaker is known."""
     return "\n".join(
         f"{_field(name)} 1 unknown {_seconds(cue.words[0].start)} {_seconds(cue.words[-1].end)} "
         + " ".join(_field(word.text) for word in cue.words) for cue in cues(transcript.words, transcript.duration))
