@@ -64,8 +64,8 @@ def text_graph(words: Sequence[Spellings], separator: int | None) -> Graph:
 def best_path(log_probs: np.ndarray, graph: Graph) -> tuple[np.ndarray, float]:
     """The likeliest path through a graph (Viterbi).
 
-    The scores of one frame in sqrt(time) are kept, and those between computed again on the way back, so that memory grows
-    with sqrt(time) * nodes (Grice et al., 1997).
+    The scores of one frame in sqrt(time) are kept, and those between computed again on the way back: memory grows with
+    sqrt(time) * nodes (Grice et al., 1997).
 
     Args:
         log_probs: (time, label), at least one frame.

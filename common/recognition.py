@@ -187,12 +187,17 @@ def as_json(result: Transcript | Classification | Timeline) -> str:
     plain["duration"] = round(plain["duration"], 3)
     if isinstance(result, Transcript):
         plain["confidence"] = round(result.confidence, 4)
-        plain["words"] = [asdict(word) | {"start": round(word.start, 3), "end": round(word.end, 3),
-                                          "confidence": round(word.confidence, 4)} for word in result.words]
+        plain["words"] = plain_words(result.words)
         plain["n_best"] = [{"text": reading.text, "score": round(reading.score, 3)} for reading in result.n_best]
     if isinstance(result, Classification):
         plain["probabilities"] = {label: round(value, 4) for label, value in result.probabilities.items()}
     return json.dumps(plain, ensure_ascii=False)
+
+
+def plain_words(words: Iterable[Word]) -> list[dict]:
+    """Words as JSON has them."""
+    return [asdict(word) | {"start": round(word.start, 3), "end": round(word.end, 3),
+                            "confidence": round(word.confidence, 4)} for word in words]
 
 
 def csv_header(kind: type[Classification] | type[Timeline]) -> str:

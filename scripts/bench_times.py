@@ -66,8 +66,9 @@ def summary(errors: Errors, count: int) -> str:
     lines = []
     for what, values in zip(("starts", "ends"), np.array(errors).T):
         size = np.abs(values)
-        lines.append(f"{what:6} mean absolute error {1000 * size.mean():3.0f} ms, median {1000 * np.median(values):+3.0f} "
-                     f"ms, within 120 ms {np.mean(size <= 0.12):6.1%}, worst {1000 * size.max():4.0f} ms")
+        lines.append(f"{what:6} mean absolute error {1000 * size.mean():3.0f} ms, "
+                     f"within 120 ms {np.mean(size <= 0.12):6.1%}, worst {1000 * size.max():4.0f} ms, "
+                     f"median error {1000 * np.median(values):+3.0f} ms")
     return "\n".join([f"{len(errors)} of {count} words", *lines])
 
 
