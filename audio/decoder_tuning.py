@@ -24,6 +24,7 @@ from common.confidence import (
     fit_logistic,
     sound_features,
     transcript_features,
+    word_confidences,
     word_features,
 )
 from common.cuts import text_of
@@ -45,6 +46,7 @@ WORD_SCORES = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
 BEAMS = (10, 20, 50, 100)
 SEARCH_BEAM = 20  # while weights are searched
 NOISE_CLIPS = 240
+NOISE_SHARE = 0.1  # how many clips without speech are thought to come on one of speech
 LM_NAMES = {True: "lm.arpa", False: "lm.binary"}  # in the model folder, by whether it is an ARPA file
 LEXICON_NAME = "lexicon.txt"
 
@@ -78,7 +80,7 @@ def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, 
     if runtime.config.task != "ctc" or runtime.config.medium not in ("speech", "frames"):
         raise EarsightError(f"model {runtime.name} writes no text of speech; there is no decoder to tune")
     given = DecodingOptions(decoder="beam", lm=str(lm or ""), lexicon=str(lexicon or ""))
-    find_lexicon(runtime.labels, given)  # what cannot be used is told before the long work
+    Decoder(runtime.labels, given)  # what cannot be used is told before the long work
     clips, errors = _read_clips(runtime, manifests)
     if not clips:
         raise errors[0]
@@ -162,16 +164,16 @@ def _calibrate(decoder: Decoder, clips: Sequence[Clip], noise: Sequence[Clip]) -
     if not len(flat):
         raise EarsightError("the model reads no word in the development set; there is no confidence to calibrate")
     words = fit_logistic(np.concatenate(features), flat)
+    counts = np.repeat([1.0, NOISE_SHARE * len(clips) / max(len(noise), 1)], [len(clips), len(noise)])
     sound = None
     if noise:
         said = np.repeat([1.0, 0.0], [len(clips), len(noise)])
-        sound = fit_logistic(np.concatenate([sound_features(clip.frames) for clip in [*clips, *noise]]), said)
-    calibration = Calibration(words, words, sound)
-    of_words = [confidences(read, clip.log_probs, clip.frames, calibration)[0]
+        sound = fit_logistic(np.concatenate([sound_features(clip.frames) for clip in [*clips, *noise]]), said, counts)
+    of_words = [word_confidences(read, clip.log_probs, clip.frames, words, sound)
                 for read, clip in zip(readings, [*clips, *noise])]
     all_right = [clip.text.split() == read[0].text.split() for read, clip in zip(readings, [*clips, *noise])]
-    transcript = fit_logistic(np.concatenate([transcript_features(np.array(values)) for values in of_words]),
-                              np.array(all_right, dtype=float))
+    transcript = fit_logistic(np.concatenate([transcript_features(values) for values in of_words]),
+                              np.array(all_right, dtype=float), counts)
     of_speech = [value for values in of_words[:len(clips)] for value in values]
     of_noise = [value for values in of_words[len(clips):] for value in values]
     raw = [value for read, clip in zip(readings, clips)
@@ -183,7 +185,7 @@ def _calibrate(decoder: Decoder, clips: Sequence[Clip], noise: Sequence[Clip]) -
         doubtful = sum(value < 0.5 for value in of_noise)
         figures.append(f"{len(noise)} clips of noise, tones and music: {len(of_noise)} words, {doubtful} of them with "
                        "a confidence below 0.5")
-    return replace(calibration, transcript=transcript), "\n".join(figures)
+    return Calibration(words, transcript, sound), "\n".join(figures)
 
 
 def _store(folder: Path, options: DecodingOptions, calibration: Calibration) -> None:
