@@ -120,8 +120,8 @@ class Aligner:
 def written_alignment(alignment: Alignment, form: str, names: Mapping[Path, str], alone: bool = True) -> str:
     """In one of `common.transcript_formats.FORMATS`.
 
-    With the labels in a TextGrid, as a second tier, and in JSON, which has besides a transcript's keys `kind`, `symbols`
-    (a list of objects: `text`, `start`, `end`, `confidence`) and `score`.
+    With the labels in a TextGrid, as a second tier, and in JSON, which besides a transcript's keys has `kind`,
+    `symbols` (a list of objects: `text`, `start`, `end`, `confidence`) and `score`.
     """
     if form == "TextGrid":
         tiers = {"words": alignment.transcript.words, alignment.kind: alignment.symbols}
