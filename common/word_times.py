@@ -3,8 +3,9 @@
 CTC teaches a model the order of labels and not their times (Graves et al., 2006). Three things are put right here:
 
 - An output frame stands for `stride` windows, whose middles lie where the frontend puts them.
-- A label that follows from its neighbours may come at the very edge of a clip, seconds from its sound. Within a word, a
-  few labels that are far from the others are put back where the sound beside these begins or ends.
+- Labels that follow from their neighbours may come at the very edge of a clip, seconds from their sound. Within a word,
+  a few that are far from the others are put back where the sound beside these begins or ends; a first or last word that
+  lies in silence is put where the sound is.
 - Labels come a little late and end a little early, as each model learnt it: what is added to starts and ends is fitted
   on a development set (`scripts/bench_times.py --fit`) and stored in the model folder.
 """
@@ -79,16 +80,19 @@ def timed_words(words: Sequence[PathWord], confidence: Sequence[float], frames: 
 
 
 def gathered(words: Sequence[PathWord], frames: np.ndarray, timing: Timing) -> list[PathWord]:
-    """The same words, each with all of its labels in one place."""
-    far, quiet = max(round(FAR / timing.shift), 1), None
-    result = list(words)
-    for i, word in enumerate(result):
-        gaps = [b.first - a.end for a, b in zip(word.tokens, word.tokens[1:])]
-        if max(gaps, default=0) <= far:
-            continue
-        if quiet is None:
-            quiet = quiet_frames(frames, timing)
-        result[i] = replace(word, tokens=_gathered(word.tokens, gaps, far, quiet, timing))
+    """The same words, each with all of its labels in one place, and those at the clip's edges not in silence."""
+    quiet = quiet_frames(frames, timing) if words else None
+    time = -(-len(frames) // timing.stride)
+    backwards = None if quiet is None else quiet[::-1]
+    result = []
+    for word in words:
+        word = _front_gathered(word, quiet, timing)
+        result.append(_mirrored(_front_gathered(_mirrored(word, time), backwards, timing), time))
+    if result and quiet is not None:
+        behind = result[1].tokens[0].first if len(result) > 1 else time
+        result[0] = _sounding(result[0], quiet, behind, timing)
+        before = result[-2].tokens[-1].end if len(result) > 1 else 0
+        result[-1] = _mirrored(_sounding(_mirrored(result[-1], time), backwards, time - before, timing), time)
     return result
 
 
@@ -102,33 +106,48 @@ def quiet_frames(frames: np.ndarray, timing: Timing) -> np.ndarray | None:
     return loudest < low + QUIET * (high - low)
 
 
-def _gathered(tokens: tuple[Token, ...], gaps: list[int], far: int, quiet: np.ndarray | None, timing: Timing
-              ) -> tuple[Token, ...]:
-    """Labels before and behind a long gap are put beside the others, the smaller group to the greater."""
-    moved = list(tokens)
-    wide = [k + 1 for k, gap in enumerate(gaps) if gap > far]  # the first label behind each gap
-    for k in wide:
-        if k <= len(tokens) - k:
-            last = moved[k].first
-            first = last - _room(None if quiet is None else quiet[last - far:last][::-1], far, timing)
-            moved[:k] = _spread(moved[:k], first, last)
-    for k in reversed(wide):
-        if k > len(tokens) - k:
-            first = moved[k - 1].end
-            last = first + _room(None if quiet is None else quiet[first:first + far], far, timing)
-            moved[k:] = _spread(moved[k:], first, last)
-    return tuple(moved)
+def _front_gathered(word: PathWord, quiet: np.ndarray | None, timing: Timing) -> PathWord:
+    """Labels before a long gap, if they are no more than those behind it, are put beside these."""
+    tokens, far = list(word.tokens), _frames(FAR, timing)
+    for k in range(1, len(tokens) // 2 + 1):
+        if tokens[k].first - tokens[k - 1].end > far:
+            last = tokens[k].first
+            tokens[:k] = _spread(tokens[:k], last - _room(quiet, last, timing), last)
+    return replace(word, tokens=tuple(tokens))
 
 
-def _room(quiet: np.ndarray | None, far: int, timing: Timing) -> int:
-    """For how many frames beside a word's labels its sound goes on, at least one."""
+def _room(quiet: np.ndarray | None, last: int, timing: Timing) -> int:
+    """For how many frames before frame `last` there is sound: at least one, at most FAR."""
     if quiet is None:
-        return max(round(PHONE / timing.shift), 1)
-    silences = np.flatnonzero(quiet)
-    return max(int(silences[0]) if len(silences) else far, 1)
+        return _frames(PHONE, timing)
+    far = _frames(FAR, timing)
+    silences = np.flatnonzero(quiet[last - far:last][::-1])
+    return max(int(silences[0]), 1) if len(silences) else far
 
 
-def _spread(tokens: list[Token], first: int, last: int) -> list[Token]:
+def _sounding(word: PathWord, quiet: np.ndarray, limit: int, timing: Timing) -> PathWord:
+    """A first word, or if its labels all lie in silence, the same at the longest sound before the next (at `limit`)."""
+    end = word.tokens[-1].end
+    if limit - end <= _frames(FAR, timing) or not quiet[word.tokens[0].first:end].all():
+        return word
+    loud = np.flatnonzero(~quiet[end:limit]) + end
+    runs = np.split(loud, np.flatnonzero(np.diff(loud) > _frames(PHONE, timing)) + 1)  # shorter pauses are within words
+    longest = max(runs, key=len)
+    if not len(longest):
+        return word
+    return replace(word, tokens=tuple(_spread(word.tokens, int(longest[0]), int(longest[-1]) + 1)))
+
+
+def _spread(tokens: Sequence[Token], first: int, last: int) -> list[Token]:
     """Labels one behind the other from frame `first` to `last`."""
     edges = np.linspace(first, last, len(tokens) + 1).astype(int).tolist()
     return [Token(token.label, a, b) for token, a, b in zip(tokens, edges, edges[1:])]
+
+
+def _mirrored(word: PathWord, time: int) -> PathWord:
+    """The word in the clip played backwards."""
+    return replace(word, tokens=tuple(Token(t.label, time - t.end, time - t.first) for t in reversed(word.tokens)))
+
+
+def _frames(seconds: float, timing: Timing) -> int:
+    return max(round(seconds / timing.shift), 1)

@@ -85,6 +85,21 @@ def test_several_labels_come_back_in_their_order():
     assert tokens[:2] == (Token(1, 36, 38), Token(2, 38, 40)) and tokens[2:] == early.tokens[2:]
 
 
+def test_a_word_in_silence_at_an_edge_is_put_where_the_sound_is():
+    sound = frames((20, 27)) + frames((50, 58)) + frames((60, 61))
+    first, last = word("a", (0, 1), (1, 2)), word("b", (97, 98), (99, 100))
+    found = gathered([first, last], sound, TIMING)
+    assert [token.first for token in found[0].tokens] == [50, 55] and found[0].tokens[-1].end == 61
+    assert found[1] == last  # no sound is left for it
+    alone = gathered([word("a", (0, 1))], sound, TIMING)[0].tokens
+    assert alone == (Token(1, 50, 61),)
+    # Nothing to go by: silence all over, a word in its sound, a frontend that does not tell.
+    assert gathered([first], np.zeros((300, 2), np.float32), TIMING) == [first]
+    spoken = word("a", (22, 23))
+    assert gathered([spoken], sound, TIMING) == [spoken]
+    assert gathered([first], sound, replace(TIMING, loudness=False)) == [first]
+
+
 def test_quiet_frames_are_those_without_a_loud_one():
     sound = frames((18, 30))
     sound[91, 0] = 5.0  # one frame of output frame 30
