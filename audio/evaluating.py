@@ -17,7 +17,7 @@ from common.transcribing import folder_transcriber
 from common.transcription_report import TranscriptionReport
 
 
-def evaluate_model(model: str, manifest: Path, worst: int = 10, decoding: dict | None = None
+def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: dict | None = None
                    ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Measure a checkpoint file, a model folder or an installed model on a manifest.
 
