@@ -10,7 +10,6 @@ from audio.corpora import OPENERS
 from common.manifest import read_manifest, write_manifest
 from common.model_folder import read_config
 from common.recognition import Word
-from common.word_times import START
 from scripts import bench_times
 
 
@@ -51,7 +50,7 @@ def test_what_is_fitted_mends_the_times(manifest, tone_models, tmp_path, monkeyp
     before = medians()[0]  # ms
     assert before < -150
     assert abs(medians("--fit")[0]) <= 10
-    assert read_config(model).times["start"] == pytest.approx(START - before / 1000, abs=0.02)
+    assert 0.1 < read_config(model).times["start"] < 0.25  # nothing begins before the clip, so the error is not all there
     assert abs(medians()[0]) <= 10
 
 
