@@ -195,9 +195,12 @@ def _tune_command(args: argparse.Namespace) -> int:
 def _evaluate_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from common.files import write_whole
+    from common.model_folder import medium_of
 
     decoding = _decoding(args)
     evaluate = _package_of(args.model, "evaluating").evaluate_model
+    if decoding and medium_of(args.model) == "video":
+        raise EarsightError("--decoder, --lm, --lexicon and --hotwords are for models that write text of speech")
     report, errors = evaluate(args.model, args.manifest, args.worst, **({"decoding": decoding} if decoding else {}))
     for error in errors:
         print(f"error: {error}", file=sys.stderr)

@@ -43,4 +43,6 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
     if runtime.config.task == "ctc":
         transcriber = folder_transcriber(runtime.folder, runtime.config, decoding)
         return evaluate(cuts, runtime.labels, run(partial(judge, transcriber)), worst)
+    if decoding:
+        raise EarsightError(f"model {runtime.name} writes no text; leave --decoder, --lm, --lexicon and --hotwords out")
     return evaluate(cuts, runtime.labels, run(), worst)

@@ -12,7 +12,6 @@ from common.model_folder import read_config
 from common.recognition import Word
 from scripts import bench_times
 
-
 LATE = 0.2  # seconds that the reference times are wrong by, so that there is something to fit
 
 
@@ -50,7 +49,7 @@ def test_what_is_fitted_mends_the_times(manifest, tone_models, tmp_path, monkeyp
     before = medians()[0]  # ms
     assert before < -150
     assert abs(medians("--fit")[0]) <= 10
-    assert 0.1 < read_config(model).times["start"] < 0.25  # nothing begins before the clip, so the error is not all there
+    assert 0.1 < read_config(model).times["start"] < 0.25  # the first words' were cut off at 0
     assert abs(medians()[0]) <= 10
 
 
