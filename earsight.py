@@ -80,10 +80,14 @@ def _recognise_command(args: argparse.Namespace) -> int:
     from common.batch_run import run_command
     from common.paths import expand, output_names
     from common.recognition import header, written
+    from common.transcript_formats import demand_files, transcript_header, written_transcript
     from video.reading import VIDEO_SUFFIXES
 
     known = SOUND_SUFFIXES | FRAME_SUFFIXES | (VIDEO_SUFFIXES if args.task == "classification" else set())
     paths, refused = expand(args.paths, known)
+    alone = bool(args.output)
+    if args.task == "ctc" and not alone:
+        demand_files(args.format, len(paths))
     jobs = min(args.jobs or _cores(), max(len(paths), 1))
     # Many clips: one thread each. One clip: all threads for it.
     threads = max(1, _cores() // jobs)
@@ -105,9 +109,13 @@ def _recognise_command(args: argparse.Namespace) -> int:
         return result
 
     plots = output_names(paths, ".png") if args.plot else {}
-    write = partial(written, form=args.format, top=args.top, alone=bool(args.output))
-    return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs,
-                       header(args.format, args.timeline))
+    if args.task == "ctc":
+        write = partial(written_transcript, form=args.format, names=output_names(paths, ""), alone=alone)
+        first = transcript_header(args.format)
+    else:
+        write = partial(written, form=args.format, top=args.top, alone=alone)
+        first = header(args.format, args.timeline)
+    return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs, first)
 
 
 def _decoding(args: argparse.Namespace) -> dict:
@@ -126,6 +134,14 @@ def _explain_command(args: argparse.Namespace) -> int:
     explain = _package_of(model, "explaining").explain
     write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)
     return 0
+
+
+def _align_command(args: argparse.Namespace) -> int:
+    from audio.aligning import Aligner, align_command
+
+    jobs = args.jobs or _cores()
+    aligner = Aligner(args.model, args.lexicon, _cores() if args.text is not None else max(1, _cores() // jobs))
+    return align_command(aligner, args.clip, args.text, args.format, args.output, jobs)
 
 
 def _openers():
@@ -282,6 +298,7 @@ COMMANDS = {
     "transcribe": _recognise_command,
     "classify": _recognise_command,
     "explain": _explain_command,
+    "align": _align_command,
     "prepare": _prepare_command,
     "check": _check_command,
     "train": _train_command,
