@@ -22,13 +22,17 @@ DEFAULT_TRANSCRIBER = "en-small"
 DEFAULT_CLASSIFIERS = {"sound": "digits", "video": "actions-10"}
 
 
-def transcribe(path: str | Path, model: str | Path = DEFAULT_TRANSCRIBER) -> "Transcript":
+def transcribe(path: str | Path, model: str | Path = DEFAULT_TRANSCRIBER, **decoding) -> "Transcript":
     """Read the speech in a sound file, a video's sound track, or stored frames.
+
+    Args:
+        decoding: what differs from the model's own: `decoder`, `lm`, `lexicon`, `n_best`, `hotwords` (a sequence, each
+            as on the command line), and the other fields of `common.decoding.DecodingOptions`.
 
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
-    return _recogniser(model, "ctc", _cores()).transcribe(path)
+    return _recogniser(model, "ctc", _cores(), **_decoding(**decoding)).transcribe(path)
 
 
 def classify(path: str | Path, model: str | Path | None = None) -> "Classification":
@@ -52,8 +56,20 @@ def _default_classifier(path: str | Path) -> str:
     return DEFAULT_CLASSIFIERS["video" if Path(path).suffix.lower() in VIDEO_SUFFIXES else "sound"]
 
 
+def _decoding(hotwords: Sequence[str] = (), **others) -> dict:
+    from common.hotwords import parse_hotword
+
+    given = {name: value for name, value in others.items() if value is not None}
+    return {**given, "hotwords": tuple(map(parse_hotword, hotwords))} if hotwords else given
+
+
+def _decoding_arguments(args: argparse.Namespace) -> dict:
+    return _decoding(args.hotwords or (), **{name: getattr(args, name, None)
+                                             for name in ("decoder", "lm", "lexicon", "n_best")})
+
+
 @lru_cache
-def _recogniser(model: str | Path, task: str, threads: int):
+def _recogniser(model: str | Path, task: str, threads: int, **decoding):
     from common.model_folder import medium_of
 
     if medium_of(model) == "video" and task == "classification":
@@ -62,7 +78,7 @@ def _recogniser(model: str | Path, task: str, threads: int):
         return ActionRecogniser(model, threads)
     from audio.recognising import SpeechRecogniser
 
-    return SpeechRecogniser(model, task, threads)
+    return SpeechRecogniser(model, task, threads, decoding)
 
 
 def _recognise_command(args: argparse.Namespace) -> int:
@@ -78,12 +94,25 @@ def _recognise_command(args: argparse.Namespace) -> int:
     # Many clips: one thread each. One clip: all threads for it.
     threads = max(1, _cores() // jobs)
     models = {path: args.model or _default_classifier(path) for path in paths}
-    recognisers = {model: _recogniser(model, args.task, threads) for model in models.values()}
+    decoding = _decoding_arguments(args) if args.task == "ctc" else {}
+    recognisers = {model: _recogniser(model, args.task, threads, **decoding) for model in models.values()}
+
+    suffix = f".{args.format}"
+    write = partial(written, form=args.format, top=args.top, alone=bool(args.output))
+    if args.task == "ctc":
+        from audio.long_files import LongFiles
+
+        def finish(transcript):
+            least = args.min_confidence
+            return transcript.doubting(least, args.doubtful == "mark") if least else transcript
+
+        at_once = len(paths) == 1 and args.format == "txt" and not args.output
+        with LongFiles(paths, args.output, suffix, finish, write if at_once else None) as files:
+            return run_command(paths, refused, lambda path: files.transcribe(recognisers[models[path]], path),
+                               None if at_once else write, suffix, args.output, jobs, header(args.format, False))
 
     def work(path: Path):
         recogniser = recognisers[models[path]]
-        if args.task == "ctc":
-            return recogniser.transcribe(path)
         result = recogniser.timeline(path) if args.timeline else recogniser.classify(path)
         if args.plot:
             from video.plotting import plot_timeline
@@ -93,8 +122,7 @@ def _recognise_command(args: argparse.Namespace) -> int:
         return result
 
     plots = output_names(paths, ".png") if args.plot else {}
-    write = partial(written, form=args.format, top=args.top, alone=bool(args.output))
-    return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs,
+    return run_command(paths, refused, work, write, suffix, args.output, jobs,
                        header(args.format, args.timeline))
 
 
@@ -146,7 +174,9 @@ def _evaluate_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from common.files import write_whole
 
-    report, errors = _package_of(args.model, "evaluating").evaluate_model(args.model, args.manifest, args.worst)
+    decoding = _decoding_arguments(args)
+    evaluate = _package_of(args.model, "evaluating").evaluate_model
+    report, errors = evaluate(args.model, args.manifest, args.worst, **({"decoding": decoding} if decoding else {}))
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     if args.json:
@@ -187,6 +217,24 @@ def _export_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def _lm_command(args: argparse.Namespace) -> int:
+    from common.ngram import make_model
+
+    print(make_model(args.texts, args.order, args.output, args.characters))
+    return 0
+
+
+def _tune_decoder_command(args: argparse.Namespace) -> int:
+    require("lhotse", "train")
+    from audio.decoder_tuning import tune_decoder
+
+    report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon)
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    print(report)
+    return 1 if errors else 0
+
+
 def _models_command(args: argparse.Namespace) -> int:
     from common.model_folder import describe_models
 
@@ -211,6 +259,8 @@ COMMANDS = {
     "evaluate": _evaluate_command,
     "predict": _predict_command,
     "export": _export_command,
+    "lm": _lm_command,
+    "tune-decoder": _tune_decoder_command,
     "models": _models_command,
     "doctor": _doctor_command,
 }

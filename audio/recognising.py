@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from audio.reading import FRAME_SUFFIXES, open_blocks, read, read_frames, resample
-from common.confidence import Calibration
-from common.decoding import decoding_options
 from common.errors import EarsightError
 from common.journal import Journal
 from common.labels import BLANK
@@ -22,7 +20,7 @@ from common.recognition import Classification, Timeline, Transcript, Utterance, 
 from common.runtime import Runtime
 from common.segmenting import Cutting, Stretch, in_order, stretches
 from common.timeline import timeline
-from common.transcribing import Transcriber
+from common.transcribing import folder_transcriber
 
 # How long recordings are cut, in seconds; chosen on clips of the development parts of AN4 and GRID, one behind another.
 CORE, CONTEXT = 8.0, 1.0
@@ -52,10 +50,7 @@ class SpeechRecogniser:
                                 "choose another (see `earsight models`)")
         self.sample_rate = config.sample_rate
         if task == "ctc":
-            options = decoding_options(self.runtime.folder, config.decoding, decoding or {})
-            self._transcriber = Transcriber(
-                self.runtime.labels, config.stride * config.frame_shift, self.runtime.name, options,
-                Calibration.from_dict(config.confidence) if config.confidence else None)
+            self._transcriber = folder_transcriber(self.runtime.folder, config, decoding)
 
     def frames(self, path: str | Path) -> np.ndarray:
         """A clip's feature frames (time, feature), from its sound or, for .npy and .mfc, as they are stored."""

@@ -34,6 +34,13 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                          type=lambda name: "txt" if name == "text" else name)
         sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
         sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
+        if task == "ctc":
+            _add_decoding(sub)
+            sub.add_argument("--n-best", type=_positive, help="readings of a clip to give (json)")
+            sub.add_argument("--min-confidence", type=_share, metavar="X",
+                             help="leave out words of less confidence, 0 to 1")
+            sub.add_argument("--doubtful", choices=("drop", "mark"), default="drop",
+                             help="what --min-confidence does with them; mark: word(?) (default: drop)")
     sub.add_argument("--top", type=_positive, default=1, help="how many classes to print (default: 1)")
     sub.add_argument("--timeline", action="store_true", help="what is done when, for long clips")
     sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
@@ -62,6 +69,7 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification)")
     sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
+    _add_decoding(sub)
 
     sub = command("predict", "recognise a manifest with a checkpoint, one JSON line a clip")
     sub.add_argument("--model", required=True, metavar="CHECKPOINT")
@@ -78,9 +86,36 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--card", type=Path, metavar="FILE.json",
                      help="what `earsight models` tells: description, trained_on, licence, figures")
 
+    sub = command("lm", "make an n-gram language model of text")
+    sub.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="text files, a sentence a line, or manifests")
+    sub.add_argument("--order", type=_positive, default=3, help="the longest n-grams (default: 3)")
+    sub.add_argument("--output", type=Path, required=True, metavar="FILE.arpa")
+    sub.add_argument("--characters", action="store_true", help="of characters, for beam search without a lexicon")
+
+    sub = command("tune-decoder", "tune a model folder's beam search and confidence on development sets")
+    sub.add_argument("model", metavar="MODEL", help="model folder; its settings are replaced")
+    sub.add_argument("manifests", nargs="+", type=Path, metavar="DEV_MANIFEST")
+    sub.add_argument("--lm", type=Path, metavar="FILE", help="n-gram model to search with; copied into the folder")
+    sub.add_argument("--lexicon", type=Path, metavar="FILE", help="words to search over; copied into the folder")
+
     command("models", "list the installed models")
     command("doctor", "tell what this installation can do, what it lacks, and what mends it")
     return every
+
+
+def _add_decoding(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--decoder", choices=("greedy", "beam"), help="default: what the model folder stores, else greedy")
+    sub.add_argument("--lm", metavar="FILE", help="n-gram language model (ARPA or KenLM binary), for beam search")
+    sub.add_argument("--lexicon", metavar="FILE", help="words to search over: `word` or `word symbol ...` a line")
+    sub.add_argument("--hotwords", nargs="+", metavar="WORDS[:WEIGHT]",
+                     help="words to listen for: 'new york:5', or with phones 'york:5=Y AO R K'")
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -2,7 +2,7 @@
 
 A word's confidence is P(the clip is speech) * P(the word is right | speech), each a logistic regression: the first over
 how the clip's frames vary, which tells noise and music from speech; the second over what the model's outputs look like
-where the word is. A transcript's confidence, that all of it is right, is one over the sum of its words' log-confidences.
+where the word is. A transcript's, that all of it is right, is one over the sum of its words' log-confidences.
 """
 
 from collections.abc import Sequence
@@ -130,14 +130,6 @@ def fit_logistic(features: np.ndarray, right: np.ndarray) -> Logistic:
             break
     slopes = weights[1:] / scale
     return Logistic(float(weights[0] - slopes @ mean), tuple(slopes.tolist()))
-
-
-def calibration_error(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
-    """Expected calibration error (Naeini et al., 2015) in bins of equal width; 0 for no words."""
-    confidence, right = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(confidence[place == i].sum() - right[place == i].sum()) for i in range(bins)]
-    return float(sum(gaps) / max(len(confidence), 1))
 
 
 def _short(value: float) -> float:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DECODERS = ("greedy", "beam")
 FLOOR = -1000.0  # nats, for labels that a model rules out: sums of it are numbers still
 READINGS = 10  # at least, of a beam: confidence comes from how they differ
-MAX_LABELS = 40  # of a frame, in the search without a lexicon: rarer ones seldom win, and each costs a call of the model
+MAX_LABELS = 40  # of a frame, in the search without a lexicon: rarer ones seldom win, and each costs time
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class DecodingOptions:
         beam: hypotheses that are kept from frame to frame.
         beam_threshold: nats; hypotheses that much worse than the best are dropped.
         lm: n-gram model, an ARPA file or KenLM's binary form; "" for none. Of words; without a lexicon, of labels.
-        lexicon: file of the words that can be recognised, one a line, with its phones where the labels are phones; "" for
-            the model's own, or the language model's words. Characters and BPE without any write any word.
+        lexicon: file of the words to search over, one a line, with its phones where the labels are phones; "" for the
+            model's own or, for characters and BPE, the language model's. Without either these write any word.
         lm_weight: nats a factor of ten of the language model.
         word_score: nats a word; more makes more and shorter words.
         hotwords: words that score higher.
@@ -76,8 +76,8 @@ def decoding_options(folder: Path, stored: dict, given: dict) -> DecodingOptions
     try:
         return DecodingOptions(**{**stored, **files, **given})
     except TypeError as error:
-        raise EarsightError(f"{folder}: the decoding settings in config.json are damaged ({error}); tune them again with "
-                            "`earsight tune-decoder`") from error
+        raise EarsightError(f"{folder}: the decoding settings in config.json are damaged ({error}); tune them "
+                            "again with `earsight tune-decoder`") from error
 
 
 @dataclass(frozen=True)
@@ -216,8 +216,10 @@ def find_lexicon(labels: Labels, options: DecodingOptions) -> dict[str, list[lis
         words = words_of_arpa(options.lm) if options.lm else None
         if words is None or set(words) <= {SPACE, *labels.symbols}:  # a model of labels
             return {}
-        known = {*labels.symbols}  # a word that the labels do not spell cannot be recognised
-        lexicon = {word: [labels.ids(labels.spell(word), word)] for word in words if known.issuperset(labels.spell(word))}
+        spelled = {word: labels.spell(word) for word in words}
+        # A word that the labels do not spell cannot be recognised.
+        lexicon = {word: [labels.ids(symbols, word)] for word, symbols in spelled.items()
+                   if set(labels.symbols).issuperset(symbols)}
     for hotword in options.hotwords:
         words = hotword.text.split()
         for word in words:
@@ -226,7 +228,8 @@ def find_lexicon(labels: Labels, options: DecodingOptions) -> dict[str, list[lis
                 if spelling not in lexicon.setdefault(word, []):
                     lexicon[word].append(spelling)
             elif word not in lexicon and labels.kind == "phones":
-                raise EarsightError(f"hotword {word!r} is not in the lexicon; give its phones: '{word}=PHONE PHONE ...'")
+                raise EarsightError(f"hotword {word!r} is not in the lexicon; give its phones: "
+                                    f"'{word}=PHONE PHONE ...'")
             elif word not in lexicon:
                 lexicon[word] = [labels.ids(labels.spell(word), f"hotword {hotword.text!r}")]
     return lexicon
@@ -273,7 +276,8 @@ def load_lm(path: str, names: list[str]) -> "LM":
         raise EarsightError(f"{path}: the language model cannot be read ({error.strerror})") from error
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise EarsightError(f"{path}: no n-gram model that KenLM reads ({reason}); make one with `earsight lm`") from error
+        raise EarsightError(f"{path}: no n-gram model that KenLM reads ({reason}); make one with `earsight lm`"
+                            ) from error
     start = lm.start(True)
     unknown = lm.score(start, len(names))[1]
     if all(lm.score(start, i)[1] == unknown for i in range(len(names))):

@@ -1,8 +1,8 @@
 """What was heard of a long recording so far, beside the output to come, so that a job that was stopped can go on."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,25 +33,27 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "a+b")
             self._file.seek(0)
-            lines = [line for line in self._file.read().splitlines(keepends=True) if line.endswith(b"\n")]
-            if not lines or _parsed(lines[0]) != self.key:
-                lines = [json.dumps(self.key).encode() + b"\n"]
-                self._file.truncate(0)
-                self._file.write(lines[0])
+            lines = self._file.read().splitlines(keepends=True)
+            entries = list(takewhile(lambda entry: entry is not None, map(_parsed, lines)))
+            if entries[:1] == [self.key]:
+                self._file.truncate(sum(map(len, lines[:len(entries)])))
             else:
-                self._file.truncate(sum(map(len, lines)))
-            self._file.flush()
+                self._file.truncate(0)
+                self._write(self.key)
         except OSError as error:
             raise EarsightError(f"{self.path}: cannot be written ({error.strerror}); choose another output") from error
-        return list(_entries(lines[1:]))
+        return [_restored(entry) for entry in entries[1:]] if entries[:1] == [self.key] else []
 
     def add(self, place: Stretch, utterance: Utterance) -> None:
         """Note one more utterance; a process that is killed then does not take it along."""
         try:
-            self._file.write(json.dumps({"place": asdict(place), "utterance": asdict(utterance)}).encode() + b"\n")
-            self._file.flush()
+            self._write({"place": asdict(place), "utterance": asdict(utterance)})
         except OSError as error:
             raise EarsightError(f"{self.path}: cannot be written ({error.strerror}); make room and start again") from error
+
+    def _write(self, plain: dict) -> None:
+        self._file.write(json.dumps(plain).encode() + b"\n")
+        self._file.flush()
 
     def close(self) -> None:
         """The file stays."""
@@ -59,19 +61,17 @@ class Journal:
             self._file.close()
 
 
-def _entries(lines: list[bytes]) -> Iterator[tuple[Stretch, Utterance]]:
-    for line in lines:
-        if (entry := _parsed(line)) is None:  # damaged: all from here on is read again
-            return
-        plain = entry["utterance"]
-        transcript = plain["transcript"]
-        transcript["words"] = tuple(Word(**word) for word in transcript["words"])
-        transcript["n_best"] = tuple(Reading(**reading) for reading in transcript["n_best"])
-        yield Stretch(**entry["place"]), Utterance(plain["start"], plain["end"], Transcript(**transcript))
+def _restored(entry: dict) -> tuple[Stretch, Utterance]:
+    plain = entry["utterance"]
+    transcript = plain["transcript"]
+    transcript["words"] = tuple(Word(**word) for word in transcript["words"])
+    transcript["n_best"] = tuple(Reading(**reading) for reading in transcript["n_best"])
+    return Stretch(**entry["place"]), Utterance(plain["start"], plain["end"], Transcript(**transcript))
 
 
 def _parsed(line: bytes) -> dict | None:
+    """A line's object; None for one that was not written whole."""
     try:
-        return json.loads(line)
+        return json.loads(line) if line.endswith(b"\n") else None
     except ValueError:
         return None

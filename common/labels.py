@@ -79,8 +79,8 @@ class Labels:
     def spell(self, word: str) -> tuple[str, ...]:
         """A word's symbols, for characters and BPE.
 
-        For BPE as SentencePiece does it: from letters up, the pair of neighbours that makes the earliest learnt piece is
-        joined first (Sennrich et al., 2016); the pieces' ids are in that order.
+        For BPE as SentencePiece does it: from letters up, the neighbours that make the earliest learnt piece are joined
+        first (Sennrich et al., 2016); the pieces' ids are in that order.
         """
         symbols = list(word)
         if self.kind == "bpe":

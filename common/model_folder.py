@@ -32,7 +32,7 @@ class ModelConfig:
         precision: "float32" or "int8".
         longest_clip: seconds, of those that it was trained on; longer ones are cut into utterances no longer than that.
         frontend, model: the settings that trained, for the reader's information.
-        decoding: how text is decoded unless the user says otherwise; the fields of `common.decoding.DecodingOptions`, its
+        decoding: how text is decoded unless the user says otherwise; fields of `common.decoding.DecodingOptions`, its
             files by their names in the folder; empty for greedy.
         confidence: `common.confidence.Calibration` as plain types; empty where none was fitted.
         about: free text of a model's card: description, trained_on, licence, figures.
@@ -81,7 +81,8 @@ def read_config(folder: Path) -> ModelConfig:
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise EarsightError(f"{path}: not of format {FORMAT}, which this version reads; export the model again")
     try:
-        config = ModelConfig(**{f.name: plain[f.name] for f in fields(ModelConfig) if f.name in plain or f.name not in LATER})
+        names = [f.name for f in fields(ModelConfig) if f.name in plain or f.name not in LATER]
+        config = ModelConfig(**{name: plain[name] for name in names})
         Labels.from_dict(config.labels)
     except (KeyError, TypeError) as error:
         raise EarsightError(f"{path}: damaged, {error} is missing or wrong; export the model again") from error

@@ -55,7 +55,7 @@ def estimate(sentences: Iterable[Sequence[str]], order: int) -> list[dict[Ngram,
 
 
 def _adjusted_counts(sentences: Iterable[Sequence[str]], order: int) -> list[Counter]:
-    """For each n the n-grams' counts: how often, for the longest and for those from the start; else after how many words.
+    """For each n the n-grams' counts: for the longest and those from the start how often, else after how many words.
 
     The second is what Kneser and Ney (1995) put in a count's place: "Francisco" is frequent, but follows only "San".
     """

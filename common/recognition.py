@@ -208,8 +208,8 @@ def as_text(result: Transcript | Classification | Timeline, top: int = 1) -> str
 def as_json(result: Transcript | Classification | Timeline) -> str:
     """One result as one line of JSON, its keys the dataclass's fields. Times are to 1 ms, probabilities to 1e-4.
 
-    A transcript's: `path`, `text`, `duration`, `model`, `confidence`, `words` (a list of objects: `text`, `start`, `end`,
-    `confidence`), `n_best` (a list of objects: `text`, `score`; empty where one reading was asked for).
+    A transcript's: `path`, `text`, `duration`, `model`, `confidence`, `words` (a list of objects: `text`, `start`,
+    `end`, `confidence`), `n_best` (a list of objects: `text`, `score`; empty where one reading was asked for).
     """
     if isinstance(result, Timeline):
         plain = {

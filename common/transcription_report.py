@@ -5,7 +5,7 @@ A report holds plain values; its text and its JSON are two printings of the same
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common import metrics
@@ -14,14 +14,27 @@ from common.metrics import Edit, ErrorCounts
 
 
 @dataclass(frozen=True)
+class Confidence:
+    """The probability that each word of a hypothesis is right, and that all of it is."""
+
+    words: tuple[float, ...]
+    transcript: float
+
+
+@dataclass(frozen=True)
 class TranscriptResult:
-    """What was said in a clip and what was recognised; `duration` in seconds."""
+    """What was said in a clip and what was recognised, with its confidence before and after calibration.
+
+    `duration` is in seconds.
+    """
 
     id: str
     speaker: str | None
     reference: str
     hypothesis: str
     duration: float
+    raw: Confidence
+    calibrated: Confidence
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,16 @@ class WordCount:
 
 
 @dataclass(frozen=True)
+class CalibrationErrors:
+    """Expected calibration errors (10 bins of equal width), before and after calibration; of words, of transcripts."""
+
+    words_before: float
+    words_after: float
+    transcripts_before: float
+    transcripts_after: float
+
+
+@dataclass(frozen=True)
 class TranscriptionReport:
     """Errors of a set of transcripts. Every rate is edits over the set by symbols over the set."""
 
@@ -75,6 +98,7 @@ class TranscriptionReport:
     inserted: tuple[WordCount, ...]
     worst: tuple[UtteranceErrors, ...]  # most word errors first, then the highest rate
     utterances: tuple[UtteranceErrors, ...]  # as given
+    calibration: CalibrationErrors
 
     @property
     def sentence_error_rate(self) -> float:
@@ -82,7 +106,7 @@ class TranscriptionReport:
 
     def text(self) -> str:
         """The report for a terminal."""
-        sections = [self._totals(), self._speakers(), self._confusions(), self._worst()]
+        sections = [self._totals(), self._confidence(), self._speakers(), self._confusions(), self._worst()]
         return "\n\n".join(section for section in sections if section) + "\n"
 
     def json(self) -> str:
@@ -90,10 +114,12 @@ class TranscriptionReport:
 
         Keys: `report` ("transcription"), `version`, `utterance_count`, `duration` (seconds), `words`,
         `characters` (counts), `sentence_errors`, `sentence_error_rate`, `speakers` (speaker, utterances,
-        duration, words, characters), `substituted` (reference, hypothesis, count), `deleted` (reference,
-        count), `inserted` (hypothesis, count), `worst` (id, and alignment: a list of [kind, reference word,
-        hypothesis word], where kind is ok, sub, del or ins), and `utterances` (id, speaker, duration,
-        reference, hypothesis, words, characters). Counts are an object: rate, edits, substitutions,
+        duration, words, characters), `calibration_error` (expected calibration errors: words_before,
+        words_after, transcripts_before, transcripts_after; before and after the model's calibration),
+        `substituted` (reference, hypothesis, count), `deleted` (reference, count), `inserted` (hypothesis,
+        count), `worst` (id, and alignment: a list of [kind, reference word, hypothesis word], where kind is
+        ok, sub, del or ins), and `utterances` (id, speaker, duration, reference, hypothesis, words,
+        characters). Counts are an object: rate, edits, substitutions,
         deletions, insertions, reference_length. A rate is a fraction, not a percentage; it is null where
         the reference is empty and the hypothesis is not.
         """
@@ -108,6 +134,7 @@ class TranscriptionReport:
                 "sentence_errors": self.sentence_errors,
                 "sentence_error_rate": self.sentence_error_rate,
                 "speakers": [layout.plain(speaker) for speaker in self.speakers],
+                "calibration_error": layout.plain(self.calibration),
                 "substituted": [layout.plain(pair) for pair in self.substituted],
                 "deleted": [{"reference": pair.reference, "count": pair.count} for pair in self.deleted],
                 "inserted": [{"hypothesis": pair.hypothesis, "count": pair.count} for pair in self.inserted],
@@ -138,6 +165,13 @@ class TranscriptionReport:
             ],
         )
         return f"{layout.number(utterances, 'utterance')}, {layout.duration(self.duration)}\n\n{table}"
+
+    def _confidence(self) -> str:
+        errors = layout.plain(self.calibration)
+        return "Expected calibration error of the confidence\n" + layout.table(
+            ["of", "before", "after calibration"],
+            [[kind, *(f"{errors[f'{kind}_{when}']:.3f}" for when in ("before", "after"))]
+             for kind in ("words", "transcripts")])
 
     def _speakers(self) -> str:
         if all(speaker.speaker is None for speaker in self.speakers):
@@ -185,7 +219,7 @@ class TranscriptionReport:
         )
 
 
-def transcription_report(results: Iterable[TranscriptResult], worst: int = 10) -> TranscriptionReport:
+def transcription_report(results: Sequence[TranscriptResult], worst: int = 10) -> TranscriptionReport:
     """Count the errors of `results`, and pick the `worst` utterances.
 
     Raises EarsightError for an empty set, and for an id that comes twice (it would count twice).
@@ -223,7 +257,22 @@ def transcription_report(results: Iterable[TranscriptResult], worst: int = 10) -
         inserted=_commonest(edits, "ins"),
         worst=tuple(sorted(wrong, key=lambda u: (-u.words.edits, -u.words.rate, u.id))[:worst]),
         utterances=utterances,
+        calibration=_calibration_errors(results, utterances),
     )
+
+
+def _calibration_errors(results: Sequence[TranscriptResult], utterances: Sequence[UtteranceErrors]
+                        ) -> CalibrationErrors:
+    right = [e.kind == "ok" for utterance in utterances for e in utterance.alignment() if e.kind != "del"]
+    all_right = [not utterance.words.edits for utterance in utterances]
+
+    def of(confidences: Sequence[Confidence]) -> tuple[float, float]:
+        words = [value for confidence in confidences for value in confidence.words]
+        return (metrics.calibration_error(words, right),
+                metrics.calibration_error([confidence.transcript for confidence in confidences], all_right))
+
+    before, after = of([result.raw for result in results]), of([result.calibrated for result in results])
+    return CalibrationErrors(before[0], after[0], before[1], after[1])
 
 
 def _sums(utterances: Sequence[UtteranceErrors]) -> tuple[float, ErrorCounts, ErrorCounts]:
