@@ -27,12 +27,14 @@ def transcribe(path: str | Path, model: str | Path = DEFAULT_TRANSCRIBER, **deco
 
     Args:
         decoding: what differs from the model's own: `decoder`, `lm`, `lexicon`, `n_best`, `hotwords` (a sequence, each
-            as on the command line), and the other fields of `common.decoding.DecodingOptions`.
+            as on the command line), and the other fields of `common.decoding_options.DecodingOptions`.
 
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
-    return _recogniser(model, "ctc", _cores(), **_decoding(**decoding)).transcribe(path)
+    from common.decoding_options import given_options
+
+    return _recogniser(model, "ctc", _cores(), **given_options(**decoding)).transcribe(path)
 
 
 def classify(path: str | Path, model: str | Path | None = None) -> "Classification":
@@ -54,18 +56,6 @@ def _default_classifier(path: str | Path) -> str:
     from video.reading import VIDEO_SUFFIXES
 
     return DEFAULT_CLASSIFIERS["video" if Path(path).suffix.lower() in VIDEO_SUFFIXES else "sound"]
-
-
-def _decoding(hotwords: Sequence[str] = (), **others) -> dict:
-    from common.hotwords import parse_hotword
-
-    given = {name: value for name, value in others.items() if value is not None}
-    return {**given, "hotwords": tuple(map(parse_hotword, hotwords))} if hotwords else given
-
-
-def _decoding_arguments(args: argparse.Namespace) -> dict:
-    return _decoding(args.hotwords or (), **{name: getattr(args, name, None)
-                                             for name in ("decoder", "lm", "lexicon", "n_best")})
 
 
 @lru_cache
@@ -94,7 +84,7 @@ def _recognise_command(args: argparse.Namespace) -> int:
     # Many clips: one thread each. One clip: all threads for it.
     threads = max(1, _cores() // jobs)
     models = {path: args.model or _default_classifier(path) for path in paths}
-    decoding = _decoding_arguments(args) if args.task == "ctc" else {}
+    decoding = _decoding(args) if args.task == "ctc" else {}
     recognisers = {model: _recogniser(model, args.task, threads, **decoding) for model in models.values()}
 
     suffix = f".{args.format}"
@@ -124,6 +114,13 @@ def _recognise_command(args: argparse.Namespace) -> int:
     plots = output_names(paths, ".png") if args.plot else {}
     return run_command(paths, refused, work, write, suffix, args.output, jobs,
                        header(args.format, args.timeline))
+
+
+def _decoding(args: argparse.Namespace) -> dict:
+    from common.decoding_options import given_options
+
+    return given_options(args.hotwords, **{name: getattr(args, name, None)
+                                           for name in ("decoder", "lm", "lexicon", "n_best")})
 
 
 def _openers():
@@ -174,7 +171,7 @@ def _evaluate_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from common.files import write_whole
 
-    decoding = _decoding_arguments(args)
+    decoding = _decoding(args)
     evaluate = _package_of(args.model, "evaluating").evaluate_model
     report, errors = evaluate(args.model, args.manifest, args.worst, **({"decoding": decoding} if decoding else {}))
     for error in errors:

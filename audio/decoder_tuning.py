@@ -24,14 +24,17 @@ from common.confidence import (
     fit_logistic,
     sound_features,
     transcript_features,
+    word_confidences,
     word_features,
 )
 from common.cuts import text_of
 from common.data import read_frames_cut
-from common.decoding import Decoder, DecodingOptions, Hypothesis, find_lexicon
+from common.decoding import Decoder, Hypothesis
+from common.decoding_options import DecodingOptions
 from common.errors import EarsightError
 from common.evaluation import run_folder
 from common.files import whole_file
+from common.lexicon import find_lexicon
 from common.manifest import read_manifest
 from common.model_folder import read_config, write_config
 from common.ngram import words_of_arpa
@@ -76,7 +79,7 @@ def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, 
     if runtime.config.task != "ctc" or runtime.config.medium not in ("speech", "frames"):
         raise EarsightError(f"model {runtime.name} writes no text of speech; there is no decoder to tune")
     given = DecodingOptions(decoder="beam", lm=str(lm or ""), lexicon=str(lexicon or ""))
-    find_lexicon(runtime.labels, given)  # what cannot be used is told before the long work
+    Decoder(runtime.labels, given)  # what cannot be used is told before the long work
     clips, errors = _read_clips(runtime, manifests)
     if not clips:
         raise errors[0]
@@ -164,24 +167,23 @@ def _calibrate(decoder: Decoder, clips: Sequence[Clip], noise: Sequence[Clip]) -
     if noise:
         said = np.repeat([1.0, 0.0], [len(clips), len(noise)])
         sound = fit_logistic(np.concatenate([sound_features(clip.frames) for clip in [*clips, *noise]]), said)
-    calibration = Calibration(words, words, sound)
-    of_words = [confidences(read, clip.log_probs, clip.frames, calibration)[0]
+    of_words = [word_confidences(read, clip.log_probs, clip.frames, words, sound)
                 for read, clip in zip(readings, [*clips, *noise])]
     all_right = [clip.text.split() == read[0].text.split() for read, clip in zip(readings, [*clips, *noise])]
-    transcript = fit_logistic(np.concatenate([transcript_features(np.array(values)) for values in of_words]),
+    transcript = fit_logistic(np.concatenate([transcript_features(values) for values in of_words]),
                               np.array(all_right, dtype=float))
     of_speech = [value for values in of_words[:len(clips)] for value in values]
     of_noise = [value for values in of_words[len(clips):] for value in values]
     raw = [value for read, clip in zip(readings, clips)
            for value in confidences(read, clip.log_probs, clip.frames, None)[0]]
     before, after = metrics.calibration_error(raw, flat), metrics.calibration_error(of_speech, flat)
-    figures = [f"confidence of {len(flat)} words: expected calibration error {before:.3f}, {after:.3f} after calibration "
+    figures = [f"confidence of {len(flat)} words: expected calibration error {before:.3f}, {after:.3f} when calibrated "
                "(on the clips it is fitted on)"]
     if noise:
         doubtful = sum(value < 0.5 for value in of_noise)
         figures.append(f"{len(noise)} clips of noise, tones and music: {len(of_noise)} words, {doubtful} of them with "
                        "a confidence below 0.5")
-    return replace(calibration, transcript=transcript), "\n".join(figures)
+    return Calibration(words, transcript, sound), "\n".join(figures)
 
 
 def _store(folder: Path, options: DecodingOptions, calibration: Calibration) -> None:

@@ -22,8 +22,8 @@ def evaluate_model(model: str, manifest: Path, worst: int = 10, decoding: dict |
     """Measure a checkpoint file, a model folder or an installed model on a manifest.
 
     Args:
-        decoding: fields of `common.decoding.DecodingOptions` that differ from what the folder stores; a checkpoint is
-            decoded greedily.
+        decoding: fields of `common.decoding_options.DecodingOptions` that differ from what the folder stores; a
+            checkpoint is decoded greedily.
 
     Returns:
         The report, and an error for each clip that could not be read.

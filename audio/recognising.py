@@ -37,7 +37,7 @@ class SpeechRecogniser:
         model: a model folder or an installed model's name.
         task: "ctc" or "classification"; a model of the other task is refused.
         threads: CPU threads that work on one clip.
-        decoding: fields of `common.decoding.DecodingOptions` that differ from what the folder stores.
+        decoding: fields of `common.decoding_options.DecodingOptions` that differ from what the folder stores.
     """
 
     def __init__(self, model: str | Path, task: str, threads: int = 1, decoding: dict | None = None):

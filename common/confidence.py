@@ -60,10 +60,16 @@ def confidences(readings: Sequence[Hypothesis], log_probs: np.ndarray, frames: n
     if calibration is None:
         words = [float(np.exp(label_log_probs(word, log_probs).mean())) for word in readings[0].words]
         return words, float(np.prod(words))
-    words = calibration.words(word_features(readings, log_probs)) if readings[0].words else np.zeros(0)
-    if calibration.sound and len(words):
-        words = words * calibration.sound(sound_features(frames))
+    words = word_confidences(readings, log_probs, frames, calibration.words, calibration.sound)
     return words.tolist(), float(calibration.transcript(transcript_features(words))[0])
+
+
+def word_confidences(readings: Sequence[Hypothesis], log_probs: np.ndarray, frames: np.ndarray, words: Logistic,
+                     sound: Logistic | None) -> np.ndarray:
+    """The calibrated confidence of each word of the first reading, (word,)."""
+    if not readings[0].words:
+        return np.zeros(0)
+    return words(word_features(readings, log_probs)) * (sound(sound_features(frames)) if sound else 1.0)
 
 
 def label_log_probs(word: PathWord, log_probs: np.ndarray) -> np.ndarray:
@@ -115,12 +121,17 @@ def transcript_features(words: np.ndarray) -> np.ndarray:
 
 
 def fit_logistic(features: np.ndarray, right: np.ndarray) -> Logistic:
-    """Fit features (n, feature) to truth (n,) of 0 and 1, by Newton's method with a ridge."""
+    """Fit features (n, feature) to truth (n,) of 0 and 1, by Newton's method with a ridge.
+
+    The truth is taken for a little less than sure, as Platt (1999) has it: nobody is always right.
+    """
+    yes, no = right.sum(), len(right) - right.sum()
+    right = np.where(right > 0.5, (yes + 1) / (yes + 2), 1 / (no + 2))
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale < 1e-9] = np.inf  # a constant says nothing
     x = np.column_stack([np.ones(len(features)), (features - mean) / scale])
     ridge = RIDGE * np.eye(x.shape[1])
-    ridge[0, 0] = 1e-3  # keeps the bias finite where all are right
+    ridge[0, 0] = 0.0
     weights = np.zeros(x.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))

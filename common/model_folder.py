@@ -32,8 +32,8 @@ class ModelConfig:
         precision: "float32" or "int8".
         longest_clip: seconds, of those that it was trained on; longer ones are cut into utterances no longer than that.
         frontend, model: the settings that trained, for the reader's information.
-        decoding: how text is decoded unless the user says otherwise; fields of `common.decoding.DecodingOptions`, its
-            files by their names in the folder; empty for greedy.
+        decoding: how text is decoded unless the user says otherwise: fields of
+            `common.decoding_options.DecodingOptions`, its files by their names in the folder; empty for greedy.
         confidence: `common.confidence.Calibration` as plain types; empty where none was fitted.
         about: free text of a model's card: description, trained_on, licence, figures.
         versions: of the programs that wrote the folder.

@@ -34,7 +34,7 @@ def estimate(sentences: Iterable[Sequence[str]], order: int) -> list[dict[Ngram,
         EarsightError: there are no words, or one of them is a mark of the format.
     """
     counts = _adjusted_counts(sentences, order)
-    if len(counts[0]) == 1:  # </s> alone
+    if len(counts[0]) <= 1:  # </s> alone
         raise EarsightError("the text holds no words; a language model needs some")
     vocabulary = len(counts[0]) + 1  # with <unk>, which nothing was seen of
     lower = {(): 1 / vocabulary}

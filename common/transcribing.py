@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from common.confidence import Calibration, confidences
-from common.decoding import Decoder, DecodingOptions, Hypothesis, decoding_options
+from common.decoding import Decoder, Hypothesis
+from common.decoding_options import DecodingOptions, decoding_options
 from common.labels import Labels
 from common.model_folder import ModelConfig
 from common.recognition import Reading, Transcript, Word
