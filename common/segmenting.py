@@ -26,7 +26,7 @@ class Cutting:
         core: of the windows; what a window says of its core counts.
         context: what a window holds beside its core, on each side.
         pause: blanks that part utterances, at least.
-        margin: blanks that an utterance keeps at each end, or half the pause if that is less.
+        margin: blanks that an utterance keeps at each end, or half the pause, or up to where all is mute, if that is less.
         longest: of an utterance. Where no pause comes in time, it is cut in the longest run of blanks of its second
             half.
         overlap: how far the parts on both sides of such a cut are read beyond it.
@@ -73,7 +73,7 @@ class Cutter:
         self._levels = np.zeros(0, dtype=np.float32)  # from `first` on
 
     def push(self, levels: np.ndarray, last: bool = False) -> list[Stretch]:
-        """Take the next frames' levels (time,), -inf where blank; return the stretches that are certain now.
+        """Take the next frames' levels (time,), -inf where blank, NaN where mute; return the stretches certain by now.
 
         Args:
             levels: dB, 0 for what is loud in the recording thereabouts (or throughout, where that is not known).
@@ -98,9 +98,11 @@ class Cutter:
         c = self.cutting
         speech = np.flatnonzero(np.isfinite(self._levels))
         silent = int(speech[0]) if len(speech) else len(self._levels)
-        if silent > c.margin:
-            self._move(self.first + silent - c.margin)
-            speech -= silent - c.margin
+        mute = np.flatnonzero(np.isnan(self._levels[:silent]))
+        drop = max(silent - c.margin, int(mute[-1]) + 1 if len(mute) else 0)
+        if drop > 0:
+            self._move(self.first + drop)
+            speech -= drop
         if not len(speech):
             return None
         begin, end = int(speech[0]), int(speech[-1]) + 1
@@ -112,13 +114,15 @@ class Cutter:
 
     def _behind(self, end: int) -> int:
         """How much of the pause at `end` belongs to the utterance before it."""
-        speech = np.flatnonzero(np.isfinite(self._levels[end:]))
-        return min(self.cutting.margin, int(speech[0]) // 2) if len(speech) else self.cutting.margin
+        levels = self._levels[end:end + 2 * self.cutting.margin]
+        speech, mute = np.flatnonzero(np.isfinite(levels)), np.flatnonzero(np.isnan(levels))
+        room = min(self.cutting.margin, int(speech[0]) // 2) if len(speech) else self.cutting.margin
+        return min(room, int(mute[0])) if len(mute) else room
 
     def _cut_without_pause(self, begin: int) -> Stretch:
         c = self.cutting
         half = begin + c.longest // 2
-        blank = np.isinf(self._levels[half:begin + c.longest])
+        blank = ~np.isfinite(self._levels[half:begin + c.longest])
         edges = np.flatnonzero(np.diff(blank, prepend=False, append=False)).reshape(-1, 2)
         if len(edges):
             run = edges[np.diff(edges, axis=1).argmax()]
@@ -226,7 +230,7 @@ def in_order(pool: Executor, work: Callable[[Item], Result], items: Iterable[Ite
     try:
         for item in items:
             waiting.append((item, pool.submit(work, item)))
-            if len(waiting) > ahead:
+            while waiting and (len(waiting) > ahead or waiting[0][1].done()):
                 item, future = waiting.popleft()
                 yield item, future.result()
         while waiting:
