@@ -46,6 +46,7 @@ WORD_SCORES = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
 BEAMS = (10, 20, 50, 100)
 SEARCH_BEAM = 20  # while weights are searched
 NOISE_CLIPS = 240
+NOISE_SHARE = 0.1  # how many clips without speech are thought to come on one of speech
 LM_NAMES = {True: "lm.arpa", False: "lm.binary"}  # in the model folder, by whether it is an ARPA file
 LEXICON_NAME = "lexicon.txt"
 
@@ -80,7 +81,7 @@ def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, 
         raise EarsightError(f"model {runtime.name} writes no text of speech; there is no decoder to tune")
     given = DecodingOptions(decoder="beam", lm=str(lm or ""), lexicon=str(lexicon or ""))
     Decoder(runtime.labels, given)  # what cannot be used is told before the long work
-    clips, errors = _read_clips(runtime, manifests)
+    clips, errors = read_clips(runtime, manifests)
     if not clips:
         raise errors[0]
     noise = _read_noise(runtime)
@@ -90,7 +91,8 @@ def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, 
     return f"{report}\n\n{figures}\n\nstored in {runtime.folder}", errors
 
 
-def _read_clips(runtime: Runtime, manifests: Sequence[Path]) -> tuple[list[Clip], list[EarsightError]]:
+def read_clips(runtime: Runtime, manifests: Sequence[Path]) -> tuple[list[Clip], list[EarsightError]]:
+    """What a model makes of manifests' clips, and an error for each clip that could not be read."""
     rate = runtime.config.sample_rate
     read = partial(read_clip, sample_rate=rate) if rate else read_frames_cut
     clips, errors = [], []
@@ -165,12 +167,13 @@ def _calibrate(decoder: Decoder, clips: Sequence[Clip], noise: Sequence[Clip]) -
     words = fit_logistic(np.concatenate(features), flat)
     sound = None
     if noise:
+        counts = np.repeat([1.0, NOISE_SHARE * len(clips) / len(noise)], [len(clips), len(noise)])
         said = np.repeat([1.0, 0.0], [len(clips), len(noise)])
-        sound = fit_logistic(np.concatenate([sound_features(clip.frames) for clip in [*clips, *noise]]), said)
+        sound = fit_logistic(np.concatenate([sound_features(clip.frames) for clip in [*clips, *noise]]), said, counts)
     of_words = [word_confidences(read, clip.log_probs, clip.frames, words, sound)
                 for read, clip in zip(readings, [*clips, *noise])]
-    all_right = [clip.text.split() == read[0].text.split() for read, clip in zip(readings, [*clips, *noise])]
-    transcript = fit_logistic(np.concatenate([transcript_features(values) for values in of_words]),
+    all_right = [clip.text.split() == read[0].text.split() for read, clip in zip(readings, clips)]
+    transcript = fit_logistic(np.concatenate([transcript_features(values) for values in of_words[:len(clips)]]),
                               np.array(all_right, dtype=float))
     of_speech = [value for values in of_words[:len(clips)] for value in values]
     of_noise = [value for values in of_words[len(clips):] for value in values]

@@ -54,20 +54,20 @@ def _music(time: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.n
     """Notes and chords that die away or last, now and then with a beat."""
     sound = np.zeros(len(time))
     beat = round(sample_rate * rng.uniform(0.15, 0.7))
-    decay = rng.uniform(0, 8)
+    decay, fade = rng.uniform(0, 8), rng.random() < 0.5
     for start in range(0, len(time), beat):
         rest = time[:min(2 * beat, len(time) - start)]
         for pitch in rng.choice(SCALE, rng.integers(1, 4)):
             note = _harmonics(pitch * 2.0 ** rng.integers(-1, 2) * rest, rng) * np.exp(-decay * rest)
-            sound[start:start + len(rest)] += note * np.hanning(2 * len(rest))[len(rest):]
+            sound[start:start + len(rest)] += note * np.hanning(2 * len(rest))[len(rest):] if fade else note
     if rng.random() < 0.5:
         sound += 0.3 * _knocks(time, sample_rate, rng)
     return sound
 
 
 def _harmonics(cycles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    slope = rng.uniform(0.7, 3)
-    return sum(np.sin(2 * np.pi * k * cycles) / k**slope for k in range(1, rng.integers(2, 10)))
+    slope, highest = rng.uniform(0.7, 3), rng.choice([1, rng.integers(2, 10)])  # half of them a pure tone
+    return sum(np.sin(2 * np.pi * (k * cycles + rng.uniform())) / k**slope for k in range(1, highest + 1))
 
 
 KINDS = (_noise, _hum, _tone, _siren, _knocks, _music)

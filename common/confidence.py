@@ -15,7 +15,7 @@ from common.ctc import PathWord
 from common.decoding import Hypothesis
 
 FLATTENING = 0.3  # of scores before they are compared: CTC's are far too sure (cf. Wessel et al., 2001)
-RIDGE = 1.0  # on weights of standardised features: a development set is small
+RIDGE = 0.03  # on weights of standardised features: a development set is small
 LOWEST = 1e-4  # probabilities' floor under a logarithm
 
 
@@ -107,12 +107,14 @@ def agreement(readings: Sequence[Hypothesis]) -> np.ndarray:
 
 
 def sound_features(frames: np.ndarray) -> np.ndarray:
-    """How a clip's frames (time, feature) vary, whatever its level: (1, 2 * feature).
+    """How a clip's frames (time, feature) vary, whatever its level: (1, 4 * feature).
 
-    The log of each feature's standard deviation, and of its mean step from frame to frame.
+    The log of each feature's standard deviation, and of its mean step from frame to frame; and their squares, because
+    speech lies between what varies less and what varies more.
     """
     steps = np.abs(np.diff(frames, axis=0, prepend=frames[:1])).mean(axis=0)
-    return np.log(np.concatenate([frames.std(axis=0), steps]).astype(np.float64) + 1e-3)[None]
+    variation = np.log(np.concatenate([frames.std(axis=0), steps]).astype(np.float64) + 1e-3)
+    return np.concatenate([variation, variation**2])[None]
 
 
 def transcript_features(words: np.ndarray) -> np.ndarray:
@@ -120,13 +122,16 @@ def transcript_features(words: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(words, LOWEST)).sum(keepdims=True)[None]
 
 
-def fit_logistic(features: np.ndarray, right: np.ndarray) -> Logistic:
+def fit_logistic(features: np.ndarray, right: np.ndarray, counts: np.ndarray | None = None) -> Logistic:
     """Fit features (n, feature) to truth (n,) of 0 and 1, by Newton's method with a ridge.
+
+    `counts` (n,) says for how many each row stands; 1 by default.
 
     The truth is taken for a little less than sure, as Platt (1999) has it: nobody is always right.
     """
     yes, no = right.sum(), len(right) - right.sum()
     right = np.where(right > 0.5, (yes + 1) / (yes + 2), 1 / (no + 2))
+    counts = np.ones(len(right)) if counts is None else counts
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale < 1e-9] = np.inf  # a constant says nothing
     x = np.column_stack([np.ones(len(features)), (features - mean) / scale])
@@ -135,7 +140,8 @@ def fit_logistic(features: np.ndarray, right: np.ndarray) -> Logistic:
     weights = np.zeros(x.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
-        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + ridge, x.T @ (right - p) - ridge @ weights)
+        slope = x.T @ (counts * (right - p)) - ridge @ weights
+        step = np.linalg.solve((x * (counts * p * (1 - p))[:, None]).T @ x + ridge, slope)
         weights += step
         if np.abs(step).max() < 1e-8:
             break

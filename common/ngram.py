@@ -7,6 +7,7 @@ al., 2013): unigrams are interpolated with the uniform distribution over all wor
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import dropwhile, islice, takewhile
 from pathlib import Path
 
 from common.errors import EarsightError
@@ -115,18 +116,16 @@ def write_arpa(model: Sequence[dict[Ngram, tuple[float, float]]], path: str | Pa
 
 def words_of_arpa(path: str | Path) -> list[str] | None:
     """The words of an ARPA file, without the format's marks; None for another file, as KenLM's binary ones."""
-    words: list[str] = []
-    with open(path, "rb") as file:
-        if file.readline(20).strip() != b"\\data\\":
-            return None
-        inside = False
-        for line in file:
-            if line.startswith(b"\\"):
-                if inside:
-                    break
-                inside = line.strip() == b"\\1-grams:"
-            elif inside and line.strip():
-                words.append(line.decode("utf-8", "replace").split("\t")[1].strip())
+    try:
+        with open(path, "rb") as file:
+            if file.readline(20).strip() != b"\\data\\":
+                return None
+            lines = dropwhile(lambda line: line.strip() != b"\\1-grams:", file)
+            unigrams = takewhile(lambda line: not line.startswith(b"\\"), islice(lines, 1, None))
+            fields = [line.decode("utf-8", "replace").split() for line in unigrams]
+    except OSError as error:
+        raise EarsightError(f"{path}: the language model cannot be read ({error.strerror})") from error
+    words = [field[1] for field in fields if len(field) > 1]
     return [word for word in words if word not in (START, END, UNKNOWN)]
 
 

@@ -1,5 +1,6 @@
 """`earsight tune-decoder` end to end: settings that are stored, read back and used."""
 
+import itertools
 import json
 import shutil
 
@@ -13,7 +14,6 @@ from audio.recognising import SpeechRecogniser
 from common.errors import EarsightError
 from common.model_folder import read_config
 from common.ngram import make_model
-from conftest import tone
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_what_is_tuned_is_stored_and_used(tuned, tone_corpus):
     folder, report = tuned
     config = read_config(folder)
     assert set(config.confidence) == {"words", "transcript", "sound"}
-    assert len(config.confidence["sound"]["weights"]) == 2 * config.n_features
+    assert len(config.confidence["sound"]["weights"]) == 4 * config.n_features
     assert "greedy" in report and "chosen: " in report and "lm weight" in report
     measured, errors = evaluate_model(str(folder), tone_corpus / "tones.csv")
     assert not errors and measured.words.rate == 0
@@ -50,12 +50,15 @@ def test_a_stored_language_model_travels_with_the_folder(tuned, tone_corpus, tmp
     config["decoding"] = {"decoder": "beam", "lm": "lm.arpa", "beam": 10, "lm_weight": 1.0, "word_score": 0.0}
     (folder / "config.json").write_text(json.dumps(config))
     recogniser = SpeechRecogniser(folder, "ctc")
-    sound = np.concatenate([tone(200, 0.35), np.zeros(1600, np.float32), tone(700, 0.35)])
-    transcript = recogniser.transcript(recogniser.frames_of_samples(sound, 16000))
-    assert transcript.text == "lo mi" and 0 <= transcript.confidence <= 1
-    (lo, mi) = transcript.words
-    assert 0 <= lo.start < lo.end <= mi.start < mi.end <= transcript.duration
-    assert lo.start < 0.35 and 0.35 < mi.end
+    path, text = (tone_corpus / "tones.csv").read_text().splitlines()[3].split(",")  # three words of 0.45 s
+    transcript = recogniser.transcribe(tone_corpus / path)
+    assert transcript.text == text and 0 < transcript.confidence < 1
+    assert [word.text for word in transcript.words] == text.split()
+    for i, word in enumerate(transcript.words):
+        assert 0.45 * i - 0.2 < word.start < word.end < 0.45 * (i + 1) + 0.2
+    for before, after in itertools.pairwise(transcript.words):
+        assert before.end <= after.start
+    assert transcript.words[-1].end <= transcript.duration
     (folder / "lm.arpa").unlink()
     with pytest.raises(EarsightError, match="lm.arpa: the language model cannot be read"):
         SpeechRecogniser(folder, "ctc")

@@ -67,7 +67,7 @@ def test_features_and_confidence_of_words_by_hand():
     assert words == pytest.approx([0.8, 0.4]) and whole == pytest.approx(0.32)
 
     zero = (0.0,) * 5
-    calibration = Calibration(Logistic(np.log(3), zero), Logistic(0.0, (1.0,)), Logistic(0.0, (0.0,) * 4))
+    calibration = Calibration(Logistic(np.log(3), zero), Logistic(0.0, (1.0,)), Logistic(0.0, (0.0,) * 8))
     words, whole = confidences(read, log_probs, np.zeros((4, 2)), calibration)
     assert words == pytest.approx([0.75 * 0.5] * 2)
     assert whole == pytest.approx(0.375**2 / (1 + 0.375**2))
