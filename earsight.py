@@ -76,10 +76,14 @@ def _recognise_command(args: argparse.Namespace) -> int:
     from common.batch_run import run_command
     from common.paths import expand, output_names
     from common.recognition import header, written
+    from common.transcript_formats import demand_files, transcript_header, written_transcript
     from video.reading import VIDEO_SUFFIXES
 
     known = SOUND_SUFFIXES | FRAME_SUFFIXES | (VIDEO_SUFFIXES if args.task == "classification" else set())
     paths, refused = expand(args.paths, known)
+    alone = bool(args.output)
+    if args.task == "ctc" and not alone:
+        demand_files(args.format, len(paths))
     jobs = min(args.jobs or _cores(), max(len(paths), 1))
     # Many clips: one thread each. One clip: all threads for it.
     threads = max(1, _cores() // jobs)
@@ -88,7 +92,6 @@ def _recognise_command(args: argparse.Namespace) -> int:
     recognisers = {model: _recogniser(model, args.task, threads, **decoding) for model in models.values()}
 
     suffix = f".{args.format}"
-    write = partial(written, form=args.format, top=args.top, alone=bool(args.output))
     if args.task == "ctc":
         from audio.long_files import LongFiles
 
@@ -96,10 +99,11 @@ def _recognise_command(args: argparse.Namespace) -> int:
             least = args.min_confidence
             return transcript.doubting(least, args.doubtful == "mark") if least else transcript
 
-        at_once = len(paths) == 1 and args.format == "txt" and not args.output
+        write = partial(written_transcript, form=args.format, names=output_names(paths, ""), alone=alone)
+        at_once = len(paths) == 1 and args.format == "txt" and not alone
         with LongFiles(paths, args.output, suffix, finish, write if at_once else None) as files:
             return run_command(paths, refused, lambda path: files.transcribe(recognisers[models[path]], path),
-                               None if at_once else write, suffix, args.output, jobs, header(args.format, False))
+                               None if at_once else write, suffix, args.output, jobs, transcript_header(args.format))
 
     def work(path: Path):
         recogniser = recognisers[models[path]]
@@ -112,8 +116,8 @@ def _recognise_command(args: argparse.Namespace) -> int:
         return result
 
     plots = output_names(paths, ".png") if args.plot else {}
-    return run_command(paths, refused, work, write, suffix, args.output, jobs,
-                       header(args.format, args.timeline))
+    write = partial(written, form=args.format, top=args.top, alone=alone)
+    return run_command(paths, refused, work, write, suffix, args.output, jobs, header(args.format, args.timeline))
 
 
 def _decoding(args: argparse.Namespace) -> dict:
@@ -121,6 +125,14 @@ def _decoding(args: argparse.Namespace) -> dict:
 
     return given_options(args.hotwords, **{name: getattr(args, name, None)
                                            for name in ("decoder", "lm", "lexicon", "n_best")})
+
+
+def _align_command(args: argparse.Namespace) -> int:
+    from audio.aligning import Aligner, align_command
+
+    jobs = args.jobs or _cores()
+    aligner = Aligner(args.model, args.lexicon, _cores() if args.text is not None else max(1, _cores() // jobs))
+    return align_command(aligner, args.clip, args.text, args.format, args.output, jobs)
 
 
 def _openers():
@@ -250,6 +262,7 @@ def _doctor_command(args: argparse.Namespace) -> int:
 COMMANDS = {
     "transcribe": _recognise_command,
     "classify": _recognise_command,
+    "align": _align_command,
     "prepare": _prepare_command,
     "check": _check_command,
     "train": _train_command,

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-TRANSCRIPT_FORMATS = ("txt", "json")
+TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "ctm", "stm", "TextGrid", "tsv")
 CLASSIFICATION_FORMATS = ("txt", "json", "csv", "srt")
 
 
@@ -30,8 +30,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
         sub.add_argument("paths", nargs="+", metavar="PATHS", help=f"files, folders or globs: {paths}")
         default = model or ", ".join(f"{model} for {medium}" for medium, model in classifiers.items())
         sub.add_argument("--model", default=model, help=f"model folder or installed model (default: {default})")
-        sub.add_argument("--format", choices=formats, default="txt", help="json: one line a clip",
-                         type=lambda name: "txt" if name == "text" else name)
+        sub.add_argument("--format", choices=formats, default="txt", help="default: txt; json: one line a clip",
+                         type=_format)
         sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
         sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
         if task == "ctc":
@@ -44,6 +44,16 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--top", type=_positive, default=1, help="how many classes to print (default: 1)")
     sub.add_argument("--timeline", action="store_true", help="what is done when, for long clips")
     sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
+
+    sub = command("align", "find when the words of a known text are said")
+    sub.add_argument("clip", type=Path, metavar="CLIP", help="sound or stored frames; without TEXT, a manifest")
+    sub.add_argument("text", nargs="?", metavar="TEXT", help="what is said, or a .txt file of it")
+    sub.add_argument("--model", default=transcriber, help=f"model folder or installed model (default: {transcriber})")
+    sub.add_argument("--lexicon", type=Path, metavar="FILE", help="further words: `word phone phone ...` a line")
+    sub.add_argument("--format", choices=TRANSCRIPT_FORMATS, default="TextGrid", type=_format,
+                     help="default: TextGrid, with a tier of words and one of their labels")
+    sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
+    sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
 
     sub = command("prepare", "turn a corpus into manifests")
     sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, or "
@@ -116,6 +126,11 @@ def _share(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
+
+
+def _format(name: str) -> str:
+    known = {form.lower(): form for form in (*TRANSCRIPT_FORMATS, *CLASSIFICATION_FORMATS)}
+    return known.get("txt" if name == "text" else name.lower(), name)
 
 
 def _positive(text: str) -> int:

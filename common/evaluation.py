@@ -22,6 +22,7 @@ from common.recognition import Transcript
 from common.runtime import Runtime
 from common.transcribing import Transcriber
 from common.transcription_report import Confidence, TranscriptionReport, TranscriptResult, transcription_report
+from common.word_times import Timing
 
 Read = Callable[[Cut], np.ndarray]  # a clip's waveform (samples,) or frames (time, feature)
 
@@ -53,7 +54,7 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
         The report over the clips that could be read, and an error for each of the others.
     """
     results, errors = [], []
-    greedy = None if labels.kind == "classes" else Transcriber(labels, output_shift=1.0)
+    greedy = None if labels.kind == "classes" else Transcriber(labels, Timing(shift=1.0))
     for cut, outcome in tqdm(outcomes, total=len(cuts), unit="clip", disable=None):
         if isinstance(outcome, EarsightError):
             errors.append(outcome)
@@ -134,7 +135,7 @@ def run_folder(runtime: Runtime, cuts: CutSet, read: Read, jobs: int,
 def judge(transcriber: Transcriber, log_probs: np.ndarray, frames: np.ndarray) -> JudgedTranscript:
     """Read log-probabilities (time, label) of frames (time * stride, feature)."""
     readings = transcriber.decoder(log_probs)
-    transcript = transcriber.transcript(readings, log_probs, frames, len(log_probs) * transcriber.output_shift)
+    transcript = transcriber.transcript(readings, log_probs, frames, len(log_probs) * transcriber.timing.shift)
     of_words, of_all = confidences(readings, log_probs, frames, None)
     return JudgedTranscript(transcript, Confidence(tuple(of_words), of_all))
 

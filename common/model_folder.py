@@ -13,7 +13,7 @@ FORMAT = 1  # raised when a folder of an older program can no longer be read
 CONFIG = "config.json"
 FRONTEND = "frontend.onnx"  # waveform (1, samples) -> frames (1, time, feature)
 ENCODER = "encoder.onnx"  # frames (batch, time, feature) -> log-probabilities or logits
-LATER = ("longest_clip", "decoding", "confidence")  # fields that folders of older programs lack
+LATER = ("longest_clip", "decoding", "confidence", "times")  # fields that folders of older programs lack
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -35,6 +35,7 @@ class ModelConfig:
         decoding: how text is decoded unless the user says otherwise: fields of
             `common.decoding_options.DecodingOptions`, its files by their names in the folder; empty for greedy.
         confidence: `common.confidence.Calibration` as plain types; empty where none was fitted.
+        times: seconds added to words' `start` and `end`, see `common.word_times`; empty where they were not fitted.
         about: free text of a model's card: description, trained_on, licence, figures.
         versions: of the programs that wrote the folder.
     """
@@ -52,6 +53,7 @@ class ModelConfig:
     model: dict = field(default_factory=dict)
     decoding: dict = field(default_factory=dict)
     confidence: dict = field(default_factory=dict)
+    times: dict = field(default_factory=dict)
     about: dict = field(default_factory=dict)
     versions: dict = field(default_factory=dict)
     format: int = FORMAT

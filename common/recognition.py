@@ -177,7 +177,7 @@ CSV_COLUMNS = {
 }
 
 
-def written(result: Transcript | Classification | Timeline, form: str, top: int = 1, alone: bool = True) -> str:
+def written(result: Classification | Timeline, form: str, top: int = 1, alone: bool = True) -> str:
     """A result in one of the formats txt, json, csv and srt; not `alone`: below others, so without a header."""
     if form == "json":
         return as_json(result)
@@ -227,12 +227,17 @@ def as_json(result: Transcript | Classification | Timeline) -> str:
     plain["duration"] = round(plain["duration"], 3)
     if isinstance(result, Transcript):
         plain["confidence"] = round(result.confidence, 4)
-        plain["words"] = [asdict(word) | {"start": round(word.start, 3), "end": round(word.end, 3),
-                                          "confidence": round(word.confidence, 4)} for word in result.words]
+        plain["words"] = plain_words(result.words)
         plain["n_best"] = [{"text": reading.text, "score": round(reading.score, 3)} for reading in result.n_best]
     if isinstance(result, Classification):
         plain["probabilities"] = {label: round(value, 4) for label, value in result.probabilities.items()}
     return json.dumps(plain, ensure_ascii=False)
+
+
+def plain_words(words: Iterable[Word]) -> list[dict]:
+    """Words as JSON has them."""
+    return [asdict(word) | {"start": round(word.start, 3), "end": round(word.end, 3),
+                            "confidence": round(word.confidence, 4)} for word in words]
 
 
 def csv_header(kind: type[Classification] | type[Timeline]) -> str:
@@ -262,7 +267,7 @@ def as_srt(result: Classification | Timeline, top: int = 1) -> str:
     else:
         cues = [(s.start, s.end, _percentage(s.label, s.probability)) for s in result.segments]
     return "\n\n".join(
-        f"{number}\n{_srt_clock(start)} --> {_srt_clock(end)}\n{' '.join(text.split())}"  # a line break ends a cue
+        f"{number}\n{srt_clock(start)} --> {srt_clock(end)}\n{' '.join(text.split())}"  # a line break ends a cue
         for number, (start, end, text) in enumerate(cues, 1)
     )
 
@@ -292,7 +297,7 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{tenths // 10:02}.{tenths % 10}"
 
 
-def _srt_clock(seconds: float) -> str:
+def srt_clock(seconds: float) -> str:
     """00:00:07,900"""
     minutes, thousandths = divmod(round(1000 * seconds), 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{thousandths // 1000:02},{thousandths % 1000:03}"

@@ -9,7 +9,8 @@ from common.decoding import Decoder, Hypothesis
 from common.decoding_options import DecodingOptions, decoding_options
 from common.labels import Labels
 from common.model_folder import ModelConfig
-from common.recognition import Reading, Transcript, Word
+from common.recognition import Reading, Transcript
+from common.word_times import Timing, timed_words
 
 
 class Transcriber:
@@ -17,15 +18,15 @@ class Transcriber:
 
     Args:
         labels: of text.
-        output_shift: seconds between two output frames.
+        timing: how output frames lie in time.
         model: the model's name.
         options: how to decode.
         calibration: how to make confidences, if that is known.
     """
 
-    def __init__(self, labels: Labels, output_shift: float, model: str = "", options: DecodingOptions | None = None,
+    def __init__(self, labels: Labels, timing: Timing, model: str = "", options: DecodingOptions | None = None,
                  calibration: Calibration | None = None):
-        self.output_shift, self.model, self.calibration = output_shift, model, calibration
+        self.timing, self.model, self.calibration = timing, model, calibration
         self.decoder = Decoder(labels, options or DecodingOptions())
 
     def __call__(self, log_probs: np.ndarray, frames: np.ndarray, duration: float, path: str = "") -> Transcript:
@@ -36,7 +37,7 @@ class Transcriber:
                    path: str = "") -> Transcript:
         """The same from what the decoder made of the log-probabilities."""
         of_words, of_all = confidences(readings, log_probs, frames, self.calibration)
-        words = timed_words(readings[0], of_words, self.output_shift, duration)
+        words = timed_words(readings[0].words, of_words, frames, self.timing, duration)
         n_best = self.decoder.options.n_best
         others = tuple(Reading(reading.text, reading.score) for reading in readings[:n_best]) if n_best > 1 else ()
         return Transcript(path, readings[0].text, duration, self.model, of_all, words, others)
@@ -46,12 +47,4 @@ def folder_transcriber(folder: Path, config: ModelConfig, given: dict | None = N
     """A model folder's, with the decoding that it stores and, where they differ, the `DecodingOptions` given."""
     options = decoding_options(folder, config.decoding, given or {})
     calibration = Calibration.from_dict(config.confidence) if config.confidence else None
-    return Transcriber(Labels.from_dict(config.labels), config.stride * config.frame_shift, folder.name, options,
-                       calibration)
-
-
-def timed_words(reading: Hypothesis, confidence: list[float], output_shift: float, duration: float) -> tuple[Word, ...]:
-    """A reading's words with their times: from a word's first label in the path to the end of its last."""
-    return tuple(
-        Word(word.text, word.tokens[0].first * output_shift, min(word.tokens[-1].end * output_shift, duration), value)
-        for word, value in zip(reading.words, confidence))
+    return Transcriber(Labels.from_dict(config.labels), Timing.of(config), folder.name, options, calibration)

@@ -210,7 +210,7 @@ def test_train_reports_a_wrong_setting_in_one_line(tmp_path):
 
 def test_help_names_every_command():
     text = run("--help").stdout
-    for name in ("transcribe", "classify", "prepare", "check", "train", "evaluate", "export", "models"):
+    for name in ("transcribe", "classify", "prepare", "check", "train", "evaluate", "export", "models", "align"):
         assert name in text
     assert run().returncode == 2
 
