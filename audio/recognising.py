@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -103,8 +103,8 @@ class SpeechRecogniser:
     def utterances(self, path: str | Path) -> Iterator[Utterance]:
         """Read one file, utterance by utterance as they are ready, in memory that does not grow with its length.
 
-        A file no longer than the clips that the model was trained on is one utterance, read as it is; a longer one is cut
-        in its pauses.
+        A file no longer than the clips that the model was trained on is one utterance, read as it is; a longer one is
+        cut in its pauses.
         """
         return self._utterances(self._signal(path))
 
@@ -130,21 +130,20 @@ class SpeechRecogniser:
     def _between_pauses(self, signal: "Signal", blocks: Iterable[np.ndarray], journal: Journal | None,
                         progress: Callable[[float], None]) -> Iterator[Utterance]:
         unit = signal.hop * self.runtime.config.stride  # places an output frame
-        seconds = unit / signal.rate
+        seconds, ahead = unit / signal.rate, 2 * self.threads
 
         def read_one(item: tuple[Stretch, np.ndarray]) -> Utterance:
             place, part = item
             transcript = self.transcript(self._frames_of(part), signal.path)
-            return placed(transcript, place.start * unit / signal.rate, place.first * unit / signal.rate,
-                          place.last * unit / signal.rate)
+            return placed(transcript, *(frames * unit / signal.rate for frames in astuple(place)))
 
         place = Stretch(0, 0, 0, 0)
         for place, utterance in journal.open() if journal else ():
             yield utterance
         with ThreadPoolExecutor(self.threads) as pool:
-            found = stretches(blocks, partial(self._levels, unit=unit), unit, self._cutting(seconds), pool, 2 * self.threads,
+            found = stretches(blocks, partial(self._levels, unit=unit), unit, self._cutting(seconds), pool, ahead,
                               place.last, place.next_start, lambda frames: progress(frames * seconds))
-            for (place, _), utterance in in_order(pool, read_one, found, 2 * self.threads):
+            for (place, _), utterance in in_order(pool, read_one, found, ahead):
                 if journal:
                     journal.add(place, utterance)
                 yield utterance
@@ -197,8 +196,8 @@ class SpeechRecogniser:
         """Read one file.
 
         Args:
-            journal: file in which the utterances of a long recording are noted as they are ready. What is there already,
-                of the same file, model and settings, is not read again. The caller deletes it.
+            journal: file in which the utterances of a long recording are noted as they are ready. What is there
+                already, of the same file, model and settings, is not read again. The caller deletes it.
             heard: is given each utterance when it is ready.
             progress: is told how many seconds of a long recording have been looked through.
         """

@@ -36,7 +36,8 @@ def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: in
 
 
 def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Path], Result],
-                write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = "") -> int:
+                write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = ""
+                ) -> int:
     """Work through files for the command line; print or write each result; report what failed.
 
     Args:

@@ -49,7 +49,8 @@ class Journal:
         try:
             self._write({"place": asdict(place), "utterance": asdict(utterance)})
         except OSError as error:
-            raise EarsightError(f"{self.path}: cannot be written ({error.strerror}); make room and start again") from error
+            raise EarsightError(f"{self.path}: cannot be written ({error.strerror}); make room and start again"
+                                ) from error
 
     def _write(self, plain: dict) -> None:
         self._file.write(json.dumps(plain).encode() + b"\n")

@@ -93,13 +93,15 @@ def joined(utterances: Sequence[Utterance], path: str, duration: float, model: s
                       math.prod(one.confidence for one in spoken), tuple(word for one in spoken for word in one.words))
 
 
-def placed(transcript: Transcript, offset: float, first: float, last: float) -> Utterance:
-    """The utterance that a stretch's transcript gives: what begins `offset` seconds into the recording.
+def placed(transcript: Transcript, start: float, end: float, first: float, last: float) -> Utterance:
+    """The utterance that the transcript of a recording's stretch from `start` to `end` (seconds) gives.
 
-    Words whose middle is outside of `first` to `last` (seconds) are the neighbours'.
+    Where it was read beyond `first` or `last`, words whose middle is there are the neighbours'.
     """
-    words = tuple(replace(word, start=word.start + offset, end=word.end + offset) for word in transcript.words)
-    own = tuple(word for word in words if first <= (word.start + word.end) / 2 < last)
+    words = tuple(replace(word, start=word.start + start, end=word.end + start) for word in transcript.words)
+    middles = [(word.start + word.end) / 2 for word in words]
+    own = tuple(word for word, middle in zip(words, middles)
+                if (start == first or middle >= first) and (end == last or middle < last))
     text = transcript.text if len(own) == len(words) else " ".join(word.text for word in own)
     return Utterance(first, last, replace(transcript, text=text, duration=last - first, words=own))
 

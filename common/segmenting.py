@@ -26,7 +26,7 @@ class Cutting:
         core: of the windows; what a window says of its core counts.
         context: what a window holds beside its core, on each side.
         pause: blanks that part utterances, at least.
-        margin: blanks that an utterance keeps at each end, or half the pause, or up to where all is mute, if that is less.
+        margin: blanks that an utterance keeps at each end; less where half the pause is, or where it is mute.
         longest: of an utterance. Where no pause comes in time, it is cut in the longest run of blanks of its second
             half.
         overlap: how far the parts on both sides of such a cut are read beyond it.

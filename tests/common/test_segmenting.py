@@ -1,4 +1,4 @@
-"""Levels to stretches: in the pauses, never through a word, whatever the pieces they come in; and from where it stopped."""
+"""Levels to stretches: in the pauses, whatever the pieces they come in; and on from where another cutter stopped."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -36,6 +36,11 @@ def test_brief_faint_noises_are_none():
     assert cut(levels((50, BLANK), (2, -13), (50, BLANK))) == []
     assert cut(levels((50, BLANK), (2, -11), (50, BLANK))) == [Stretch(42, 60, 42, 60)]
     assert cut(levels((50, BLANK), (3, -13), (50, BLANK))) == [Stretch(42, 61, 42, 61)]
+
+
+def test_a_margin_holds_nothing_mute():
+    given = levels((20, BLANK), (30, np.nan), (3, BLANK), (20, 0), (5, BLANK), (30, np.nan), (20, 0), (50, np.nan))
+    assert cut(given) == [Stretch(50, 78, 50, 78), Stretch(108, 128, 108, 128)]
 
 
 def test_without_a_pause_the_cut_is_in_the_longest_run_of_blanks_and_both_sides_are_read_beyond_it():
