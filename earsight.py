@@ -95,11 +95,22 @@ def _recognise_command(args: argparse.Namespace) -> int:
     decoding = _decoding(args) if args.task == "ctc" else {}
     recognisers = {model: _recogniser(model, args.task, threads, **decoding) for model in models.values()}
 
+    suffix = f".{args.format}"
+    if args.task == "ctc":
+        from audio.long_files import LongFiles
+
+        def finish(transcript):
+            least = args.min_confidence
+            return transcript.doubting(least, args.doubtful == "mark") if least else transcript
+
+        write = partial(written_transcript, form=args.format, names=output_names(paths, ""), alone=alone)
+        at_once = len(paths) == 1 and args.format == "txt" and not alone
+        with LongFiles(paths, args.output, suffix, finish, write if at_once else None) as files:
+            return run_command(paths, refused, lambda path: files.transcribe(recognisers[models[path]], path),
+                               None if at_once else write, suffix, args.output, jobs, transcript_header(args.format))
+
     def work(path: Path):
         recogniser = recognisers[models[path]]
-        if args.task == "ctc":
-            result = recogniser.transcribe(path)
-            return result.doubting(args.min_confidence, args.doubtful == "mark") if args.min_confidence else result
         result = recogniser.timeline(path) if args.timeline else recogniser.classify(path)
         if args.plot:
             from video.plotting import plot_timeline
@@ -109,13 +120,8 @@ def _recognise_command(args: argparse.Namespace) -> int:
         return result
 
     plots = output_names(paths, ".png") if args.plot else {}
-    if args.task == "ctc":
-        write = partial(written_transcript, form=args.format, names=output_names(paths, ""), alone=alone)
-        first = transcript_header(args.format)
-    else:
-        write = partial(written, form=args.format, top=args.top, alone=alone)
-        first = header(args.format, args.timeline)
-    return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs, first)
+    write = partial(written, form=args.format, top=args.top, alone=alone)
+    return run_command(paths, refused, work, write, suffix, args.output, jobs, header(args.format, args.timeline))
 
 
 def _decoding(args: argparse.Namespace) -> dict:

@@ -13,7 +13,7 @@ FORMAT = 1  # raised when a folder of an older program can no longer be read
 CONFIG = "config.json"
 FRONTEND = "frontend.onnx"  # waveform (1, samples) -> frames (1, time, feature)
 ENCODER = "encoder.onnx"  # frames (batch, time, feature) -> log-probabilities or logits
-LATER = ("decoding", "confidence", "times")  # fields that folders of older programs lack
+LATER = ("longest_clip", "decoding", "confidence", "times")  # fields that folders of older programs lack
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -30,6 +30,7 @@ class ModelConfig:
         stride: input frames an output frame.
         sample_rate: Hz, of the sound that the frontend takes; 0 without a frontend.
         precision: "float32" or "int8".
+        longest_clip: seconds, of those that it was trained on; longer ones are cut into utterances no longer than that.
         frontend, model: the settings that trained, for the reader's information.
         decoding: how text is decoded unless the user says otherwise: fields of
             `common.decoding_options.DecodingOptions`, its files by their names in the folder; empty for greedy.
@@ -47,6 +48,7 @@ class ModelConfig:
     stride: int
     sample_rate: int
     precision: str = "float32"
+    longest_clip: float = 20.0
     frontend: dict = field(default_factory=dict)
     model: dict = field(default_factory=dict)
     decoding: dict = field(default_factory=dict)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Literal
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from lhotse.cut import Cut
@@ -122,11 +123,13 @@ class SequenceModel(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Look for targets that cannot be learnt before any time is spent: outside the labels, or too long.
 
+        Notes how long the clips are, bar one in a thousand, for the model folder.
+
         Raises:
             EarsightError: names the clips.
         """
         data = self.trainer.datamodule
-        too_long = []
+        too_long, seconds = [], []
         for split in ("train", "validation"):
             for cut in data.cuts(split):
                 try:
@@ -134,12 +137,15 @@ class SequenceModel(pl.LightningModule):
                 except EarsightError as error:
                     raise EarsightError(f"{cut.id} ({split}): {error}") from error
                 given = self.encoder.output_lengths(self.count_frames(cut))
+                if split == "train":
+                    seconds.append(cut.duration)
                 if split == "train" and self.labels.kind != "classes" and needed > given:
                     too_long.append(f"{cut.id}: its target needs {needed} output frames and it has {given}")
         if too_long:
             more = f" (and {len(too_long) - 3} more clips)" if len(too_long) > 3 else ""
             raise EarsightError(f"{'; '.join(too_long[:3])}{more}; `earsight check` lists them: leave them out, "
                                 "correct their texts, or give a smaller model.encoder.stride")
+        self.settings["longest_clip"] = round(float(np.quantile(seconds, 0.999)), 2)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Frames (batch, time, feature) -> log-probabilities (batch, time / stride, n_labels) or logits

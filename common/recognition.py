@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -39,7 +41,7 @@ class Transcript:
 
     Attributes:
         path: the clip.
-        text: the words; empty where nothing was said.
+        text: the words; empty where nothing was said; in a long recording a line an utterance.
         duration: seconds.
         model: name of the model that read it.
         confidence: probability that all of it is right.
@@ -57,11 +59,51 @@ class Transcript:
 
     def doubting(self, least: float, mark: bool) -> "Transcript":
         """The same with words of less confidence left out or, with `mark`, marked in the text: `word(?)`."""
-        if mark:
-            texts = [word.text + "(?)" * (word.confidence < least) for word in self.words]
-            return replace(self, text=" ".join(texts))
-        kept = tuple(word for word in self.words if word.confidence >= least)
-        return replace(self, text=" ".join(word.text for word in kept), words=kept)
+        lines, words = [], iter(self.words)
+        for line in self.text.split("\n"):
+            own = [(word.text, word.confidence >= least) for word in islice(words, len(line.split()))]
+            lines.append(" ".join(text + "(?)" * (not sure) for text, sure in own if sure or mark))
+        kept = tuple(word for word in self.words if mark or word.confidence >= least)
+        return replace(self, text="\n".join(line for line in lines if line), words=kept)
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What was said between two pauses of a recording, or in all of a short one.
+
+    Attributes:
+        start, end: seconds from the recording's start.
+        transcript: of this stretch; the times of its words count from the recording's start.
+    """
+
+    start: float
+    end: float
+    transcript: Transcript
+
+
+def joined(utterances: Sequence[Utterance], path: str, duration: float, model: str) -> Transcript:
+    """The transcript of a recording from those of its utterances, each of which is a line of its text.
+
+    Several readings are there only where one utterance is all of the recording.
+    """
+    if len(utterances) == 1 and (utterances[0].start, utterances[0].end) == (0.0, duration):
+        return utterances[0].transcript
+    spoken = [utterance.transcript for utterance in utterances if utterance.transcript.text]
+    return Transcript(path, "\n".join(one.text for one in spoken), duration, model,
+                      math.prod(one.confidence for one in spoken), tuple(word for one in spoken for word in one.words))
+
+
+def placed(transcript: Transcript, start: float, end: float, first: float, last: float) -> Utterance:
+    """The utterance that the transcript of a recording's stretch from `start` to `end` (seconds) gives.
+
+    Where it was read beyond `first` or `last`, words whose middle is there are the neighbours'.
+    """
+    words = tuple(replace(word, start=word.start + start, end=word.end + start) for word in transcript.words)
+    middles = [(word.start + word.end) / 2 for word in words]
+    own = tuple(word for word, middle in zip(words, middles)
+                if (start == first or middle >= first) and (end == last or middle < last))
+    text = transcript.text if len(own) == len(words) else " ".join(word.text for word in own)
+    return Utterance(first, last, replace(transcript, text=text, duration=last - first, words=own))
 
 
 @dataclass(frozen=True)
