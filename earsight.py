@@ -52,10 +52,14 @@ def _cores() -> int:
     return default_jobs()
 
 
-def _default_classifier(path: str | Path) -> str:
+def _is_video(path: str | Path) -> bool:
     from video.reading import VIDEO_SUFFIXES
 
-    return DEFAULT_CLASSIFIERS["video" if Path(path).suffix.lower() in VIDEO_SUFFIXES else "sound"]
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES
+
+
+def _default_classifier(path: str | Path) -> str:
+    return DEFAULT_CLASSIFIERS["video" if _is_video(path) else "sound"]
 
 
 @lru_cache
@@ -111,6 +115,17 @@ def _decoding(args: argparse.Namespace) -> dict:
 
     return given_options(args.hotwords, **{name: getattr(args, name, None)
                                            for name in ("decoder", "lm", "lexicon", "n_best")})
+
+
+def _explain_command(args: argparse.Namespace) -> int:
+    from common.explain_figure import check_output, write_figure
+    from common.explaining import Choice
+
+    check_output(args.output)
+    model = args.model or (DEFAULT_CLASSIFIERS["video"] if _is_video(args.clip) else DEFAULT_TRANSCRIBER)
+    explain = _package_of(model, "explaining").explain
+    write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)
+    return 0
 
 
 def _openers():
@@ -180,12 +195,16 @@ def _evaluate_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from common.files import write_whole
     from common.model_folder import medium_of
+    from common.report_page import check_folder
 
+    if args.report:
+        check_folder(args.report)
     decoding = _decoding(args)
     evaluate = _package_of(args.model, "evaluating").evaluate_model
     if decoding and medium_of(args.model) == "video":
         raise EarsightError("--decoder, --lm, --lexicon and --hotwords are for models that write text of speech")
-    report, errors = evaluate(args.model, args.manifest, args.worst, **({"decoding": decoding} if decoding else {}))
+    report, errors = evaluate(args.model, args.manifest, args.worst, page=args.report,
+                              **({"decoding": decoding} if decoding else {}))
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     if args.json:
@@ -262,6 +281,7 @@ def _doctor_command(args: argparse.Namespace) -> int:
 COMMANDS = {
     "transcribe": _recognise_command,
     "classify": _recognise_command,
+    "explain": _explain_command,
     "prepare": _prepare_command,
     "check": _check_command,
     "train": _train_command,

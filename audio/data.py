@@ -10,7 +10,7 @@ from audio.augmentation import add_noise, coloured_noise
 from audio.corpora import OPENERS
 from audio.reading import resample
 from common.data import SequenceData, read_frames_cut
-from common.errors import EarsightError
+from common.errors import EarsightError, first_line
 from common.frames import stretch_frames
 from common.manifest import read_manifest
 from common.shards import fetched
@@ -85,6 +85,7 @@ def read_clip(cut: Cut, sample_rate: int, speed: float = 1.0) -> np.ndarray:
     except EarsightError:
         raise
     except Exception as error:  # lhotse's backends raise what they like
-        raise EarsightError(f"{cut.id}: cannot be read ({error}); run `earsight check` on the manifest") from error
+        reason = f"cannot be read ({first_line(error)})"
+        raise EarsightError(f"{cut.id}: {reason}; run `earsight check` on the manifest") from error
     # Played faster, the same samples last shorter: a change of speed is a change of rate.
     return resample(samples, cut.sampling_rate * speed, sample_rate)

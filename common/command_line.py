@@ -45,6 +45,16 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--timeline", action="store_true", help="what is done when, for long clips")
     sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
 
+    sub = command("explain", "draw what a model does with a clip: frames, outputs, gates and memory in time")
+    sub.add_argument("clip", type=Path, metavar="CLIP", help="sound, frames (.npy) or a video")
+    sub.add_argument("--output", type=Path, required=True, metavar="FILE.png", help="or .svg, .pdf")
+    sub.add_argument("--model", help=f"model folder or installed model (default: {transcriber}, for videos "
+                     f"{classifiers['video']})")
+    sub.add_argument("--layer", type=_positive, metavar="N", help="from 1, the lowest (default: the last)")
+    sub.add_argument("--direction", choices=("forward", "backward"), default="forward")
+    sub.add_argument("--units", type=int, nargs="+", default=[], metavar="N",
+                     help="from 0 (default: three that vary most, each in its own way)")
+
     sub = command("prepare", "turn a corpus into manifests")
     sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, lhotse:NAME "
                      "for lhotse's recipes, or embeddings, shards of what is prepared")
@@ -85,6 +95,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("manifest", metavar="MANIFEST")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification)")
+    sub.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html: figures, and the worst clips to "
+                     "hear and see")
     sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
     _add_decoding(sub)
 

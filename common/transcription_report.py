@@ -5,7 +5,7 @@ A report holds plain values; its text and its JSON are two printings of the same
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from common import metrics
@@ -75,6 +75,15 @@ class WordCount:
 
 
 @dataclass(frozen=True)
+class JudgedWords:
+    """All words of all hypotheses: each one's confidence before and after calibration, and whether it is right."""
+
+    raw: tuple[float, ...]
+    calibrated: tuple[float, ...]
+    right: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
 class CalibrationErrors:
     """Expected calibration errors (10 bins of equal width), before and after calibration; of words, of transcripts."""
 
@@ -98,6 +107,7 @@ class TranscriptionReport:
     inserted: tuple[WordCount, ...]
     worst: tuple[UtteranceErrors, ...]  # most word errors first, then the highest rate
     utterances: tuple[UtteranceErrors, ...]  # as given
+    judged: JudgedWords
     calibration: CalibrationErrors
 
     @property
@@ -237,7 +247,7 @@ def transcription_report(results: Sequence[TranscriptResult], worst: int = 10) -
         for result in results
     )
     layout.check_ids([utterance.id for utterance in utterances], "utterance")
-    wrong = [utterance for utterance in utterances if utterance.words.edits]
+    wrong = worst_first(utterances)
     edits = Counter(
         (edit.kind, edit.reference, edit.hypothesis) for utterance in wrong for edit in utterance.alignment()
     )
@@ -246,6 +256,7 @@ def transcription_report(results: Sequence[TranscriptResult], worst: int = 10) -
         by_speaker.setdefault(utterance.speaker, []).append(utterance)
     speakers = [SpeakerErrors(speaker, len(theirs), *_sums(theirs)) for speaker, theirs in by_speaker.items()]
     duration, words, characters = _sums(utterances)
+    judged = _judged(results, utterances)
     return TranscriptionReport(
         words=words,
         characters=characters,
@@ -255,24 +266,34 @@ def transcription_report(results: Sequence[TranscriptResult], worst: int = 10) -
         substituted=_commonest(edits, "sub"),
         deleted=_commonest(edits, "del"),
         inserted=_commonest(edits, "ins"),
-        worst=tuple(sorted(wrong, key=lambda u: (-u.words.edits, -u.words.rate, u.id))[:worst]),
+        worst=tuple(wrong[:worst]),
         utterances=utterances,
-        calibration=_calibration_errors(results, utterances),
+        judged=judged,
+        calibration=_calibration_errors(results, utterances, judged),
     )
 
 
-def _calibration_errors(results: Sequence[TranscriptResult], utterances: Sequence[UtteranceErrors]
-                        ) -> CalibrationErrors:
-    right = [e.kind == "ok" for utterance in utterances for e in utterance.alignment() if e.kind != "del"]
+def worst_first(utterances: Iterable[UtteranceErrors]) -> list[UtteranceErrors]:
+    """Those with a wrong word: most word errors first, then the highest rate."""
+    wrong = [utterance for utterance in utterances if utterance.words.edits]
+    return sorted(wrong, key=lambda u: (-u.words.edits, -u.words.rate, u.id))
+
+
+def _judged(results: Sequence[TranscriptResult], utterances: Sequence[UtteranceErrors]) -> JudgedWords:
+    right = tuple(e.kind == "ok" for utterance in utterances for e in utterance.alignment() if e.kind != "del")
+    return JudgedWords(tuple(value for result in results for value in result.raw.words),
+                       tuple(value for result in results for value in result.calibrated.words), right)
+
+
+def _calibration_errors(results: Sequence[TranscriptResult], utterances: Sequence[UtteranceErrors],
+                        words: JudgedWords) -> CalibrationErrors:
     all_right = [not utterance.words.edits for utterance in utterances]
-
-    def of(confidences: Sequence[Confidence]) -> tuple[float, float]:
-        words = [value for confidence in confidences for value in confidence.words]
-        return (metrics.calibration_error(words, right),
-                metrics.calibration_error([confidence.transcript for confidence in confidences], all_right))
-
-    before, after = of([result.raw for result in results]), of([result.calibrated for result in results])
-    return CalibrationErrors(before[0], after[0], before[1], after[1])
+    return CalibrationErrors(
+        metrics.calibration_error(words.raw, words.right),
+        metrics.calibration_error(words.calibrated, words.right),
+        metrics.calibration_error([result.raw.transcript for result in results], all_right),
+        metrics.calibration_error([result.calibrated.transcript for result in results], all_right),
+    )
 
 
 def _sums(utterances: Sequence[UtteranceErrors]) -> tuple[float, ErrorCounts, ErrorCounts]:
