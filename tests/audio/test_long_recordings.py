@@ -165,6 +165,14 @@ def test_lines_come_before_the_file_is_read(minutes, tmp_path):
     guard.cancel()
 
 
+def test_a_bar_tells_how_long_it_will_take(minutes, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert earsight.main(["transcribe", str(minutes[0]), "--model", MODEL]) == 0
+    shown = capsys.readouterr()
+    assert [line for line in shown.out.splitlines() if line.strip()] == [text for _, text in minutes[1]]
+    assert "100% of 2 min" in shown.err and " left" in shown.err and "Warning" not in shown.err
+
+
 def test_a_job_that_was_killed_goes_on_to_the_same_result(minutes, tmp_path):
     path, places = minutes
     arguments = command(path, "--model", MODEL, "--format", "json", "--output", tmp_path, "--jobs", "1")
