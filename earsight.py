@@ -147,10 +147,11 @@ def _prepare_command(args: argparse.Namespace) -> int:
     from audio import corpora as speech
     from common.corpora import parse_options, prepare
     from common.corpus_own import own_corpora
+    from common.corpus_shards import prepare_shards
     from common.manifest import describe
     from video import corpora as pictures
 
-    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(_openers())}
+    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(_openers()), "shards": prepare_shards}
     options = parse_options(args.option)
     written = prepare(importers, args.corpus, args.source, args.destination, recipes=speech.recipes, **options)
     for split, path in written.items():
@@ -179,12 +180,33 @@ def _train_command(args: argparse.Namespace) -> int:
     return run_training(args.arguments)
 
 
+def _tune_command(args: argparse.Namespace) -> int:
+    require("pytorch_lightning", "train")
+    if args.find == "lr":
+        from common.learning_rate_finder import find_learning_rate
+
+        find_learning_rate(args.others)
+    elif args.find == "batch":
+        from common.batch_finder import find_batch
+
+        find_batch(args.others, args.memory)
+    else:
+        require("optuna", "train")
+        from common.tuning import tune
+
+        tune(args.others, args.trials, args.space, args.study, args.storage, args.seed, args.prune)
+    return 0
+
+
 def _evaluate_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from common.files import write_whole
+    from common.model_folder import medium_of
 
     decoding = _decoding(args)
     evaluate = _package_of(args.model, "evaluating").evaluate_model
+    if decoding and medium_of(args.model) == "video":
+        raise EarsightError("--decoder, --lm, --lexicon and --hotwords are for models that write text of speech")
     report, errors = evaluate(args.model, args.manifest, args.worst, **({"decoding": decoding} if decoding else {}))
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
@@ -266,6 +288,7 @@ COMMANDS = {
     "prepare": _prepare_command,
     "check": _check_command,
     "train": _train_command,
+    "tune": _tune_command,
     "evaluate": _evaluate_command,
     "predict": _predict_command,
     "export": _export_command,
@@ -280,7 +303,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if all went well, 1 for an error that is reported in one line, 2 for wrong usage."""
     known = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
     args, args.others = known.parse_known_args(argv)
-    if args.others and (args.command != "predict" or not args.others[0].startswith("--trainer.")):
+    passed_on = {"predict": "--trainer.", "tune": "--"}.get(args.command)
+    if args.others and not (passed_on and args.others[0].startswith(passed_on)):
         known.error(f"unrecognized arguments: {' '.join(args.others)}")
     try:
         return COMMANDS[args.command](args)

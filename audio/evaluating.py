@@ -17,7 +17,7 @@ from common.transcribing import folder_transcriber
 from common.transcription_report import TranscriptionReport
 
 
-def evaluate_model(model: str, manifest: Path, worst: int = 10, decoding: dict | None = None
+def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: dict | None = None
                    ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Measure a checkpoint file, a model folder or an installed model on a manifest.
 
@@ -43,4 +43,6 @@ def evaluate_model(model: str, manifest: Path, worst: int = 10, decoding: dict |
     if runtime.config.task == "ctc":
         transcriber = folder_transcriber(runtime.folder, runtime.config, decoding)
         return evaluate(cuts, runtime.labels, run(partial(judge, transcriber)), worst)
+    if decoding:
+        raise EarsightError(f"model {runtime.name} writes no text; leave --decoder, --lm, --lexicon and --hotwords out")
     return evaluate(cuts, runtime.labels, run(), worst)

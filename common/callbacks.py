@@ -1,9 +1,11 @@
 """What a person wants to see while a model trains: sample outputs, pictures of what it emits, and its health."""
 
 import sys
+from functools import partial
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
@@ -65,7 +67,8 @@ class FiniteGradients(pl.Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
                              batch_idx: int) -> None:
-        self._clips = batch.ids
+        first = batch_idx % trainer.accumulate_grad_batches == 0
+        self._clips = batch.ids if first else self._clips + batch.ids
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, module: pl.LightningModule,
                                  optimizer: torch.optim.Optimizer) -> None:
@@ -82,6 +85,29 @@ class FiniteGradients(pl.Callback):
                                 "model.optimiser.learning_rate")
         print(f"warning: {message}; the step is left out", file=sys.stderr)
         optimizer.zero_grad(set_to_none=True)  # the optimiser leaves alone what has no gradient
+
+
+class AveragedWeights(WeightAveraging):
+    """Keeps an exponential moving average of the weights: validated, and saved as the weights of checkpoints.
+
+    The average starts at the weights of the first step. It forgets faster in the first steps, so that a short run's
+    average is not that of its beginning: the n-th update keeps min(decay, n / (n + 9)) of it, as in TensorFlow's
+    ExponentialMovingAverage. Buffers are the model's own.
+
+    Args:
+        decay: what a step keeps of the average, e.g. 0.999.
+    """
+
+    def __init__(self, decay: float):
+        if not 0 < decay < 1:
+            raise EarsightError(f"--ema {decay}: give a number between 0 and 1, such as 0.999")
+        super().__init__(use_buffers=False, avg_fn=partial(_moved, decay))
+
+
+def _moved(decay: float, average: Tensor, current: Tensor, updates: Tensor) -> Tensor:
+    # `updates` counts those before this one, from 1: the first, which copies, is not passed here.
+    kept = min(decay, (1 + float(updates)) / (10 + float(updates)))
+    return torch.lerp(current, average, kept)
 
 
 def output_picture(outputs: Tensor, length: int, symbols: tuple[str, ...]):

@@ -56,8 +56,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
 
     sub = command("prepare", "turn a corpus into manifests")
-    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, or "
-                     "lhotse:NAME for lhotse's recipes")
+    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, lhotse:NAME "
+                     "for lhotse's recipes, or embeddings, shards of what is prepared")
     sub.add_argument("source", type=Path)
     sub.add_argument("destination", type=Path)
     sub.add_argument("option", nargs="*", metavar="NAME=VALUE", help="options of the corpus, e.g. hold_out=theo")
@@ -73,9 +73,26 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("arguments", nargs=argparse.REMAINDER, metavar="fit --config RECIPE.yaml ...",
                      help="LightningCLI's; `earsight train fit --help` lists them")
 
+    sub = command("tune", "search for settings by trials, or find the learning rate or the batches' duration")
+    sub.allow_abbrev = False  # other options are passed on
+    what = sub.add_mutually_exclusive_group(required=True)
+    what.add_argument("--trials", type=_positive, metavar="N", help="of the study in all; the same command goes on "
+                      "with a study that was stopped, and several at a time share it")
+    what.add_argument("--find", choices=("lr", "batch"), help="test learning rates, or batches' durations, and suggest")
+    sub.add_argument("--space", nargs="+", default=[], metavar="SETTING=RANGE", help="what to search: log(1e-4,1e-2), "
+                     "uniform(0,0.5), int(64,256,64), choice(lstm,gru); or a YAML file of SETTING: RANGE")
+    sub.add_argument("--study", type=Path, default=Path("runs/study"), metavar="DIR",
+                     help="folder of the trials and the report, which all processes see (default: runs/study)")
+    sub.add_argument("--storage", metavar="URL", help="database of the study, e.g. sqlite:///study.db (default: a file "
+                     "in DIR)")
+    sub.add_argument("--seed", type=int, default=1, help="of the choice of settings (default: 1)")
+    sub.add_argument("--no-prune", dest="prune", action="store_false", help="end no trial that looks worse than others")
+    sub.add_argument("--memory", type=float, metavar="GB", help="for --find batch on a CPU: what the process may take")
+    sub.epilog = "All other options are those of `earsight train fit`: --config RECIPE.yaml --trainer.max_epochs 5 ..."
+
     sub = command("evaluate", "measure a checkpoint or a model folder on a manifest")
     sub.add_argument("model", metavar="MODEL", help="checkpoint, model folder or installed model")
-    sub.add_argument("manifest", type=Path, metavar="MANIFEST")
+    sub.add_argument("manifest", metavar="MANIFEST")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification)")
     sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
@@ -83,7 +100,7 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
 
     sub = command("predict", "recognise a manifest with a checkpoint, one JSON line a clip")
     sub.add_argument("--model", required=True, metavar="CHECKPOINT")
-    sub.add_argument("manifest", type=Path, metavar="MANIFEST")
+    sub.add_argument("manifest", metavar="MANIFEST")
     sub.add_argument("--output", type=Path, required=True, metavar="FILE.jsonl",
                      help="what is there of it is not done again")
     sub.add_argument("--workers", type=int, default=1, help="processes that read clips, a device (default: 1)")

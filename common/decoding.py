@@ -73,14 +73,16 @@ class BeamSearch:
         self.words = list(lexicon) if lexicon else []
         if lexicon:
             names = self.words
-            self._trie = self._make_trie(lexicon)
             phrases = [([names.index(word) for word in hotword.text.split()], hotword.weight)
                        for hotword in options.hotwords]
         else:
             names = [SPACE if symbol == " " else symbol for symbol in labels.symbols]
             phrases = [(self._label_phrase(hotword), hotword.weight) for hotword in options.hotwords]
         self._hotwords = HotwordGraph(phrases) if phrases else None
-        self._lm = load_lm(options.lm, names) if options.lm else None
+        lm = load_lm(options.lm, names) if options.lm else None
+        self._lm = lm if options.lm_weight else None
+        if lexicon:
+            self._trie = self._make_trie(lexicon)
 
     def __call__(self, log_probs: np.ndarray) -> list[Hypothesis]:
         from flashlight.lib.text import decoder as flashlight
@@ -137,7 +139,7 @@ class BeamSearch:
         for index, (word, spellings) in enumerate(lexicon.items()):
             for spelling in spellings:
                 # Nothing but a language model or a hotword tells homophones apart; else the first, commonest is meant.
-                if tuple(spelling) in taken and not self.options.lm and word not in listened:
+                if tuple(spelling) in taken and not self._lm and word not in listened:
                     continue
                 taken.add(tuple(spelling))
                 trie.insert([*spelling, self.separator], index, 0.0)

@@ -224,3 +224,8 @@ def calibration_error(confidence: Sequence[float], right: Sequence[bool], bins: 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def validation_metric(kind: str) -> tuple[str, str]:
+    """What chooses the checkpoint of a model whose labels are of `kind`; "min" or "max": which is better."""
+    return ("val_accuracy", "max") if kind == "classes" else ("val_wer", "min")

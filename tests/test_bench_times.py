@@ -10,8 +10,9 @@ from audio.corpora import OPENERS
 from common.manifest import read_manifest, write_manifest
 from common.model_folder import read_config
 from common.recognition import Word
-from common.word_times import START
 from scripts import bench_times
+
+LATE = 0.2  # seconds that the reference times are wrong by, so that there is something to fit
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def manifest(tone_corpus, tmp_path):
     cuts = list(read_manifest(tone_corpus / "tones.csv", OPENERS))
     for cut in cuts:
         supervision = cut.supervisions[0]
-        places = [(word, 0.45 * k, 0.45 * k + 0.35) for k, word in enumerate(supervision.text.split())]
+        places = [(word, 0.45 * k + LATE, 0.45 * k + 0.35 + LATE) for k, word in enumerate(supervision.text.split())]
         supervision.custom = {**(supervision.custom or {}), "words": places}
     return write_manifest(cuts, tmp_path / "dev.jsonl.gz")
 
@@ -45,10 +46,10 @@ def test_what_is_fitted_mends_the_times(manifest, tone_models, tmp_path, monkeyp
         lines = capsys.readouterr().out.splitlines()
         return [float(line.split()[-2]) for line in lines if "median" in line][:2]
 
-    before = medians()[0]  # ms; a model of a minute's training puts its labels where it likes
-    assert abs(before) > 50
+    before = medians()[0]  # ms
+    assert before < -150
     assert abs(medians("--fit")[0]) <= 10
-    assert read_config(model).times["start"] == pytest.approx(START - before / 1000, abs=0.02)
+    assert 0.1 < read_config(model).times["start"] < 0.25  # the first words' were cut off at 0
     assert abs(medians()[0]) <= 10
 
 

@@ -26,7 +26,7 @@ from video.pictures import PictureSettings
 Frames = Callable[[np.ndarray], np.ndarray]
 
 
-def evaluate_model(model: str, manifest: Path, worst: int = 10
+def evaluate_model(model: str, manifest: str | Path, worst: int = 10
                    ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Measure a checkpoint file, a model folder or an installed model on a manifest of videos or their embeddings.
 

@@ -77,6 +77,14 @@ def test_a_language_model_that_is_none_is_refused_before_the_clips_are_read(tone
         tune_decoder(str(tone_models["ctc"]), [tmp_path / "nowhere.jsonl.gz"], tmp_path / "none.arpa")
 
 
+def test_decoding_is_for_folders_that_write_text(tone_models, tone_runs, tone_corpus):
+    given = {"decoder": "beam"}
+    with pytest.raises(EarsightError, match="classification writes no text; leave --decoder"):
+        evaluate_model(str(tone_models["classification"]), tone_corpus / "classes", decoding=given)
+    with pytest.raises(EarsightError, match="a checkpoint is decoded greedily; export it"):
+        evaluate_model(str(tone_runs["ctc"] / "model.ckpt"), tone_corpus / "tones.csv", decoding=given)
+
+
 def test_a_lucky_cell_does_not_win():
     grid = np.full((5, 6), 10.0)
     grid[0, 0] = 1.0  # alone

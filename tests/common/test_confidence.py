@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from common.confidence import Calibration, Logistic, agreement, confidences, fit_logistic, sound_features, word_features
+from common.confidence import (
+    RIDGE,
+    Calibration,
+    Logistic,
+    agreement,
+    confidences,
+    fit_logistic,
+    sound_features,
+    word_features,
+)
 from common.ctc import PathWord, Token
 from common.decoding import Hypothesis
 from common.metrics import calibration_error
@@ -28,7 +37,7 @@ def test_fitted_weights_minimise_the_penalised_loss():
 
     def loss(w):
         z = w[0] + scaled @ w[1:]
-        return np.logaddexp(0, z).sum() - (y * z).sum() + 0.5 * (w[1:] ** 2).sum()
+        return np.logaddexp(0, z).sum() - (y * z).sum() + RIDGE / 2 * (w[1:] ** 2).sum()
 
     best = minimize(loss, np.zeros(3), tol=1e-10).x
     expected = 1 / (1 + np.exp(-(best[0] + scaled @ best[1:])))

@@ -118,6 +118,13 @@ def test_hotwords_decide_and_unlikely_ones_do_not():
     assert Decoder(PHONES, beam(hotwords=hotwords("no to:2", "no:1")))(log_probs)[0].score == pytest.approx(without + 3)
 
 
+def test_a_language_model_of_no_weight_leaves_hotwords_theirs(tmp_path):
+    log_probs = outputs(PHONES, ["N", "OW", "|", "T", "UW"])
+    lm = lm_file(tmp_path / "lm.arpa", ["no to", "won two"])
+    assert Decoder(PHONES, beam(lm=lm, lm_weight=0.0, hotwords=hotwords("two:1")))(log_probs)[0].text == "no two"
+    assert Decoder(PHONES, beam(lm=lm, lm_weight=0.0))(log_probs)[0].text == "no two"
+
+
 def test_a_hotword_can_be_new_to_lexicon_and_language_model(tmp_path):
     log_probs = outputs(PHONES, ["T", "UW", "|", "N", "UW"])
     assert "new" not in Decoder(PHONES, beam())(log_probs)[0].text

@@ -61,8 +61,9 @@ def test_times_of_any_path_rise():
 def test_a_label_at_the_edge_comes_back_to_where_its_sound_begins():
     early = word("bin", (0, 1), (22, 23), (24, 25))
     assert gathered([early], frames((18, 80)), TIMING)[0].tokens[0] == Token(1, 18, 22)
-    # No further than FAR, and not at all where labels are close.
-    assert gathered([early], frames((0, 80)), TIMING)[0].tokens[0] == Token(1, 22 - round(FAR / 0.03), 22)
+    # No further than FAR; not at all where there is sound all the time, or labels are close.
+    assert gathered([early], frames((10, 80)), TIMING)[0].tokens[0] == Token(1, 22 - round(FAR / 0.03), 22)
+    assert gathered([early], frames((0, 21)), TIMING) == [early]
     near = word("bin", (16, 17), (22, 23), (24, 25))
     assert gathered([near], frames((18, 80)), TIMING) == [near]
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -256,18 +257,58 @@ def test_classify_and_timeline_formats(world, tmp_path):
     assert "00:00:00,000 --> 00:00:01,000" in run(films[0], "--model", world / "model", "--format", "srt").stdout
 
 
-def test_a_broken_clip_does_not_stop_the_others(world, tmp_path):
+def encoded(path, frames, codec, pixels, rate=8):
+    """A film of RGB frames in any codec."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = frames[0].shape[1], frames[0].shape[0], pixels
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format=pixels)))
+        container.mux(stream.encode())
+    return path
+
+
+def test_broken_clips_are_named_and_the_others_done(world, tmp_path):
     good = next(iter((world / "films" / "down").iterdir()))
-    (tmp_path / "text.mp4").write_text("no film")
-    (tmp_path / "empty.mp4").touch()
-    done = run(tmp_path / "text.mp4", good, tmp_path / "empty.mp4", tmp_path / "missing.mp4", "--model",
-               world / "model",
-               "--output", tmp_path / "out")
+    whole = encoded(tmp_path / "whole.mp4", sliding(40, (96, 128)), "mpeg4", "yuv420p").read_bytes()
+    bad = {"text.mp4": b"no film", "empty.mp4": b"", "header.mp4": whole[:60], "half.mp4": whole[:len(whole) // 2],
+           "half.mkv": good.read_bytes()[:good.stat().st_size // 2]}
+    for name, content in bad.items():
+        (tmp_path / name).write_bytes(content)
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:  # no picture track
+        stream = container.add_stream("aac", rate=16000)
+        hush = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
+        hush.sample_rate = 16000
+        container.mux(stream.encode(hush))
+        container.mux(stream.encode())
+    names = [*bad, "sound.mp4", "missing.mp4"]
+    done = run(*(tmp_path / name for name in names), good, "--model", world / "model", "--output", tmp_path / "out")
     assert done.returncode == 1
     assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{good.stem}.txt"]
     errors = done.stderr.splitlines()
-    assert all(any(name in line for line in errors) for name in ("text.mp4", "empty.mp4", "missing.mp4"))
-    assert "Traceback" not in done.stderr
+    for name in names:
+        assert len([line for line in errors if line.startswith("error: ") and name in line]) == 1, name
+    assert errors[-1] == f"error: {len(names)} of {len(names) + 1} inputs failed" and "Traceback" not in done.stderr
+
+
+def test_odd_but_good_clips(world, tmp_path):
+    square = [np.full((2, 2, 3), 90, np.uint8)] * 9
+    films = [
+        encoded(tmp_path / "one-frame.mkv", sliding(1, (48, 64)), "ffv1", "bgr0"),
+        encoded(tmp_path / "few-frames.mkv", sliding(3, (48, 64)), "ffv1", "bgr0"),
+        encoded(tmp_path / "two-pixels.mkv", square, "ffv1", "bgr0"),
+        encoded(tmp_path / "odd.mkv", sliding(9, (67, 101)), "ffv1", "bgr0"),
+        encoded(tmp_path / "grey.mkv", sliding(9, (48, 64)), "ffv1", "gray"),
+        encoded(tmp_path / "alpha.mov", sliding(9, (48, 64)), "png", "rgba"),
+        encoded(tmp_path / "moving.gif", sliding(9, (48, 64)), "gif", "rgb8"),
+        encoded(tmp_path / "снег ☃.mkv", sliding(9, (48, 64)), "ffv1", "bgr0"),
+        encoded(tmp_path / "8k.mp4", [np.zeros((4320, 7680, 3), np.uint8)] * 2, "mpeg4", "yuv420p"),
+    ]
+    done = run(*films, "--model", world / "model", "--format", "json")
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    found = {result["path"]: result for result in map(json.loads, done.stdout.splitlines())}
+    assert list(found) == [str(film) for film in films]
+    assert all(sum(result["probabilities"].values()) == pytest.approx(1, abs=1e-3) for result in found.values())
 
 
 def test_torch_is_never_imported(world):
