@@ -54,7 +54,7 @@ class LongFiles:
         def progress(seconds: float) -> None:
             nonlocal done
             with self._lock:
-                self._bar.update(seconds - done)
+                self._bar.update(min(seconds - done, self._bar.total - self._bar.n))  # headers may be wrong
             done = seconds
 
         follow = {"progress": progress} if self._bar is not None else {}
@@ -79,6 +79,6 @@ def _bar(paths: Sequence[Path]):
         return None
     from tqdm import tqdm
 
-    form = "{percentage:3.0f}% of {desc}|{bar}| {elapsed} done, {remaining} left, {postfix}"
+    form = "{percentage:3.0f}% of {desc}|{bar}| {elapsed} done, {remaining} left"
     return tqdm(total=seconds, desc=f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min",
                 bar_format=form, file=sys.stderr)

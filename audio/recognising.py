@@ -223,7 +223,7 @@ class SpeechRecogniser:
         files = [path, self.runtime.folder / CONFIG, self.runtime.folder / ENCODER, options.lm, options.lexicon]
         stats = [(str(file), os.stat(file)) for file in files if file]
         return {"files": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats], "decoding": asdict(options),
-                "cutting": asdict(self._cutting(1.0))}
+                "cutting": asdict(self._cutting(0.01))}
 
     def classify(self, path: str | Path) -> Classification:
         """Classify one file."""

@@ -165,6 +165,14 @@ def test_lines_come_before_the_file_is_read(minutes, tmp_path):
     guard.cancel()
 
 
+def test_a_bar_tells_how_long_it_will_take(minutes, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert earsight.main(["transcribe", str(minutes[0]), "--model", MODEL]) == 0
+    shown = capsys.readouterr()
+    assert [line for line in shown.out.splitlines() if line.strip()] == [text for _, text in minutes[1]]
+    assert "100% of 2 min" in shown.err and " left" in shown.err and "Warning" not in shown.err
+
+
 def test_a_job_that_was_killed_goes_on_to_the_same_result(minutes, tmp_path):
     path, places = minutes
     arguments = command(path, "--model", MODEL, "--format", "json", "--output", tmp_path, "--jobs", "1")
@@ -195,7 +203,7 @@ def test_what_is_noted_is_not_read_again_and_only_of_the_same_job(minutes, tmp_p
     changed["utterance"]["transcript"]["text"] = "as noted"
     notes.write_text("".join([lines[0], json.dumps(changed) + "\n", *lines[2:8]]))
     assert recogniser.transcribe(minutes[0], notes).text.split("\n") == ["as noted", *expected.text.split("\n")[1:]]
-    beam = SpeechRecogniser(MODEL, "ctc", decoding={"decoder": "beam"})
+    beam = SpeechRecogniser(MODEL, "ctc", decoding={"decoder": "beam", "beam": 7})
     assert "as noted" not in beam.transcribe(minutes[0], notes).text
     os.utime(minutes[0])
     assert recogniser.transcribe(minutes[0], notes) == expected

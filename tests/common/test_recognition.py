@@ -12,6 +12,7 @@ from common.recognition import (
     Segment,
     Timeline,
     Transcript,
+    Utterance,
     Word,
     as_csv,
     as_json,
@@ -19,6 +20,8 @@ from common.recognition import (
     as_text,
     csv_header,
     csv_rows,
+    joined,
+    placed,
 )
 
 PROBABILITIES = {"PushUps": 0.91234, "Punch": 0.05, "Jump, rope": 0.03766}
@@ -225,3 +228,36 @@ def test_srt_of_a_timeline_is_read_back(tmp_path):
 
 def test_srt_without_segments_is_empty():
     assert as_srt(timeline()) == ""
+
+
+# Utterances of long recordings
+
+
+def heard(text: str, start: float = 0.0, confidence: float = 0.9) -> Transcript:
+    words = tuple(Word(word, start + i, start + i + 0.5, confidence) for i, word in enumerate(text.split()))
+    return Transcript("a.wav", text, 10.0, "m", confidence, words)
+
+
+def test_an_utterance_has_the_words_whose_middle_is_its_own():
+    utterance = placed(heard("one two three four"), start=100.0, end=104.0, first=100.5, last=103.0)
+    assert utterance.transcript.text == "two three" and (utterance.start, utterance.end) == (100.5, 103.0)
+    assert [word.start for word in utterance.transcript.words] == [101.0, 102.0]
+    assert placed(heard("one two"), 100.0, 101.0, 100.0, 101.0).transcript.text == "one two"  # no neighbour read them
+
+
+def test_a_recording_is_a_line_an_utterance():
+    parts = [Utterance(0.0, 3.0, heard("one two")), Utterance(3.0, 5.0, heard("")),
+             Utterance(5.0, 9.0, heard("no", 5.0))]
+    whole = joined(parts, "a.wav", 10.0, "m")
+    assert whole.text == as_text(whole) == "one two\nno" and [word.text for word in whole.words] == ["one", "two", "no"]
+    assert whole.confidence == pytest.approx(0.81) and whole.duration == 10.0
+    assert joined([], "a.wav", 10.0, "m").text == ""
+    only = heard("one")
+    assert joined([Utterance(0.0, 10.0, only)], "a.wav", 10.0, "m") is only
+
+
+def test_doubt_keeps_the_lines():
+    words = (*heard("one two").words, *heard("no", 5.0, 0.2).words, *heard("four five", 6.0).words)
+    whole = Transcript("a.wav", "one two\nno\nfour five", 10.0, "m", 0.5, words)
+    assert whole.doubting(0.5, mark=True).text == "one two\nno(?)\nfour five"
+    assert whole.doubting(0.5, mark=False).text == "one two\nfour five"
