@@ -40,6 +40,7 @@ class Batch:
         targets: label ids of all clips, one after the other, and how many each clip has.
         auxiliary: the same in the auxiliary labels, where the model has them.
         references: the clips' transcripts or class names, as the labels write them.
+        seconds: how long the clips are on disk, together.
         weight: of this process's share in the mean over all processes: 1 where all have as many clips, 0 for a clip
             that is another process's too, because there were not enough.
     """
@@ -54,6 +55,7 @@ class Batch:
     auxiliary: Tensor
     auxiliary_lengths: Tensor
     references: list[str]
+    seconds: float = 0.0
     weight: float = 1.0
 
 
@@ -239,7 +241,7 @@ def make_batch(clips: Sequence[tuple[Cut, Clip]]) -> Batch:
     frames = [(cut, clip) for cut, clip in clips if _is_frames(clip)]
     none = torch.zeros(0, dtype=torch.int64)
     return Batch([cut.id for cut, _ in inputs + frames], *_pad_inputs([x for _, x in inputs]),
-                 *_pad([x for _, x in frames]), none, none, none, none, [])
+                 *_pad([x for _, x in frames]), none, none, none, none, [], sum(cut.duration for cut, _ in clips))
 
 
 def _is_frames(clip: Clip) -> bool:

@@ -63,15 +63,17 @@ class FrameNormaliser(nn.Module):
 
     def _by_set(self, frames: Tensor, mask: Tensor) -> Tensor:
         if self.training:
-            self.batches += 1
-            share = 1 / self.batches.clamp(max=SETTLED)
             inside = frames.detach() * mask
             sums = torch.stack([inside.sum(dim=(0, 1)), inside.square().sum(dim=(0, 1)),
                                 mask.sum().expand(self.n_features)])
             if dist.is_initialized():
                 dist.all_reduce(sums)
+            finite = sums.isfinite().all()  # a broken clip's step is left out, and must not stay in the statistics
+            self.batches += finite
+            share = 1 / self.batches.clamp(1, SETTLED)
             for estimate, found in ((self.mean, sums[0]), (self.square, sums[1])):
-                estimate += share * (found / sums[2].clamp(min=1) - estimate)
+                change = share * (found / sums[2].clamp(min=1) - estimate)
+                estimate += torch.where(finite, change, 0.0)
         variance = self.square - self.mean.square()
         # The floor keeps a feature that hardly ever moves from becoming noise.
         return (frames - self.mean) / (variance.clamp(min=0) + 1e-4 * variance.mean() + 1e-8).sqrt()

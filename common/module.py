@@ -153,7 +153,8 @@ class SequenceModel(pl.LightningModule):
             auxiliary = self.auxiliary_head.loss(lower, lengths, batch.auxiliary, batch.auxiliary_lengths)
             self.log("train_auxiliary_loss", auxiliary, batch_size=len(batch.ids))
             loss = (1 - self.auxiliary_weight) * loss + self.auxiliary_weight * auxiliary
-        return loss * batch.weight
+        # The factor is 1, and NaN for a loss that is not finite, so that no gradient of such a loss is.
+        return loss * batch.weight * (1 + 0 * loss.detach())
 
     def on_validation_epoch_start(self) -> None:
         self._words, self._characters = ErrorCounts(0, 0, 0, 0), ErrorCounts(0, 0, 0, 0)

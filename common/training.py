@@ -22,8 +22,9 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from common.callbacks import FiniteGradients, SampleOutputs
+from common.callbacks import FiniteGradients, GateStatistics, SampleOutputs, Throughput
 from common.checkpoint import read_checkpoint
+from common.curves import draw_curves, earlier_rows
 from common.data import SequenceData
 from common.errors import EarsightError, first_line
 from common.files import whole_file, write_whole
@@ -33,6 +34,7 @@ from common.resume import Resume, RunLock, WholeCheckpoints, check_same_model, f
 
 COMMANDS = ("fit", "validate", "test", "predict")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+METRICS = "logs/metrics.csv"
 TRAINER_DEFAULTS = {"use_distributed_sampler": False, "gradient_clip_val": 1.0, "log_every_n_steps": 10}
 
 
@@ -88,14 +90,19 @@ class TrainingCLI(LightningCLI):
         # Not the callback's own `save_last`, which leaves out the epochs that are not among the best.
         last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
         given = self._get(self.config_init, "trainer", default={}).get("logger") or []
-        loggers = [TensorBoardLogger(folder, name="", version="logs"), CSVLogger(folder, name="", version="logs"),
+        table = CSVLogger(folder, name="", version="logs")
+        if self.subcommand == "fit" and self.settings.ckpt_path:  # Lightning begins the table anew
+            rows = earlier_rows(folder / METRICS, read_checkpoint(self.settings.ckpt_path)["global_step"])
+            table.experiment.metrics += rows
+        loggers = [TensorBoardLogger(folder, name="", version="logs"), table,
                    *(given if isinstance(given, list) else [given])]
         trainer = super().instantiate_trainer(**options, plugins=[WholeCheckpoints()], logger=loggers)
         launcher = trainer.strategy.launcher
         if hasattr(launcher, "kill"):  # a first process that fails must not leave others waiting for it
             atexit.register(launcher.kill, signal.SIGKILL)
-        trainer.callbacks += [LearningRateMonitor("step"), SampleOutputs(), FiniteGradients(self.settings.bad_batches),
-                              Resume(folder, self.settings.save_every)]
+        trainer.callbacks += [LearningRateMonitor("step"), SampleOutputs(), GateStatistics(),
+                              FiniteGradients(self.settings.bad_batches), Resume(folder, self.settings.save_every),
+                              Throughput()]
         if self.settings.patience:
             trainer.callbacks.append(EarlyStopping(monitor, patience=self.settings.patience, mode=mode))
         # At the end, as Lightning wants its checkpoints; `last` knows of the best.
@@ -115,6 +122,8 @@ class TrainingCLI(LightningCLI):
         if not self.checkpoints.best_k_models:
             return
         first, run = self.trainer.is_global_zero, Path(self.settings.run)
+        if first:
+            draw_curves(run / METRICS, run / "curves.png")
         chosen, score = Path(self.checkpoints.best_model_path), float(self.checkpoints.best_model_score)
         if len(self.checkpoints.best_k_models) > 1:
             averaged = run / "averaged.ckpt"
