@@ -1,4 +1,4 @@
-"""What a person wants to see while a model trains: sample outputs, what it emits, its gates, its speed and its health."""
+"""What a person wants to see while a model trains: sample outputs, its gates, its speed and its health."""
 
 import sys
 import time
@@ -99,11 +99,11 @@ class Throughput(pl.Callback):
         self._batches = 0
         self._rates: dict[str, float] = {}
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._end = self.clock()
 
-    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._end = self.clock()
+    # A run that goes on within an epoch does not start that epoch again.
+    on_train_epoch_start = on_validation_end = on_train_start
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
                              batch_idx: int) -> None:
