@@ -22,13 +22,19 @@ DEFAULT_TRANSCRIBER = "en-small"
 DEFAULT_CLASSIFIERS = {"sound": "digits", "video": "actions-10"}
 
 
-def transcribe(path: str | Path, model: str | Path = DEFAULT_TRANSCRIBER) -> "Transcript":
+def transcribe(path: str | Path, model: str | Path = DEFAULT_TRANSCRIBER, **decoding) -> "Transcript":
     """Read the speech in a sound file, a video's sound track, or stored frames.
+
+    Args:
+        decoding: what differs from the model's own: `decoder`, `lm`, `lexicon`, `n_best`, `hotwords` (a sequence, each
+            as on the command line), and the other fields of `common.decoding_options.DecodingOptions`.
 
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
-    return _recogniser(model, "ctc", _cores()).transcribe(path)
+    from common.decoding_options import given_options
+
+    return _recogniser(model, "ctc", _cores(), **given_options(**decoding)).transcribe(path)
 
 
 def classify(path: str | Path, model: str | Path | None = None) -> "Classification":
@@ -46,14 +52,18 @@ def _cores() -> int:
     return default_jobs()
 
 
-def _default_classifier(path: str | Path) -> str:
+def _is_video(path: str | Path) -> bool:
     from video.reading import VIDEO_SUFFIXES
 
-    return DEFAULT_CLASSIFIERS["video" if Path(path).suffix.lower() in VIDEO_SUFFIXES else "sound"]
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES
+
+
+def _default_classifier(path: str | Path) -> str:
+    return DEFAULT_CLASSIFIERS["video" if _is_video(path) else "sound"]
 
 
 @lru_cache
-def _recogniser(model: str | Path, task: str, threads: int):
+def _recogniser(model: str | Path, task: str, threads: int, **decoding):
     from common.model_folder import medium_of
 
     if medium_of(model) == "video" and task == "classification":
@@ -62,7 +72,7 @@ def _recogniser(model: str | Path, task: str, threads: int):
         return ActionRecogniser(model, threads)
     from audio.recognising import SpeechRecogniser
 
-    return SpeechRecogniser(model, task, threads)
+    return SpeechRecogniser(model, task, threads, decoding)
 
 
 def _recognise_command(args: argparse.Namespace) -> int:
@@ -70,20 +80,37 @@ def _recognise_command(args: argparse.Namespace) -> int:
     from common.batch_run import run_command
     from common.paths import expand, output_names
     from common.recognition import header, written
+    from common.transcript_formats import demand_files, transcript_header, written_transcript
     from video.reading import VIDEO_SUFFIXES
 
     known = SOUND_SUFFIXES | FRAME_SUFFIXES | (VIDEO_SUFFIXES if args.task == "classification" else set())
     paths, refused = expand(args.paths, known)
+    alone = bool(args.output)
+    if args.task == "ctc" and not alone:
+        demand_files(args.format, len(paths))
     jobs = min(args.jobs or _cores(), max(len(paths), 1))
     # Many clips: one thread each. One clip: all threads for it.
     threads = max(1, _cores() // jobs)
     models = {path: args.model or _default_classifier(path) for path in paths}
-    recognisers = {model: _recogniser(model, args.task, threads) for model in models.values()}
+    decoding = _decoding(args) if args.task == "ctc" else {}
+    recognisers = {model: _recogniser(model, args.task, threads, **decoding) for model in models.values()}
+
+    suffix = f".{args.format}"
+    if args.task == "ctc":
+        from audio.long_files import LongFiles
+
+        def finish(transcript):
+            least = args.min_confidence
+            return transcript.doubting(least, args.doubtful == "mark") if least else transcript
+
+        write = partial(written_transcript, form=args.format, names=output_names(paths, ""), alone=alone)
+        at_once = len(paths) == 1 and args.format == "txt" and not alone
+        with LongFiles(paths, args.output, suffix, finish, write if at_once else None) as files:
+            return run_command(paths, refused, lambda path: files.transcribe(recognisers[models[path]], path),
+                               None if at_once else write, suffix, args.output, jobs, transcript_header(args.format))
 
     def work(path: Path):
         recogniser = recognisers[models[path]]
-        if args.task == "ctc":
-            return recogniser.transcribe(path)
         result = recogniser.timeline(path) if args.timeline else recogniser.classify(path)
         if args.plot:
             from video.plotting import plot_timeline
@@ -93,9 +120,34 @@ def _recognise_command(args: argparse.Namespace) -> int:
         return result
 
     plots = output_names(paths, ".png") if args.plot else {}
-    write = partial(written, form=args.format, top=args.top, alone=bool(args.output))
-    return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs,
-                       header(args.format, args.timeline))
+    write = partial(written, form=args.format, top=args.top, alone=alone)
+    return run_command(paths, refused, work, write, suffix, args.output, jobs, header(args.format, args.timeline))
+
+
+def _decoding(args: argparse.Namespace) -> dict:
+    from common.decoding_options import given_options
+
+    return given_options(args.hotwords, **{name: getattr(args, name, None)
+                                           for name in ("decoder", "lm", "lexicon", "n_best")})
+
+
+def _explain_command(args: argparse.Namespace) -> int:
+    from common.explain_figure import check_output, write_figure
+    from common.explaining import Choice
+
+    check_output(args.output)
+    model = args.model or (DEFAULT_CLASSIFIERS["video"] if _is_video(args.clip) else DEFAULT_TRANSCRIBER)
+    explain = _package_of(model, "explaining").explain
+    write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)
+    return 0
+
+
+def _align_command(args: argparse.Namespace) -> int:
+    from audio.aligning import Aligner, align_command
+
+    jobs = args.jobs or _cores()
+    aligner = Aligner(args.model, args.lexicon, _cores() if args.text is not None else max(1, _cores() // jobs))
+    return align_command(aligner, args.clip, args.text, args.format, args.output, jobs)
 
 
 def _openers():
@@ -110,10 +162,11 @@ def _prepare_command(args: argparse.Namespace) -> int:
     from audio import corpora as speech
     from common.corpora import parse_options, prepare
     from common.corpus_own import own_corpora
+    from common.corpus_shards import prepare_shards
     from common.manifest import describe
     from video import corpora as pictures
 
-    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(_openers())}
+    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(_openers()), "shards": prepare_shards}
     options = parse_options(args.option)
     written = prepare(importers, args.corpus, args.source, args.destination, recipes=speech.recipes, **options)
     for split, path in written.items():
@@ -142,11 +195,38 @@ def _train_command(args: argparse.Namespace) -> int:
     return run_training(args.arguments)
 
 
+def _tune_command(args: argparse.Namespace) -> int:
+    require("pytorch_lightning", "train")
+    if args.find == "lr":
+        from common.learning_rate_finder import find_learning_rate
+
+        find_learning_rate(args.others)
+    elif args.find == "batch":
+        from common.batch_finder import find_batch
+
+        find_batch(args.others, args.memory)
+    else:
+        require("optuna", "train")
+        from common.tuning import tune
+
+        tune(args.others, args.trials, args.space, args.study, args.storage, args.seed, args.prune)
+    return 0
+
+
 def _evaluate_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from common.files import write_whole
+    from common.model_folder import medium_of
+    from common.report_page import check_folder
 
-    report, errors = _package_of(args.model, "evaluating").evaluate_model(args.model, args.manifest, args.worst)
+    if args.report:
+        check_folder(args.report)
+    decoding = _decoding(args)
+    evaluate = _package_of(args.model, "evaluating").evaluate_model
+    if decoding and medium_of(args.model) == "video":
+        raise EarsightError("--decoder, --lm, --lexicon and --hotwords are for models that write text of speech")
+    report, errors = evaluate(args.model, args.manifest, args.worst, page=args.report,
+                              **({"decoding": decoding} if decoding else {}))
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     if args.json:
@@ -187,6 +267,24 @@ def _export_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def _lm_command(args: argparse.Namespace) -> int:
+    from common.ngram import make_model
+
+    print(make_model(args.texts, args.order, args.output, args.characters))
+    return 0
+
+
+def _tune_decoder_command(args: argparse.Namespace) -> int:
+    require("lhotse", "train")
+    from audio.decoder_tuning import tune_decoder
+
+    report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon)
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    print(report)
+    return 1 if errors else 0
+
+
 def _models_command(args: argparse.Namespace) -> int:
     from common.model_folder import describe_models
 
@@ -205,12 +303,17 @@ def _doctor_command(args: argparse.Namespace) -> int:
 COMMANDS = {
     "transcribe": _recognise_command,
     "classify": _recognise_command,
+    "explain": _explain_command,
+    "align": _align_command,
     "prepare": _prepare_command,
     "check": _check_command,
     "train": _train_command,
+    "tune": _tune_command,
     "evaluate": _evaluate_command,
     "predict": _predict_command,
     "export": _export_command,
+    "lm": _lm_command,
+    "tune-decoder": _tune_decoder_command,
     "models": _models_command,
     "doctor": _doctor_command,
 }
@@ -220,7 +323,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if all went well, 1 for an error that is reported in one line, 2 for wrong usage."""
     known = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
     args, args.others = known.parse_known_args(argv)
-    if args.others and (args.command != "predict" or not args.others[0].startswith("--trainer.")):
+    passed_on = {"predict": "--trainer.", "tune": "--"}.get(args.command)
+    if args.others and not (passed_on and args.others[0].startswith(passed_on)):
         known.error(f"unrecognized arguments: {' '.join(args.others)}")
     try:
         return COMMANDS[args.command](args)

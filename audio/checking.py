@@ -12,6 +12,7 @@ from audio import reading
 from common.checking import Note
 from common.cuts import DEFAULT_FRAME_SHIFT, clip_files
 from common.errors import EarsightError
+from common.shards import fetched
 
 FULL_SCALE = 0.9999  # 16-bit sound reaches 32767 / 32768
 CLIPPED_SHARE = 0.001  # of the samples; loud speech touches full scale now and then, clipped speech stays
@@ -78,6 +79,6 @@ def _check_level(samples: np.ndarray, note: Note) -> None:
 
 def _through_lhotse(cut: Any) -> tuple[np.ndarray, int, int]:
     try:
-        return cut.load_audio().mean(axis=0), cut.sampling_rate, cut.sampling_rate
+        return fetched(cut).load_audio().mean(axis=0), cut.sampling_rate, cut.sampling_rate
     except Exception as error:  # each of lhotse's backends raises its own kind
         raise EarsightError(f"cannot be read ({error})") from error

@@ -10,9 +10,10 @@ from audio.augmentation import add_noise, coloured_noise
 from audio.corpora import OPENERS
 from audio.reading import resample
 from common.data import SequenceData, read_frames_cut
-from common.errors import EarsightError
+from common.errors import EarsightError, first_line
 from common.frames import stretch_frames
 from common.manifest import read_manifest
+from common.shards import fetched
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,11 @@ def read_clip(cut: Cut, sample_rate: int, speed: float = 1.0) -> np.ndarray:
         frames = read_frames_cut(cut)
         return frames if speed == 1.0 else stretch_frames(frames, speed)
     try:
-        samples = cut.load_audio().mean(axis=0)
+        samples = fetched(cut).load_audio().mean(axis=0)
+    except EarsightError:
+        raise
     except Exception as error:  # lhotse's backends raise what they like
-        raise EarsightError(f"{cut.id}: cannot be read ({error}); run `earsight check` on the manifest") from error
+        reason = f"cannot be read ({first_line(error)})"
+        raise EarsightError(f"{cut.id}: {reason}; run `earsight check` on the manifest") from error
     # Played faster, the same samples last shorter: a change of speed is a change of rate.
     return resample(samples, cut.sampling_rate * speed, sample_rate)

@@ -1,35 +1,65 @@
 """`earsight evaluate` for speech: which of checkpoint and model folder is meant, and how its clips are read."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from lhotse import CutSet
+from lhotse.cut import Cut
+
 from audio.corpora import OPENERS
 from audio.data import read_clip
+from audio.exhibits import exhibit
 from audio.model import SpeechModel, load_model
 from common.batch_run import default_jobs
 from common.classification_report import ClassificationReport
 from common.data import read_frames_cut
 from common.errors import EarsightError
-from common.evaluation import evaluate, run_checkpoint, run_folder
+from common.evaluation import Outcome, evaluate, judge, run_checkpoint, run_folder
+from common.labels import Labels
 from common.manifest import read_manifest
+from common.report_page import write_page
 from common.runtime import Runtime
+from common.transcribing import folder_transcriber
 from common.transcription_report import TranscriptionReport
 
 
-def evaluate_model(model: str, manifest: Path, worst: int = 10
+def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: dict | None = None,
+                   page: Path | None = None
                    ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Measure a checkpoint file, a model folder or an installed model on a manifest.
+
+    Args:
+        worst: how many of the worst clips the report has.
+        decoding: fields of `common.decoding_options.DecodingOptions` that differ from what the folder stores; a
+            checkpoint is decoded greedily.
+        page: folder for the report as a web page.
 
     Returns:
         The report, and an error for each clip that could not be read.
     """
     cuts = read_manifest(manifest, OPENERS)
+    labels, outcomes = _run(model, cuts, decoding)
+    report, errors = evaluate(cuts, labels, outcomes, worst)
+    if page:
+        write_page(page, report, model, manifest, lambda name: exhibit(cuts[name]), errors)
+    return report, errors
+
+
+def _run(model: str, cuts: CutSet, decoding: dict | None) -> tuple[Labels, Iterator[tuple[Cut, Outcome]]]:
     if Path(model).is_file():
+        if decoding:
+            raise EarsightError(f"{model}: a checkpoint is decoded greedily; export it, and evaluate the model folder")
         trained = load_model(model)
         read = partial(read_clip, sample_rate=trained.mfcc_settings.sample_rate) if isinstance(
             trained, SpeechModel) else read_frames_cut
-        return evaluate(cuts, trained.labels, run_checkpoint(trained, cuts, read), worst)
+        return trained.labels, run_checkpoint(trained, cuts, read)
     runtime = Runtime(model)
     rate = runtime.config.sample_rate
     read = partial(read_clip, sample_rate=rate) if rate else read_frames_cut
-    return evaluate(cuts, runtime.labels, run_folder(runtime, cuts, read, default_jobs()), worst)
+    run = partial(run_folder, runtime, cuts, read, default_jobs())
+    if runtime.config.task == "ctc":
+        return runtime.labels, run(partial(judge, folder_transcriber(runtime.folder, runtime.config, decoding)))
+    if decoding:
+        raise EarsightError(f"model {runtime.name} writes no text; leave --decoder, --lm, --lexicon and --hotwords out")
+    return runtime.labels, run()

@@ -89,15 +89,28 @@ def read(path: str | Path, sample_rate: int | None = None) -> Waveform:
     Without `sample_rate` it keeps its own rate (its first, where the rate changes on the way).
     Raises EarsightError for all that is wrong with the file.
     """
+    rate, blocks = open_blocks(path, sample_rate)
+    blocks = list(blocks)
+    return Waveform(blocks[0] if len(blocks) == 1 else np.concatenate(blocks), rate)
+
+
+def open_blocks(path: str | Path, sample_rate: int | None = None) -> tuple[int, Iterator[np.ndarray]]:
+    """The same block by block, for files that no memory holds: the rate in Hz, and float32 (n,) in order.
+
+    A file that grows meanwhile is read to its end as it was when it was opened (soundfile), or is when it comes
+    there (libav). What is wrong on the way raises EarsightError when it is met, after the blocks before it.
+    """
     path = Path(path)
     pieces = _finite(path, _pieces(path))
     if (first := next(pieces, None)) is None:
         raise _empty(path)
     target = sample_rate or first.sample_rate
-    blocks: list[np.ndarray] = []
-    for rate, run in groupby(chain([first], pieces), key=lambda piece: piece.sample_rate):
-        blocks += _resampled((piece.samples for piece in run), rate, target)
-    return Waveform(blocks[0] if len(blocks) == 1 else np.concatenate(blocks), target)
+
+    def blocks() -> Iterator[np.ndarray]:
+        for rate, run in groupby(chain([first], pieces), key=lambda piece: piece.sample_rate):
+            yield from _resampled((piece.samples for piece in run), rate, target)
+
+    return target, blocks()
 
 
 def info(path: str | Path) -> SoundInfo:
@@ -119,6 +132,20 @@ def info(path: str | Path) -> SoundInfo:
     if not frames:
         raise _empty(path)
     return SoundInfo(rate, channels, frames, frames / rate)
+
+
+def announced_duration(path: str | Path) -> float | None:
+    """Seconds that a file's header announces, which need not be so; None where it says nothing, or is no sound."""
+    path = Path(path)
+    try:
+        head = _inspect(path)
+        if (file := _open_soundfile(path, head)) is not None:
+            with file:
+                return file.frames / file.samplerate
+        with _open_libav(path, head) as container:
+            return container.duration / 1e6 if container.duration else None  # in libav's AV_TIME_BASE
+    except EarsightError:
+        return None
 
 
 def resample(samples: np.ndarray, from_rate: float, to_rate: float) -> np.ndarray:

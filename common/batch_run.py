@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from common.errors import EarsightError
-from common.files import write_whole
+from common.files import partial_of, write_whole
 from common.paths import output_names
 
 Item = TypeVar("Item")
@@ -36,14 +36,15 @@ def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: in
 
 
 def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Path], Result],
-                write: Callable[[Result], str], suffix: str, output: Path | None, jobs: int, header: str = "") -> int:
+                write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = ""
+                ) -> int:
     """Work through files for the command line; print or write each result; report what failed.
 
     Args:
         paths: the files.
         refused: errors that were met while the files were looked up.
         work: file -> result.
-        write: result -> text, without a line break at the end.
+        write: result -> text, without a line break at the end; None where `work` has printed it.
         suffix: of the files in `output`.
         output: folder for one file a clip; None prints to standard output.
         jobs: files at a time.
@@ -64,7 +65,8 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
                 raise result
             if output:
                 write_whole(output / names[path], write(result) + "\n")
-            else:
+                partial_of(output / names[path]).unlink(missing_ok=True)
+            elif write:
                 text = write(result)
                 if suffix == ".txt" and len(paths) > 1:
                     # Several lines, as a timeline's, stand below their clip's name.

@@ -1,11 +1,13 @@
-"""What a person wants to see while a model trains: sample outputs, its gates, its speed and its health."""
+"""What a person wants to see while a model trains: sample outputs, gates, speed, and the run's health."""
 
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
@@ -100,10 +102,13 @@ class Throughput(pl.Callback):
         self._rates: dict[str, float] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._end = self.clock()  # a run that goes on within an epoch does not start it
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._end = self.clock()
 
-    # A run that goes on within an epoch does not start that epoch again.
-    on_train_epoch_start = on_validation_end = on_train_start
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._end = self.clock()
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
                              batch_idx: int) -> None:
@@ -201,6 +206,29 @@ def _spoilt_clips(module: pl.LightningModule, batch: Batch) -> list[str]:
 def _boards(trainer: pl.Trainer) -> list:
     """TensorBoard's writers: other loggers get the figures, and no pictures or text."""
     return [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+
+
+class AveragedWeights(WeightAveraging):
+    """Keeps an exponential moving average of the weights: validated, and saved as the weights of checkpoints.
+
+    The average starts at the weights of the first step. It forgets faster in the first steps, so that a short run's
+    average is not that of its beginning: the n-th update keeps min(decay, n / (n + 9)) of it, as in TensorFlow's
+    ExponentialMovingAverage. Buffers are the model's own.
+
+    Args:
+        decay: what a step keeps of the average, e.g. 0.999.
+    """
+
+    def __init__(self, decay: float):
+        if not 0 < decay < 1:
+            raise EarsightError(f"--ema {decay}: give a number between 0 and 1, such as 0.999")
+        super().__init__(use_buffers=False, avg_fn=partial(_moved, decay))
+
+
+def _moved(decay: float, average: Tensor, current: Tensor, updates: Tensor) -> Tensor:
+    # `updates` counts those before this one, from 1: the first, which copies, is not passed here.
+    kept = min(decay, (1 + float(updates)) / (10 + float(updates)))
+    return torch.lerp(current, average, kept)
 
 
 def output_picture(outputs: Tensor, length: int, symbols: tuple[str, ...]):

@@ -18,6 +18,7 @@ from common.labels import Labels
 from common.manifest import read_manifest
 from common.model_folder import find_model, read_config
 from common.openers import Openers
+from common.shards import fetched
 from common.splits import Key, class_of, source_of
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ def _stored_frames(cut: Any) -> np.ndarray:
     # Not through audio.reading: it refuses a file with one NaN, and here they are counted.
     where = next(map(str, clip_files(cut)), "frames in memory")
     try:
-        frames = np.asarray(cut.load_frames())
+        frames = np.asarray(fetched(cut).load_frames())
     except Exception as error:  # damaged files and manifests, each with its own kind
         raise EarsightError(f"{where}: cannot be read ({error}); compute the frames again") from error
     if frames.ndim != 2 or not np.issubdtype(frames.dtype, np.number):

@@ -50,6 +50,7 @@ def restore(model: SequenceModel, checkpoint: dict, path: str | Path) -> Sequenc
     """Put a checkpoint's weights into its rebuilt model, ready to recognise."""
     try:
         model.load_state_dict(checkpoint["state_dict"])
+        model.settings.update(checkpoint["earsight"]["settings"])
     except RuntimeError as error:
         raise EarsightError(f"{path}: its weights do not fit its settings; it is of another version") from error
     return model.eval()

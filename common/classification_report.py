@@ -248,7 +248,7 @@ def classification_report(
         )
         for result, row, predicted, t in zip(results, probabilities, predictions, targets, strict=True)
     )
-    wrong = [clip for clip in clips if clip.predicted != clip.label]
+    wrong = wrong_clips(clips)
     sizes = Counter(clip.group for clip in clips)
     errors = Counter(clip.group for clip in wrong)
     groups = [GroupAccuracy(group, size, size - errors[group]) for group, size in sizes.items()]
@@ -266,10 +266,15 @@ def classification_report(
         ),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         groups=tuple(sorted(groups, key=lambda g: (g.accuracy, g.group is None, g.group or ""))),
-        mistakes=tuple(sorted(wrong, key=lambda clip: (-clip.probability, clip.id))[:worst]),
+        mistakes=tuple(wrong[:worst]),
         clips=clips,
         order=order,
     )
+
+
+def wrong_clips(clips: Iterable[ClipPrediction]) -> list[ClipPrediction]:
+    """Those that were classified wrong, the most certain first."""
+    return sorted((c for c in clips if c.predicted != c.label), key=lambda clip: (-clip.probability, clip.id))
 
 
 def _check_clip(result: ClassificationResult, position: dict[str, int]) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-TRANSCRIPT_FORMATS = ("txt", "json")
+TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "ctm", "stm", "TextGrid", "tsv")
 CLASSIFICATION_FORMATS = ("txt", "json", "csv", "srt")
 
 
@@ -30,17 +30,44 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
         sub.add_argument("paths", nargs="+", metavar="PATHS", help=f"files, folders or globs: {paths}")
         default = model or ", ".join(f"{model} for {medium}" for medium, model in classifiers.items())
         sub.add_argument("--model", default=model, help=f"model folder or installed model (default: {default})")
-        sub.add_argument("--format", choices=formats, default="txt", help="json: one line a clip",
-                         type=lambda name: "txt" if name == "text" else name)
+        sub.add_argument("--format", choices=formats, default="txt", help="default: txt; json: one line a clip",
+                         type=_format)
         sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
         sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
+        if task == "ctc":
+            _add_decoding(sub)
+            sub.add_argument("--n-best", type=_positive, help="readings of a clip to give (json)")
+            sub.add_argument("--min-confidence", type=_share, metavar="X",
+                             help="leave out words of less confidence, 0 to 1")
+            sub.add_argument("--doubtful", choices=("drop", "mark"), default="drop",
+                             help="what --min-confidence does with them; mark: word(?) (default: drop)")
     sub.add_argument("--top", type=_positive, default=1, help="how many classes to print (default: 1)")
     sub.add_argument("--timeline", action="store_true", help="what is done when, for long clips")
     sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
 
+    sub = command("explain", "draw what a model does with a clip: frames, outputs, gates and memory in time")
+    sub.add_argument("clip", type=Path, metavar="CLIP", help="sound, frames (.npy) or a video")
+    sub.add_argument("--output", type=Path, required=True, metavar="FILE.png", help="or .svg, .pdf")
+    sub.add_argument("--model", help=f"model folder or installed model (default: {transcriber}, for videos "
+                     f"{classifiers['video']})")
+    sub.add_argument("--layer", type=_positive, metavar="N", help="from 1, the lowest (default: the last)")
+    sub.add_argument("--direction", choices=("forward", "backward"), default="forward")
+    sub.add_argument("--units", type=int, nargs="+", default=[], metavar="N",
+                     help="from 0 (default: three that vary most, each in its own way)")
+
+    sub = command("align", "find when the words of a known text are said")
+    sub.add_argument("clip", type=Path, metavar="CLIP", help="sound or stored frames; without TEXT, a manifest")
+    sub.add_argument("text", nargs="?", metavar="TEXT", help="what is said, or a .txt file of it")
+    sub.add_argument("--model", default=transcriber, help=f"model folder or installed model (default: {transcriber})")
+    sub.add_argument("--lexicon", type=Path, metavar="FILE", help="further words: `word phone phone ...` a line")
+    sub.add_argument("--format", choices=TRANSCRIPT_FORMATS, default="TextGrid", type=_format,
+                     help="default: TextGrid, with a tier of words and one of their labels")
+    sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
+    sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
+
     sub = command("prepare", "turn a corpus into manifests")
-    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, or "
-                     "lhotse:NAME for lhotse's recipes")
+    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, lhotse:NAME "
+                     "for lhotse's recipes, or embeddings, shards of what is prepared")
     sub.add_argument("source", type=Path)
     sub.add_argument("destination", type=Path)
     sub.add_argument("option", nargs="*", metavar="NAME=VALUE", help="options of the corpus, e.g. hold_out=theo")
@@ -56,16 +83,36 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("arguments", nargs=argparse.REMAINDER, metavar="fit --config RECIPE.yaml ...",
                      help="LightningCLI's; `earsight train fit --help` lists them")
 
+    sub = command("tune", "search for settings by trials, or find the learning rate or the batches' duration")
+    sub.allow_abbrev = False  # other options are passed on
+    what = sub.add_mutually_exclusive_group(required=True)
+    what.add_argument("--trials", type=_positive, metavar="N", help="of the study in all; the same command goes on "
+                      "with a study that was stopped, and several at a time share it")
+    what.add_argument("--find", choices=("lr", "batch"), help="test learning rates, or batches' durations, and suggest")
+    sub.add_argument("--space", nargs="+", default=[], metavar="SETTING=RANGE", help="what to search: log(1e-4,1e-2), "
+                     "uniform(0,0.5), int(64,256,64), choice(lstm,gru); or a YAML file of SETTING: RANGE")
+    sub.add_argument("--study", type=Path, default=Path("runs/study"), metavar="DIR",
+                     help="folder of the trials and the report, which all processes see (default: runs/study)")
+    sub.add_argument("--storage", metavar="URL", help="database of the study, e.g. sqlite:///study.db (default: a file "
+                     "in DIR)")
+    sub.add_argument("--seed", type=int, default=1, help="of the choice of settings (default: 1)")
+    sub.add_argument("--no-prune", dest="prune", action="store_false", help="end no trial that looks worse than others")
+    sub.add_argument("--memory", type=float, metavar="GB", help="for --find batch on a CPU: what the process may take")
+    sub.epilog = "All other options are those of `earsight train fit`: --config RECIPE.yaml --trainer.max_epochs 5 ..."
+
     sub = command("evaluate", "measure a checkpoint or a model folder on a manifest")
     sub.add_argument("model", metavar="MODEL", help="checkpoint, model folder or installed model")
-    sub.add_argument("manifest", type=Path, metavar="MANIFEST")
+    sub.add_argument("manifest", metavar="MANIFEST")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification)")
+    sub.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html: figures, and the worst clips to "
+                     "hear and see")
     sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
+    _add_decoding(sub)
 
     sub = command("predict", "recognise a manifest with a checkpoint, one JSON line a clip")
     sub.add_argument("--model", required=True, metavar="CHECKPOINT")
-    sub.add_argument("manifest", type=Path, metavar="MANIFEST")
+    sub.add_argument("manifest", metavar="MANIFEST")
     sub.add_argument("--output", type=Path, required=True, metavar="FILE.jsonl",
                      help="what is there of it is not done again")
     sub.add_argument("--workers", type=int, default=1, help="processes that read clips, a device (default: 1)")
@@ -78,9 +125,41 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--card", type=Path, metavar="FILE.json",
                      help="what `earsight models` tells: description, trained_on, licence, figures")
 
+    sub = command("lm", "make an n-gram language model of text")
+    sub.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="text files, a sentence a line, or manifests")
+    sub.add_argument("--order", type=_positive, default=3, help="the longest n-grams (default: 3)")
+    sub.add_argument("--output", type=Path, required=True, metavar="FILE.arpa")
+    sub.add_argument("--characters", action="store_true", help="of characters, for beam search without a lexicon")
+
+    sub = command("tune-decoder", "tune a model folder's beam search and confidence on development sets")
+    sub.add_argument("model", metavar="MODEL", help="model folder; its settings are replaced")
+    sub.add_argument("manifests", nargs="+", type=Path, metavar="DEV_MANIFEST")
+    sub.add_argument("--lm", type=Path, metavar="FILE", help="n-gram model to search with; copied into the folder")
+    sub.add_argument("--lexicon", type=Path, metavar="FILE", help="words to search over; copied into the folder")
+
     command("models", "list the installed models")
     command("doctor", "tell what this installation can do, what it lacks, and what mends it")
     return every
+
+
+def _add_decoding(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--decoder", choices=("greedy", "beam"), help="default: what the model folder stores, else greedy")
+    sub.add_argument("--lm", metavar="FILE", help="n-gram language model (ARPA or KenLM binary), for beam search")
+    sub.add_argument("--lexicon", metavar="FILE", help="words to search over: `word` or `word symbol ...` a line")
+    sub.add_argument("--hotwords", nargs="+", metavar="WORDS[:WEIGHT]",
+                     help="words to listen for: 'new york:5', or with phones 'york:5=Y AO R K'")
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _format(name: str) -> str:
+    known = {form.lower(): form for form in (*TRANSCRIPT_FORMATS, *CLASSIFICATION_FORMATS)}
+    return known.get("txt" if name == "text" else name.lower(), name)
 
 
 def _positive(text: str) -> int:

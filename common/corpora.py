@@ -32,6 +32,8 @@ def prepare(
 ) -> dict[str, Path]:
     """Write destination/{train,dev,test}.jsonl.gz, those that the corpus has; return their paths by split.
 
+    An importer that writes something else, shards, says in `Parts.written` where it lies.
+
     `corpus` is a name in `importers`, or in what `recipes` gives, which is asked for a name that is not; `options`
     are the keyword arguments of its importer, as values or as strings. Nothing is written where two splits share a
     group or a video file, or training lacks a class. Broken clips are left out of the manifests, and named in the
@@ -50,7 +52,7 @@ def prepare(
         found = f" ({_summary(parts.failures)})" if parts.failures else ""
         raise EarsightError(f"{source}: no usable clip of {corpus} found{found}; check the folder's layout")
     _demand_sound_splits(parts, source)
-    paths = _write(parts, destination)
+    paths = parts.written or _write(parts, destination)
     if parts.failures:
         total = len(parts.failures) + sum(map(len, parts.cuts.values()))
         what = "clips and classes" if any(EMPTY_CLASS in reason for _, reason in parts.failures) else "clips"

@@ -22,10 +22,14 @@ CASES = ("lower", "upper", "keep")
 
 @dataclass
 class Parts:
-    """What an importer found: the cuts of each split, and the clips it could not use, with the reasons."""
+    """What an importer found: the cuts of each split, and the clips it could not use, with the reasons.
+
+    `written` has the place of each split that the importer has written itself, where no manifests are to be written.
+    """
 
     cuts: dict[str, list[Any]] = field(default_factory=dict)
     failures: Failures = field(default_factory=list)
+    written: dict[str, Path] = field(default_factory=dict)
 
     def add(self, split: str, cut: Any) -> None:
         self.cuts.setdefault(split, []).append(cut)
@@ -39,6 +43,16 @@ def split_named(name: str) -> str:
     """The split that a part's name tells of: train-clean-100 is train, valid is dev, TEST is test."""
     words = set(re.split(r"[^a-z]+", name.lower()))
     return next((split for split, names in SPLIT_WORDS.items() if names & words), name)
+
+
+def manifests_in(source: Path) -> dict[str, Path]:
+    """The manifests of a prepared corpus by split: those of a folder, or one file, whose name tells its split."""
+    if source.is_file():
+        return {next((split for split in SPLITS if source.name.startswith(split)), "train"): source}
+    found = {split: source / f"{split}.jsonl.gz" for split in SPLITS if (source / f"{split}.jsonl.gz").is_file()}
+    if not found:
+        raise EarsightError(f"{source}: holds no train, dev or test.jsonl.gz; prepare the corpus first")
+    return found
 
 
 def cased(text: str, case: str) -> str:

@@ -1,8 +1,27 @@
-"""CTC decoding of log-probabilities, in numpy."""
+"""CTC paths: the label of each frame, and the words that a path says, with their frames. In numpy."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from common.labels import BLANK
+from common.labels import BLANK, WORD_START, Labels
+
+
+@dataclass(frozen=True)
+class Token:
+    """One label of a path: frames `first` up to, not including, `end`."""
+
+    label: int
+    first: int
+    end: int
+
+
+@dataclass(frozen=True)
+class PathWord:
+    """A word of a path, and its labels; at least one, separators left out."""
+
+    text: str
+    tokens: tuple[Token, ...]
 
 
 def greedy(log_probs: np.ndarray) -> tuple[list[int], list[int]]:
@@ -14,7 +33,26 @@ def greedy(log_probs: np.ndarray) -> tuple[list[int], list[int]]:
     Returns:
         The label ids, and the frame at which each of them begins.
     """
-    best = log_probs.argmax(axis=-1)
-    starts = np.flatnonzero(np.diff(best, prepend=-1))
-    starts = starts[best[starts] != BLANK]
-    return best[starts].tolist(), starts.tolist()
+    tokens = tokens_of_path(log_probs.argmax(axis=-1))
+    return [token.label for token in tokens], [token.first for token in tokens]
+
+
+def tokens_of_path(path: np.ndarray) -> list[Token]:
+    """The labels of a path (time,), repeats merged, blanks dropped."""
+    starts = np.flatnonzero(np.diff(path, prepend=-1))
+    ends = np.append(starts[1:], len(path))
+    return [Token(*run) for run in zip(path[starts].tolist(), starts.tolist(), ends.tolist()) if run[0] != BLANK]
+
+
+def words_of_path(path: np.ndarray, labels: Labels) -> list[PathWord]:
+    """The words that a path (time,) of labels of text says, split where its labels split words."""
+    groups: list[list[Token]] = [[]]
+    for token in tokens_of_path(path):
+        if token.label == labels.separator:
+            groups.append([])
+        elif labels.kind == "bpe" and labels.symbols[token.label].startswith(WORD_START):
+            groups.append([token])
+        else:
+            groups[-1].append(token)
+    words = ((labels.decode([token.label for token in group]), tuple(group)) for group in groups if group)
+    return [PathWord(text, tokens) for text, tokens in words if text]

@@ -15,17 +15,16 @@ PANELS = (
 )
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, float]]:
     """The table's rows, each with the figures that it has; none where there is no table yet."""
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)]
+    text = path.read_text() if path.is_file() else ""
+    lines = text[:text.rfind("\n") + 1].splitlines()  # a kill may have cut the last one short
+    return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(lines)]
 
 
-def earlier_rows(path: Path, step: int) -> list[dict[str, str]]:
-    """The rows of before a step, for a run that goes on from there; a last row that a kill cut short is left out."""
-    return [row for row in read_rows(path) if row.get("step", "").isdigit() and int(row["step"]) < step]
+def earlier_rows(path: Path, step: int) -> list[dict[str, float]]:
+    """The rows of before a step, for a run that goes on from there."""
+    return [{**row, "step": int(row["step"])} for row in read_rows(path) if row["step"] < step]
 
 
 def draw_curves(table: Path, destination: Path) -> None:
@@ -37,8 +36,7 @@ def draw_curves(table: Path, destination: Path) -> None:
     figure = Figure(figsize=(10, 6), layout="constrained")
     for axes, (title, beginnings, scale) in zip(figure.subplots(2, 2, sharex=True).flat, PANELS):
         for name in (name for name in columns if name.startswith(beginnings)):
-            points = [(int(row["step"]), float(row[name])) for row in rows if name in row]
-            points = [point for point in points if math.isfinite(point[1])]
+            points = [(row["step"], row[name]) for row in rows if math.isfinite(row.get(name, math.nan))]
             if points:
                 axes.plot(*zip(*points), label=name, marker="." if name.startswith("val") else "", linewidth=1)
         axes.set_title(title)

@@ -1,10 +1,16 @@
-"""From manifests to batches: clips of similar duration together, waveforms and stored frames alike."""
+"""From manifests to batches: clips of similar duration together, waveforms and stored frames alike.
 
+A training set of shards (`common.shards`) is gone through lazily: what is in memory is bounded, each clip comes once in
+an epoch, and the batches are the same for any number of processes and workers. The order of shards is drawn anew in
+each epoch, and clips are drawn from the next SHUFFLED ones.
+"""
+
+import random
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
@@ -22,7 +28,10 @@ from common.cuts import label_of, text_of
 from common.errors import EarsightError
 from common.labels import build_labels
 from common.manifest import read_manifest
+from common.shards import Shard, ShardCuts, fetched, is_shards, read_index
 from common.tables_and_folders import Openers
+
+SHUFFLED = 10_000  # clips of shards that are known at a time, and drawn from; their sound is not in memory
 
 # One clip's frames (time, feature), or what a frontend reads: an array of another rank, or one of each stream.
 Clip = np.ndarray | tuple[np.ndarray, ...]
@@ -68,7 +77,7 @@ class SequenceData(pl.LightningDataModule):
     """Training, validation and test manifests as batches by duration.
 
     Args:
-        train: manifest, or several that are trained on together.
+        train: manifest or shards, or several that are trained on together.
         validation: manifest (or several) that chooses the checkpoint.
         test: manifest (or several) for `earsight train test`.
         labels: "characters", "bpe", "phones" or "classes".
@@ -78,7 +87,8 @@ class SequenceData(pl.LightningDataModule):
         batch_duration: seconds of clips in a batch, over all processes: how many devices there are changes the speed
             of a run, and its result by rounding and dropout's noise only.
         curriculum: epochs at the start in which the clips come shortest first; short clips show a CTC model
-            where its labels lie, and it leaves the all-blank plateau sooner (Amodei et al., 2016, SortaGrad).
+            where its labels lie, and it leaves the all-blank plateau sooner (Amodei et al., 2016, SortaGrad). Not of
+            shards, whose clips are not sorted as a whole.
         buckets: batches hold clips of one of this many classes of duration.
         workers: processes that read clips ahead of the device; 0 reads in the training process.
         seed: of the order of clips and of augmentation.
@@ -99,27 +109,44 @@ class SequenceData(pl.LightningDataModule):
         self.seed = seed
         self._cuts: dict[str, CutSet] = {}
         self.target_of = label_of if labels == "classes" else text_of
-        targets = [self.target_of(cut) for cut in self.cuts("train")]
-        self.labels = build_labels(labels, targets, lexicon, vocabulary)
-        self.auxiliary_labels = (
-            build_labels(auxiliary_labels, targets, lexicon, vocabulary) if auxiliary_labels else None)
+        self.labels, self.auxiliary_labels = (
+            build_labels(kind, map(self.target_of, self.cuts("train")), lexicon, vocabulary) if kind else None
+            for kind in (labels, auxiliary_labels))
 
     def read(self, cut: Cut, rng: np.random.Generator | None) -> Clip:
         """A clip's frames (time, feature) or the frontend's input; `rng` is given where clips are augmented."""
         return read_frames_cut(cut)
 
     def cuts(self, split: str) -> CutSet:
-        """The clips of a split, in memory."""
+        """The clips of a split: in memory, or one by one where the training set has shards."""
         if split not in self._cuts:
             paths = self.manifests[split]
             if not paths:
                 raise EarsightError(f"no {split} manifest: give --data.{split}")
             paths = [paths] if isinstance(paths, str) else paths
-            cuts = [cut for path in paths for cut in read_manifest(path, self.openers)]
-            if not cuts:
-                raise EarsightError(f"{', '.join(paths)}: the {split} set is empty")
-            self._cuts[split] = CutSet.from_cuts(cuts)
+            if split == "train" and any(map(is_shards, paths)):
+                self._cuts[split] = CutSet(ShardCuts(self._shards(paths)))
+            else:
+                cuts = [cut for path in paths for cut in read_manifest(path, self.openers)]
+                if not cuts:
+                    raise EarsightError(f"{', '.join(paths)}: the {split} set is empty")
+                self._cuts[split] = CutSet.from_cuts(cuts)
         return self._cuts[split]
+
+    def _shards(self, paths: list[str]) -> list[Shard | list[Cut]]:
+        """The shards of all paths; manifests among them are cut into pieces of a shard's size."""
+        if self.curriculum:
+            raise EarsightError("data.curriculum sorts the whole training set, and shards are never read as a whole; "
+                                "give --data.curriculum 0")
+        parts: list[Shard | list[Cut]] = []
+        for path in paths:
+            if is_shards(path):
+                parts += read_index(path)
+            else:
+                cuts = list(read_manifest(path, self.openers))
+                random.Random(self.seed).shuffle(cuts)
+                parts += [cuts[first:first + 1000] for first in range(0, len(cuts), 1000)]
+        return parts
 
     def train_dataloader(self) -> DataLoader:
         loader = self._loader("train")
@@ -156,16 +183,24 @@ class SequenceData(pl.LightningDataModule):
         cuts = self.cuts(split)
         # Each batch is divided over the processes, by `EpochSampler`.
         alone = {"max_duration": self.batch_duration, "world_size": 1, "rank": 0}
+        if cuts.is_lazy:
+            # Of this sampler alone: it begins with the first epoch's order, from which the buckets are estimated.
+            shards = ShardCuts(cuts.data.parts, self.seed)
+            shuffled = self._shuffled(CutSet(shards), alone)
+            return EpochSampler(shuffled, shuffled, 0, shards)
         ordered = DynamicCutSampler(cuts.sort_by_duration(ascending=True), **alone)
         if split != "train":
             return EpochSampler(ordered, ordered, 0)
-        options = {**alone, "shuffle": True, "seed": self.seed, "drop_last": False}
+        return EpochSampler(ordered, self._shuffled(cuts, alone), self.curriculum)
+
+    def _shuffled(self, cuts: CutSet, options: dict[str, Any]) -> CutSampler:
+        options = {**options, "shuffle": True, "seed": self.seed, "drop_last": False}
         buckets = min(self.buckets, len(cuts) // 20)
         if buckets < 2:
-            shuffled = DynamicCutSampler(cuts, **options)
-        else:
-            shuffled = DynamicBucketingSampler(cuts, num_buckets=buckets, buffer_size=max(len(cuts), 1000), **options)
-        return EpochSampler(ordered, shuffled, self.curriculum)
+            return DynamicCutSampler(cuts, **options)
+        known = max(len(cuts), 1000)
+        return DynamicBucketingSampler(cuts, num_buckets=buckets,
+                                       buffer_size=min(known, SHUFFLED) if cuts.is_lazy else known, **options)
 
 
 class Share(NamedTuple):
@@ -178,12 +213,14 @@ class Share(NamedTuple):
 class EpochSampler(Sampler):
     """Batches from `first` in the first epochs of training, then from `later`; of each, this process's share.
 
+    Every process goes through all batches, of shards too: they are of descriptions, and sound is read for its share.
+
     Attributes:
         done: an epoch, and how many of its first batches are left out, because a run that goes on has done them.
     """
 
-    def __init__(self, first: CutSampler, later: CutSampler, epochs: int):
-        self.first, self.later, self.epochs = first, later, epochs
+    def __init__(self, first: CutSampler, later: CutSampler, epochs: int, shards: ShardCuts | None = None):
+        self.first, self.later, self.epochs, self.shards = first, later, epochs, shards
         self.epoch = 0
         self.done = 0, 0
         self.rank, self.processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
@@ -191,6 +228,8 @@ class EpochSampler(Sampler):
     def set_epoch(self, epoch: int) -> None:
         """Called by the trainer; the order of clips and their augmentation follow from it."""
         self.epoch = epoch
+        if self.shards is not None:
+            self.shards.epoch = epoch
         self.first.set_epoch(epoch)
         self.later.set_epoch(epoch)
 
@@ -212,7 +251,9 @@ def read_frames_cut(cut: Cut) -> np.ndarray:
     if "frames" not in (cut.custom or {}):
         raise EarsightError(f"{cut.id}: has no stored frames; prepare them, or use a recipe that reads recordings")
     try:
-        return np.ascontiguousarray(cut.load_frames(), dtype=np.float32)
+        return np.ascontiguousarray(fetched(cut).load_frames(), dtype=np.float32)
+    except EarsightError:
+        raise
     except Exception as error:  # lhotse's readers raise what they like
         raise EarsightError(f"{cut.id}: its frames cannot be read ({error}); run `earsight check`") from error
 

@@ -1,6 +1,7 @@
 """`earsight evaluate`: a checkpoint or a model folder over a manifest, to one report."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,20 +9,34 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 from tqdm import tqdm
 
-from common.batch_run import run_parallel
+from common.batch_run import Result, run_parallel
 from common.classification_report import ClassificationReport, ClassificationResult, classification_report
-from common.ctc import greedy
+from common.confidence import confidences
 from common.cuts import group_of, label_of, speaker_of, text_of
 from common.data import make_batch
 from common.errors import EarsightError
 from common.frame_order import OrderFigures
 from common.labels import Labels
 from common.module import SequenceModel
+from common.recognition import Transcript
 from common.runtime import Runtime
-from common.transcription_report import TranscriptionReport, TranscriptResult, transcription_report
+from common.transcribing import Transcriber
+from common.transcription_report import Confidence, TranscriptionReport, TranscriptResult, transcription_report
+from common.word_times import Timing
 
 Read = Callable[[Cut], np.ndarray]  # a clip's waveform (samples,) or frames (time, feature)
-Outcome = np.ndarray | EarsightError  # log-probabilities (time, label) or logits (label,), or why there are none
+
+
+@dataclass(frozen=True)
+class JudgedTranscript:
+    """A transcript, and the confidence in its words and in all of it that it had without a calibration."""
+
+    transcript: Transcript
+    raw: Confidence
+
+
+# Log-probabilities (time, label) or logits (label,), what was read from them, or why there is nothing.
+Outcome = np.ndarray | JudgedTranscript | EarsightError
 
 BATCH_DURATION = 60.0  # seconds
 SHUFFLES = 5
@@ -39,6 +54,7 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
         The report over the clips that could be read, and an error for each of the others.
     """
     results, errors = [], []
+    greedy = None if labels.kind == "classes" else Transcriber(labels, Timing(shift=1.0))
     for cut, outcome in tqdm(outcomes, total=len(cuts), unit="clip", disable=None):
         if isinstance(outcome, EarsightError):
             errors.append(outcome)
@@ -47,8 +63,12 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
             results.append(ClassificationResult(cut.id, speaker_of(cut) or group_of(cut), label_of(cut),
                                                 probabilities / probabilities.sum()))
         else:
-            results.append(TranscriptResult(cut.id, speaker_of(cut), text_of(cut) or "",
-                                            labels.decode(greedy(outcome)[0]), cut.duration))
+            if isinstance(outcome, np.ndarray):
+                outcome = judge(greedy, outcome, np.zeros((0, 0)))
+            read = outcome.transcript
+            calibrated = Confidence(tuple(word.confidence for word in read.words), read.confidence)
+            results.append(TranscriptResult(cut.id, speaker_of(cut), text_of(cut) or "", read.text, cut.duration,
+                                            outcome.raw, calibrated))
     if not results:
         raise errors[0] if errors else EarsightError("the manifest is empty; nothing can be evaluated")
     if labels.kind == "classes":
@@ -94,16 +114,30 @@ def run_checkpoint(model: SequenceModel, cuts: CutSet, read: Read) -> Iterator[t
             yield by_id[name], output[:length] if output.ndim == 2 else output
 
 
-def run_folder(runtime: Runtime, cuts: CutSet, read: Read, jobs: int) -> Iterator[tuple[Cut, Outcome]]:
-    """Outputs of a model folder in ONNX Runtime, clip by clip, as `earsight transcribe` and `classify` run it."""
+def run_folder(runtime: Runtime, cuts: CutSet, read: Read, jobs: int,
+               finish: Callable[[np.ndarray, np.ndarray], Result] = lambda outputs, frames: outputs
+               ) -> Iterator[tuple[Cut, Result | EarsightError]]:
+    """Outputs of a model folder in ONNX Runtime, clip by clip, as `earsight transcribe` and `classify` run it.
 
-    def work(cut: Cut) -> np.ndarray:
+    Args:
+        finish: what becomes of a clip's outputs and frames (time, feature).
+    """
+
+    def work(cut: Cut) -> Result:
         clip = read(cut)
         frames = runtime.frames(clip) if clip.ndim == 1 else clip
         runtime.check_frames(frames, cut.id)
-        return runtime.outputs(frames)
+        return finish(runtime.outputs(frames), frames)
 
     yield from run_parallel(list(cuts), work, jobs)
+
+
+def judge(transcriber: Transcriber, log_probs: np.ndarray, frames: np.ndarray) -> JudgedTranscript:
+    """Read log-probabilities (time, label) of frames (time * stride, feature)."""
+    readings = transcriber.decoder(log_probs)
+    transcript = transcriber.transcript(readings, log_probs, frames, len(log_probs) * transcriber.timing.shift)
+    of_words, of_all = confidences(readings, log_probs, frames, None)
+    return JudgedTranscript(transcript, Confidence(tuple(of_words), of_all))
 
 
 def _groups(cuts: CutSet) -> Iterator[list[Cut]]:

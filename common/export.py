@@ -93,7 +93,8 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
             medium=model.medium, task="classification" if model.labels.kind == "classes" else "ctc",
             labels={**model.labels.to_dict(), "bpe_model": ""}, n_features=model.normaliser.n_input,
             stride=model.encoder.stride, precision="int8" if int8 else "float32",
-            model={k: v for k, v in model.settings.items() if k not in ("mfcc", "pictures")}, about=about,
+            model={k: v for k, v in model.settings.items() if k not in ("mfcc", "pictures", "longest_clip")},
+            about=about, longest_clip=model.settings.get("longest_clip", ModelConfig.longest_clip),
             versions={name: importlib.metadata.version(name) for name in ("torch", "onnx", "onnxruntime")},
             **settings))
         _compare(model, folder)

@@ -41,6 +41,12 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def partial_of(path: str | Path) -> Path:
+    """Where what is done of `path` is kept until all of it is: a hidden file beside it."""
+    path = Path(path)
+    return path.with_name(f".{path.name}.partial.jsonl")
+
+
 def _umask() -> int:
     # There is no call that reads the umask without setting it.
     mask = os.umask(0)

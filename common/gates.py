@@ -1,4 +1,4 @@
-"""What the gates of LSTM and GRU cells do on given clips; torch's layers give their outputs only."""
+"""What the gates of LSTM and GRU cells do on given clips, in training; torch's layers give their outputs only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from common.cells import replay as replay_cell
 from common.encoder import Encoder, RecurrentLayers, StreamEncoder, reversal_index, reverse
 from common.frames import length_mask
 
@@ -36,32 +37,15 @@ class CellGates:
         return values[length_mask(self.lengths, values.shape[1]).squeeze(-1).bool()]
 
 
-@torch.no_grad()
 def replay(layer: nn.LSTM | nn.GRU, x: Tensor) -> dict[str, Tensor]:
-    """Run a layer of one direction step by step, with the equations of torch.nn.LSTM and torch.nn.GRU.
+    """Run a layer of one direction step by step; see `common.cells.replay`.
 
     (batch, time, input) -> (batch, time, hidden) for each name; see `CellGates`.
     """
-    weight, bias = layer.weight_hh_l0, layer.bias_hh_l0
-    inputs = x @ layer.weight_ih_l0.T + layer.bias_ih_l0
-    h = x.new_zeros(len(x), layer.hidden_size)
-    c = torch.zeros_like(h)
-    steps: list[dict[str, Tensor]] = []
-    for entering in inputs.unbind(dim=1):
-        own = h @ weight.T + bias
-        if isinstance(layer, nn.LSTM):
-            i, f, g, o = (entering + own).chunk(4, dim=-1)
-            i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-            c = f * c + i * g
-            h = o * c.tanh()
-            steps.append({"i": i, "f": f, "g": g, "o": o, "c": c, "h": h})
-        else:
-            (r, z, n), (own_r, own_z, own_n) = entering.chunk(3, dim=-1), own.chunk(3, dim=-1)
-            r, z = (r + own_r).sigmoid(), (z + own_z).sigmoid()
-            n = (n + r * own_n).tanh()
-            h = (1 - z) * n + z * h
-            steps.append({"r": r, "z": z, "n": n, "h": h})
-    return {name: torch.stack([step[name] for step in steps], dim=1) for name in steps[0]}
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    arrays = [value.detach().float().cpu().numpy() for value in (x, *(getattr(layer, name) for name in names))]
+    values = replay_cell("lstm" if isinstance(layer, nn.LSTM) else "gru", *arrays)
+    return {name: torch.from_numpy(value).to(x.device) for name, value in values.items()}
 
 
 @torch.no_grad()

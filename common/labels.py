@@ -3,9 +3,10 @@
 import base64
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
 
 from common.errors import EarsightError, require
@@ -71,6 +72,33 @@ class Labels:
             return " ".join(self.nearest_word(phones) for phones in _split(symbols, BOUNDARY))
         return " ".join("".join(symbols).replace(WORD_START, " ").split())
 
+    @property
+    def separator(self) -> int | None:
+        """The output that stands between two words; None for pieces that mark a word's start, and without spaces."""
+        return self._ids.get({"phones": BOUNDARY, "characters": " "}.get(self.kind, ""))
+
+    def spell(self, word: str) -> tuple[str, ...]:
+        """A word's symbols, for characters and BPE.
+
+        For BPE as SentencePiece does it: from letters up, the neighbours that make the earliest learnt piece are joined
+        first (Sennrich et al., 2016); the pieces' ids are in that order.
+        """
+        symbols = list(word)
+        if self.kind == "bpe":
+            symbols = list(WORD_START + word)
+            while True:
+                pairs = [self._ids.get(a + b, len(self)) for a, b in zip(symbols, symbols[1:])]
+                first = min(range(len(pairs)), key=pairs.__getitem__, default=0)
+                if not pairs or pairs[first] == len(self):
+                    break
+                symbols[first:first + 2] = [symbols[first] + symbols[first + 1]]
+        return tuple(symbols)
+
+    def ids(self, symbols: Iterable[str], what: str) -> list[int]:
+        """The outputs that stand for symbols; `what` begins the complaint about one that is not there."""
+        return [self._id(s, f"{what}: {s!r} is outside the model's alphabet ({' '.join(self.symbols[1:])})")
+                for s in symbols]
+
     def nearest_word(self, phones: tuple[str, ...]) -> str:
         """The word whose pronunciation needs the fewest edits; among equals the commoner word."""
         known = self._words_by_pronunciation
@@ -127,20 +155,21 @@ def build_labels(kind: str, texts: Iterable[str], lexicon: Path | str | None = N
 
     Args:
         kind: "characters", "bpe", "phones" or "classes".
-        texts: the transcripts, or the class name of each clip.
+        texts: the transcripts, or the class name of each clip; gone through once, and not kept.
         lexicon: for phones, a file with `word phone phone ...` a line.
         vocabulary: for BPE, how many pieces to learn.
     """
-    texts = list(texts)
-    if not texts:
+    texts = iter(texts)
+    if not (first := list(islice(texts, 1))):
         raise EarsightError("the training set is empty; nothing can be learnt from it")
+    texts = chain(first, texts)
     if kind == "classes":
         symbols = tuple(sorted(set(texts)))
         if len(symbols) < 2:
             raise EarsightError(f"only one class ({symbols[0]!r}) in the training set; classification needs two")
         return Labels(kind, symbols)
     if kind == "characters":
-        return Labels(kind, ("<blank>", *sorted(set("".join(" ".join(t.split()) for t in texts)))))
+        return Labels(kind, ("<blank>", *sorted(set(chain.from_iterable(" ".join(t.split()) for t in texts)))))
     if kind == "bpe":
         return _train_bpe(texts, vocabulary)
     if kind == "phones":
@@ -173,12 +202,12 @@ def read_lexicon(path: Path | str) -> Lexicon:
     return lexicon
 
 
-def _train_bpe(texts: list[str], vocabulary: int) -> Labels:
+def _train_bpe(texts: Iterator[str], vocabulary: int) -> Labels:
     sentencepiece = require("sentencepiece", "train")
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(texts), model_writer=model, model_type="bpe", vocab_size=vocabulary,
+            sentence_iterator=texts, model_writer=model, model_type="bpe", vocab_size=vocabulary,
             character_coverage=1.0, bos_id=-1, eos_id=-1, hard_vocab_limit=False, minloglevel=2)
     except RuntimeError as error:
         raise EarsightError(f"BPE with {vocabulary} pieces cannot be learnt from this text ({error}); "

@@ -1,20 +1,22 @@
 """Manifests: which clips there are, of sound, frames or video, what is said or shown in each, who speaks.
 
-A manifest is a lhotse CutSet with one supervision a cut. Three forms come in (a lhotse cut manifest, a CSV or
-TSV, a folder per class) and one goes out (`.jsonl.gz`).
+A manifest is a lhotse CutSet with one supervision a cut. Four forms come in (a lhotse cut manifest, a CSV or
+TSV, a folder per class, shards) and one goes out (`.jsonl.gz`); `common.corpus_shards` writes shards.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from common.cut_lines import read_lines
 from common.cuts import Failures, clip_files, cut_set, label_of, speaker_of
 from common.errors import EarsightError, first_line, require
 from common.files import whole_file
+from common.shards import ShardCuts, is_shards, read_index
 from common.tables_and_folders import TABLE_SUFFIXES, Openers, read_folder, read_table
 
 if TYPE_CHECKING:
@@ -24,17 +26,19 @@ if TYPE_CHECKING:
 def read_manifest(
     path: str | Path, openers: Openers | None = None, failures: Failures | None = None
 ) -> CutSet:
-    """Read a lhotse cut manifest, a `.csv`/`.tsv` table (see `read_table`) or a folder per class.
+    """Read a lhotse cut manifest, a `.csv`/`.tsv` table (see `read_table`), a folder per class, or shards.
 
     Raises EarsightError for a manifest that is missing, damaged or empty, for two cuts of one id, and for a
     clip that it names and that is not there (file and id). With a list `failures`, such clips are noted there
     (name, reason) and the others go on.
     """
     require("lhotse", "train")
+    if is_shards(path):
+        return cut_set(list(ShardCuts(read_index(path))), path, failures)
     path = Path(path)
     openers = openers or Openers()
     if not path.exists():
-        raise EarsightError(f"{path}: no such manifest; name a .jsonl.gz, a .csv or a folder per class")
+        raise EarsightError(f"{path}: no such manifest; name a .jsonl.gz, a .csv, a folder per class or shards")
     if path.is_dir():
         return read_folder(path, openers, failures)
     if path.suffix.lower() in TABLE_SUFFIXES:
@@ -47,7 +51,7 @@ def _read_cuts(path: Path, failures: Failures | None) -> CutSet:
     from lhotse import CutSet, load_manifest
 
     if path.name.endswith((".jsonl", ".jsonl.gz")):
-        cuts = list(_json_lines(path))
+        cuts = list(read_lines(path))
     else:
         try:
             cuts = load_manifest(path)
@@ -64,38 +68,6 @@ def _read_cuts(path: Path, failures: Failures | None) -> CutSet:
     if not cuts:
         raise EarsightError(f"{path}: the manifest is empty; prepare the corpus again")
     return cut_set(_with_clips(cuts, path, failures), path, failures)
-
-
-def _json_lines(path: Path) -> Iterator[Any]:
-    from lhotse.cut import Cut
-    from lhotse.serialization import deserialize_item
-
-    opened = gzip.open if path.suffix == ".gz" else open
-    number = 0
-    try:
-        with opened(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                item = json.loads(line)
-                if not isinstance(item, dict):
-                    raise EarsightError(f"{path}, line {number}: not a cut; give a lhotse cut manifest")
-                cut = deserialize_item(item)
-                if not isinstance(cut, Cut):
-                    raise EarsightError(
-                        f"{path}, line {number}: holds a {type(cut).__name__}, not a cut; "
-                        "make cuts of it with `lhotse cut simple`"
-                    )
-                yield cut
-    except EarsightError:
-        raise
-    except OSError as error:
-        raise EarsightError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # damaged gzip, JSON or fields: each parser raises its own kind
-        raise EarsightError(
-            f"{path}, line {number + (number == 0)}: damaged ({type(error).__name__}: {first_line(error)}); "
-            "prepare the corpus again"
-        ) from error
 
 
 def _with_clips(cuts: list[Any], manifest: Path, failures: Failures | None) -> list[Any]:

@@ -214,5 +214,18 @@ def class_scores(confusion: np.ndarray) -> ClassScores:
     )
 
 
+def calibration_error(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
+    """Expected calibration error (Naeini et al., 2015) in bins of equal width; 0 for no words."""
+    confidence, right = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [abs(confidence[place == i].sum() - right[place == i].sum()) for i in range(bins)]
+    return float(sum(gaps) / max(len(confidence), 1))
+
+
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def validation_metric(kind: str) -> tuple[str, str]:
+    """What chooses the checkpoint of a model whose labels are of `kind`; "min" or "max": which is better."""
+    return ("val_accuracy", "max") if kind == "classes" else ("val_wer", "min")

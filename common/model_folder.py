@@ -13,6 +13,7 @@ FORMAT = 1  # raised when a folder of an older program can no longer be read
 CONFIG = "config.json"
 FRONTEND = "frontend.onnx"  # waveform (1, samples) -> frames (1, time, feature)
 ENCODER = "encoder.onnx"  # frames (batch, time, feature) -> log-probabilities or logits
+LATER = ("longest_clip", "decoding", "confidence", "times")  # fields that folders of older programs lack
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -29,7 +30,12 @@ class ModelConfig:
         stride: input frames an output frame.
         sample_rate: Hz, of the sound that the frontend takes; 0 without a frontend.
         precision: "float32" or "int8".
+        longest_clip: seconds, of those that it was trained on; longer ones are cut into utterances no longer than that.
         frontend, model: the settings that trained, for the reader's information.
+        decoding: how text is decoded unless the user says otherwise: fields of
+            `common.decoding_options.DecodingOptions`, its files by their names in the folder; empty for greedy.
+        confidence: `common.confidence.Calibration` as plain types; empty where none was fitted.
+        times: seconds added to words' `start` and `end`, see `common.word_times`; empty where they were not fitted.
         about: free text of a model's card: description, trained_on, licence, figures.
         versions: of the programs that wrote the folder.
     """
@@ -42,8 +48,12 @@ class ModelConfig:
     stride: int
     sample_rate: int
     precision: str = "float32"
+    longest_clip: float = 20.0
     frontend: dict = field(default_factory=dict)
     model: dict = field(default_factory=dict)
+    decoding: dict = field(default_factory=dict)
+    confidence: dict = field(default_factory=dict)
+    times: dict = field(default_factory=dict)
     about: dict = field(default_factory=dict)
     versions: dict = field(default_factory=dict)
     format: int = FORMAT
@@ -73,7 +83,8 @@ def read_config(folder: Path) -> ModelConfig:
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise EarsightError(f"{path}: not of format {FORMAT}, which this version reads; export the model again")
     try:
-        config = ModelConfig(**{f.name: plain[f.name] for f in fields(ModelConfig)})
+        names = [f.name for f in fields(ModelConfig) if f.name in plain or f.name not in LATER]
+        config = ModelConfig(**{name: plain[name] for name in names})
         Labels.from_dict(config.labels)
     except (KeyError, TypeError) as error:
         raise EarsightError(f"{path}: damaged, {error} is missing or wrong; export the model again") from error

@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Literal
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from lhotse.cut import Cut
@@ -17,7 +19,8 @@ from common.errors import EarsightError
 from common.frames import FrameNormaliser
 from common.heads import ClassificationHead, CTCHead, StreamHeads
 from common.labels import Labels
-from common.metrics import ErrorCounts, character_errors, word_errors
+from common.metrics import ErrorCounts, character_errors, validation_metric, word_errors
+from common.schedules import Constant, OneCycle, Plateau
 
 
 @dataclass(frozen=True)
@@ -31,17 +34,23 @@ class NormaliserSettings:
 
 @dataclass(frozen=True)
 class OptimiserSettings:
-    """AdamW with one cycle of the learning rate: a linear rise, then a cosine to nearly zero.
+    """AdamW with a learning rate that rises linearly, then follows a schedule.
 
     Attributes:
         learning_rate: the peak.
         weight_decay: of matrices; biases are left alone.
         warmup: share of all steps in which the rate rises.
+        schedule: after that: "one_cycle", a cosine to nearly zero; "plateau", times `factor` whenever more than
+            `patience` validations in a row had no better val_wer (or val_accuracy); "constant".
+        factor, patience: of "plateau".
     """
 
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.01
     warmup: float = 0.15
+    schedule: Literal["one_cycle", "plateau", "constant"] = "one_cycle"
+    factor: float = 0.5
+    patience: int = 3
 
 
 class SequenceModel(pl.LightningModule):
@@ -114,11 +123,13 @@ class SequenceModel(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Look for targets that cannot be learnt before any time is spent: outside the labels, or too long.
 
+        Notes how long the clips are, bar one in a thousand, for the model folder.
+
         Raises:
             EarsightError: names the clips.
         """
         data = self.trainer.datamodule
-        too_long = []
+        too_long, seconds = [], []
         for split in ("train", "validation"):
             for cut in data.cuts(split):
                 try:
@@ -126,12 +137,15 @@ class SequenceModel(pl.LightningModule):
                 except EarsightError as error:
                     raise EarsightError(f"{cut.id} ({split}): {error}") from error
                 given = self.encoder.output_lengths(self.count_frames(cut))
+                if split == "train":
+                    seconds.append(cut.duration)
                 if split == "train" and self.labels.kind != "classes" and needed > given:
                     too_long.append(f"{cut.id}: its target needs {needed} output frames and it has {given}")
         if too_long:
             more = f" (and {len(too_long) - 3} more clips)" if len(too_long) > 3 else ""
             raise EarsightError(f"{'; '.join(too_long[:3])}{more}; `earsight check` lists them: leave them out, "
                                 "correct their texts, or give a smaller model.encoder.stride")
+        self.settings["longest_clip"] = round(float(np.quantile(seconds, 0.999)), 2)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Frames (batch, time, feature) -> log-probabilities (batch, time / stride, n_labels) or logits
@@ -179,11 +193,13 @@ class SequenceModel(pl.LightningModule):
         loss, clips, right, edits, words, char_edits, chars = self.trainer.strategy.reduce(
             sums, reduce_op="sum").tolist()
         self.log("val_loss", loss / clips, prog_bar=True)
-        if self.labels.kind == "classes":
-            self.log("val_accuracy", right / clips, prog_bar=True)
-        else:
-            self.log("val_wer", edits / max(words, 1), prog_bar=True)
+        score = right / clips if self.labels.kind == "classes" else edits / max(words, 1)
+        self.log(validation_metric(self.labels.kind)[0], score, prog_bar=True)
+        if self.labels.kind != "classes":
             self.log("val_cer", char_edits / max(chars, 1))
+        # Here, before checkpoints are saved, and not by Lightning, after: a run that goes on finds it done.
+        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking and isinstance(self.schedule, Plateau):
+            self.schedule.observe(score)
 
     on_test_epoch_start, test_step, on_test_epoch_end = (
         on_validation_epoch_start, validation_step, on_validation_epoch_end)
@@ -212,9 +228,9 @@ class SequenceModel(pl.LightningModule):
                                   (0.0, [p for p in parameters if p.ndim <= 1])):
                 groups.append({"params": chosen, "weight_decay": decay, "lr": self.optimiser.learning_rate * share})
         optimizer = torch.optim.AdamW([group for group in groups if group["params"]])
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, OneCycle(self._total_steps(), self.optimiser.warmup))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        self.schedule = self._schedule()
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["earsight"] = {
@@ -226,26 +242,18 @@ class SequenceModel(pl.LightningModule):
             frames = self.normaliser(frames, lengths)
         return self.encoder(frames, lengths)
 
+    def _schedule(self) -> OneCycle | Plateau | Constant:
+        o, total = self.optimiser, self._total_steps()
+        if o.schedule == "plateau":
+            return Plateau(total, o.warmup, validation_metric(self.labels.kind)[1], o.factor, o.patience)
+        return (OneCycle if o.schedule == "one_cycle" else Constant)(total, o.warmup)
+
     def _total_steps(self) -> int:
         trainer = self.trainer
         if trainer.max_steps > 0:
             return trainer.max_steps
         steps = math.ceil(trainer.datamodule.steps_per_epoch() / trainer.accumulate_grad_batches)
         return max(1, steps * trainer.max_epochs)
-
-
-@dataclass(frozen=True)
-class OneCycle:
-    """Factor of the learning rate at a step: linear from 4 % to 1 over the warm-up, then a cosine to 0.1 %."""
-
-    total: int
-    warmup: float
-
-    def __call__(self, step: int) -> float:
-        done = min(step / self.total, 1.0)
-        if done < self.warmup:
-            return 0.04 + 0.96 * done / self.warmup
-        return 0.001 + 0.999 * 0.5 * (1 + math.cos(math.pi * (done - self.warmup) / (1 - self.warmup)))
 
 
 def _blank_share(log_probs: Tensor, lengths: Tensor) -> Tensor:

@@ -1,12 +1,16 @@
 """`earsight predict`: a model over a manifest of any size, in one process or many; one JSON line a clip.
 
 Each process writes what it has done, batch by batch, into a part beside the destination. A job that is started again
-leaves out the clips that are in parts already; when all are there, they are joined in the manifest's order.
+leaves out the clips that are in parts already; when all are there, they are joined in the manifest's order. A part's
+name tells which model and manifest it is of, and those of others are not touched.
 """
 
+import hashlib
 import json
+import sys
 from argparse import ArgumentError
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -43,19 +47,23 @@ def predict(model: SequenceModel, cuts: CutSet, destination: Path, trainer: dict
         EarsightError: the destination cannot be written.
     """
     lightning = pl.Trainer(**{**TRAINER, **trainer})
-    done = _read_parts(destination)
+    parts = Parts(destination, parts_key(model, cuts))
+    done = parts.read()
+    if lightning.is_global_zero and (strange := parts.of_others()):
+        print(f"warning: {strange[0]}: left by another model or manifest, and not used ({len(strange)} such files); "
+              "remove them if that job is not to go on", file=sys.stderr)
     left = CutSet.from_cuts(cut for cut in cuts if cut.id not in done)
     if len(left):
-        lightning.predict(Predictor(model, destination), datamodule=Clips(model, left, workers),
+        lightning.predict(Predictor(model, parts), datamodule=Clips(model, left, workers),
                           return_predictions=False)
     if not lightning.is_global_zero:
         return []
-    done = _read_parts(destination)
+    done = parts.read()
     lost = [cut.id for cut in cuts if cut.id not in done]
     if lost:
         raise EarsightError(f"{destination}: {len(lost)} clips are missing ({', '.join(lost[:3])}); run it again")
     write_whole(destination, "".join(_line(done[cut.id]) for cut in cuts))
-    for part in _parts(destination):
+    for part in parts.paths():
         part.unlink()
     return [done[cut.id]["error"] for cut in cuts if "error" in done[cut.id]]
 
@@ -119,23 +127,23 @@ class _Reader(Dataset):
 class Predictor(pl.LightningModule):
     """Runs a model, and writes a line for each clip into this process's part."""
 
-    def __init__(self, model: SequenceModel, destination: Path):
+    def __init__(self, model: SequenceModel, parts: "Parts"):
         super().__init__()
         self.model = model
-        self.destination = destination
+        self.parts = parts
         self._file: TextIO | None = None
 
     def on_predict_start(self) -> None:
         # A new part in each job: what a kill left half-written stays at the end of an old one.
-        number = len(_parts(self.destination))
+        number = len(self.parts.paths())
         self.trainer.strategy.barrier("parts are counted")
-        path = self.destination.with_name(f".{self.destination.name}.{number}-{self.global_rank}.part")
+        path = self.parts.path(number, self.global_rank)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("w", encoding="utf-8")
         except OSError as error:
-            raise EarsightError(f"{self.destination}: cannot be written ({error.strerror}); choose another --output"
-                                ) from error
+            raise EarsightError(f"{self.parts.destination}: cannot be written ({error.strerror}); "
+                                "choose another --output") from error
 
     def predict_step(self, batch: Read, _: int) -> None:
         lines = [{"id": name, "error": error} for name, error in batch.errors.items()]
@@ -165,16 +173,42 @@ def _line(result: dict[str, Any]) -> str:
     return json.dumps(result, ensure_ascii=False) + "\n"
 
 
-def _parts(destination: Path) -> list[Path]:
-    return sorted(destination.parent.glob(f".{destination.name}.*.part"))
+@dataclass(frozen=True)
+class Parts:
+    """The parts of `destination` that are of one model and manifest; see `parts_key`."""
+
+    destination: Path
+    key: str
+
+    def path(self, number: int, rank: int) -> Path:
+        """Of one process of a job; `number` grows from job to job."""
+        return self.destination.with_name(f".{self.destination.name}.{self.key}.{number}-{rank}.part")
+
+    def paths(self) -> list[Path]:
+        """Those that are there."""
+        return sorted(self.destination.parent.glob(f".{escape(self.destination.name)}.{self.key}.*.part"))
+
+    def of_others(self) -> list[Path]:
+        """Parts of the same destination, of other models or manifests."""
+        every = self.destination.parent.glob(f".{escape(self.destination.name)}.*.part")
+        return sorted(set(every) - set(self.paths()))
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """By id, the clips that are done; a line that a kill cut short is none."""
+        done = {}
+        for part in self.paths():
+            for line in part.read_text(encoding="utf-8").splitlines(keepends=True):
+                if line.endswith("\n"):
+                    result = json.loads(line)
+                    done[result["id"]] = result
+        return done
 
 
-def _read_parts(destination: Path) -> dict[str, dict[str, Any]]:
-    """By id, the clips that are done; a line that a kill cut short is none."""
-    done = {}
-    for part in _parts(destination):
-        for line in part.read_text(encoding="utf-8").splitlines(keepends=True):
-            if line.endswith("\n"):
-                result = json.loads(line)
-                done[result["id"]] = result
-    return done
+def parts_key(model: SequenceModel, cuts: CutSet) -> str:
+    """Differs where the weights, what they put out, the settings or the clips do."""
+    digest = hashlib.sha256(json.dumps([model.settings, model.labels.to_dict()], sort_keys=True, default=str).encode())
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    for cut in cuts:
+        digest.update(json.dumps(cut.to_dict(), sort_keys=True, default=str).encode())
+    return digest.hexdigest()[:16]

@@ -3,10 +3,36 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a transcript.
+
+    Attributes:
+        text: the word.
+        start, end: seconds.
+        confidence: probability that it is right.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One of several readings of a clip; the scores of two, in nats, say which is likelier."""
+
+    text: str
+    score: float
 
 
 @dataclass(frozen=True)
@@ -15,15 +41,69 @@ class Transcript:
 
     Attributes:
         path: the clip.
-        text: the words; empty where nothing was said.
+        text: the words; empty where nothing was said; in a long recording a line an utterance.
         duration: seconds.
         model: name of the model that read it.
+        confidence: probability that all of it is right.
+        words: in order of time.
+        n_best: the likeliest readings, the text's own first, where several were asked for.
     """
 
     path: str
     text: str
     duration: float
     model: str
+    confidence: float
+    words: tuple[Word, ...] = ()
+    n_best: tuple[Reading, ...] = ()
+
+    def doubting(self, least: float, mark: bool) -> "Transcript":
+        """The same with words of less confidence left out or, with `mark`, marked in the text: `word(?)`."""
+        lines, words = [], iter(self.words)
+        for line in self.text.split("\n"):
+            own = [(word.text, word.confidence >= least) for word in islice(words, len(line.split()))]
+            lines.append(" ".join(text + "(?)" * (not sure) for text, sure in own if sure or mark))
+        kept = tuple(word for word in self.words if mark or word.confidence >= least)
+        return replace(self, text="\n".join(line for line in lines if line), words=kept)
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What was said between two pauses of a recording, or in all of a short one.
+
+    Attributes:
+        start, end: seconds from the recording's start.
+        transcript: of this stretch; the times of its words count from the recording's start.
+    """
+
+    start: float
+    end: float
+    transcript: Transcript
+
+
+def joined(utterances: Sequence[Utterance], path: str, duration: float, model: str) -> Transcript:
+    """The transcript of a recording from those of its utterances, each of which is a line of its text.
+
+    Several readings are there only where one utterance is all of the recording.
+    """
+    if len(utterances) == 1 and (utterances[0].start, utterances[0].end) == (0.0, duration):
+        return utterances[0].transcript
+    spoken = [utterance.transcript for utterance in utterances if utterance.transcript.text]
+    return Transcript(path, "\n".join(one.text for one in spoken), duration, model,
+                      math.prod(one.confidence for one in spoken), tuple(word for one in spoken for word in one.words))
+
+
+def placed(transcript: Transcript, start: float, end: float, first: float, last: float) -> Utterance:
+    """The utterance that the transcript of a recording's stretch from `start` to `end` (seconds) gives.
+
+    Where it was read beyond `first` or `last`, words whose middle is there are the neighbours'.
+    """
+    words = tuple(replace(word, start=word.start + start, end=word.end + start) for word in transcript.words)
+    middles = [(word.start + word.end) / 2 for word in words]
+    own = tuple(word for word, middle in zip(words, middles)
+                if (start == first or middle >= first) and (end == last or middle < last))
+    text = transcript.text if len(own) == len(words) else " ".join(word.text for word in own)
+    return Utterance(first, last, replace(transcript, text=text, duration=last - first, words=own))
 
 
 @dataclass(frozen=True)
@@ -99,7 +179,7 @@ CSV_COLUMNS = {
 }
 
 
-def written(result: Transcript | Classification | Timeline, form: str, top: int = 1, alone: bool = True) -> str:
+def written(result: Classification | Timeline, form: str, top: int = 1, alone: bool = True) -> str:
     """A result in one of the formats txt, json, csv and srt; not `alone`: below others, so without a header."""
     if form == "json":
         return as_json(result)
@@ -128,7 +208,11 @@ def as_text(result: Transcript | Classification | Timeline, top: int = 1) -> str
 
 
 def as_json(result: Transcript | Classification | Timeline) -> str:
-    """One result as one line of JSON, its keys the dataclass's fields. Times are to 1 ms, probabilities to 1e-4."""
+    """One result as one line of JSON, its keys the dataclass's fields. Times are to 1 ms, probabilities to 1e-4.
+
+    A transcript's: `path`, `text`, `duration`, `model`, `confidence`, `words` (a list of objects: `text`, `start`,
+    `end`, `confidence`), `n_best` (a list of objects: `text`, `score`; empty where one reading was asked for).
+    """
     if isinstance(result, Timeline):
         plain = {
             "path": result.path,
@@ -143,9 +227,19 @@ def as_json(result: Transcript | Classification | Timeline) -> str:
     else:
         plain = asdict(result)
     plain["duration"] = round(plain["duration"], 3)
+    if isinstance(result, Transcript):
+        plain["confidence"] = round(result.confidence, 4)
+        plain["words"] = plain_words(result.words)
+        plain["n_best"] = [{"text": reading.text, "score": round(reading.score, 3)} for reading in result.n_best]
     if isinstance(result, Classification):
         plain["probabilities"] = {label: round(value, 4) for label, value in result.probabilities.items()}
     return json.dumps(plain, ensure_ascii=False)
+
+
+def plain_words(words: Iterable[Word]) -> list[dict]:
+    """Words as JSON has them."""
+    return [asdict(word) | {"start": round(word.start, 3), "end": round(word.end, 3),
+                            "confidence": round(word.confidence, 4)} for word in words]
 
 
 def csv_header(kind: type[Classification] | type[Timeline]) -> str:
@@ -175,7 +269,7 @@ def as_srt(result: Classification | Timeline, top: int = 1) -> str:
     else:
         cues = [(s.start, s.end, _percentage(s.label, s.probability)) for s in result.segments]
     return "\n\n".join(
-        f"{number}\n{_srt_clock(start)} --> {_srt_clock(end)}\n{' '.join(text.split())}"  # a line break ends a cue
+        f"{number}\n{srt_clock(start)} --> {srt_clock(end)}\n{' '.join(text.split())}"  # a line break ends a cue
         for number, (start, end, text) in enumerate(cues, 1)
     )
 
@@ -205,7 +299,7 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{tenths // 10:02}.{tenths % 10}"
 
 
-def _srt_clock(seconds: float) -> str:
+def srt_clock(seconds: float) -> str:
     """00:00:07,900"""
     minutes, thousandths = divmod(round(1000 * seconds), 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{thousandths // 1000:02},{thousandths % 1000:03}"

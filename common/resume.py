@@ -24,7 +24,8 @@ class Resume(pl.Callback):
     """Saves, every so many batches and on SIGTERM, all that the next batch depends on.
 
     Beside what Lightning keeps, that is torch's random state. The order of clips and their augmentation follow from the
-    seed, the epoch and the clip; `SequenceData` finds the batch that is next.
+    seed, the epoch and the clip; `SequenceData` finds the batch that is next. Where the gradients of several batches
+    are summed before a step, the place saved is before the first of them: weights have not changed since.
 
     Args:
         folder: of the run.
@@ -35,10 +36,11 @@ class Resume(pl.Callback):
         self.path = folder / RESUME
         self.every = every
         self._saved: dict[str, Any] | None = None
+        self._window: dict[str, Any] = {}  # the random state before the first batch of the step
+        self._again = 0  # batches that a run that goes on from the checkpoint being saved does again
 
     def state_dict(self) -> dict[str, Any]:
-        return {"random": torch.get_rng_state(),
-                "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+        return self._window if self._again else _random_state()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._saved = state
@@ -51,11 +53,29 @@ class Resume(pl.Callback):
         if len(saved["random_cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([state.cpu() for state in saved["random_cuda"]])
 
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
+                             batch_idx: int) -> None:
+        if trainer.accumulate_grad_batches > 1 and batch_idx % trainer.accumulate_grad_batches == 0:
+            self._window = _random_state()
+
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Tensor, batch: Batch,
                            batch_idx: int) -> None:
         # After an epoch's last batch come validation and Lightning's own checkpoint.
         if not trainer.is_last_batch and (trainer.received_sigterm or (batch_idx + 1) % self.every == 0):
+            self._again = (batch_idx + 1) % trainer.accumulate_grad_batches
             trainer.save_checkpoint(self.path)
+            self._again = 0
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        loops = checkpoint["loops"]["fit_loop"]
+        for counts in (loops["epoch_loop.batch_progress"]["total"], loops["epoch_loop.batch_progress"]["current"]):
+            counts.update({name: count - self._again for name, count in counts.items()})
+        loops["epoch_loop.state_dict"]["_batches_that_stepped"] -= self._again > 0  # Lightning adds one on return
+
+
+def _random_state() -> dict[str, Any]:
+    return {"random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
 
 
 class WholeCheckpoints(TorchCheckpointIO):

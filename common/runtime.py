@@ -18,16 +18,14 @@ class Runtime:
     Args:
         model: a model folder or the name of an installed model.
         threads: CPU threads that work on one clip.
-        frontend_threads: those of one call of `frames`, where they shall differ.
     """
 
-    def __init__(self, model: str | Path, threads: int = 1, frontend_threads: int | None = None):
+    def __init__(self, model: str | Path, threads: int = 1):
         self.folder = find_model(model)
         self.name = self.folder.name
         self.config = read_config(self.folder)
         self.labels = Labels.from_dict(self.config.labels)
         self.threads = threads
-        self.frontend_threads = frontend_threads or threads
         self._encoder = open_session(self.folder / ENCODER, threads)
 
     def frames(self, inputs: np.ndarray) -> np.ndarray:
@@ -61,7 +59,7 @@ class Runtime:
 
     @cached_property
     def _frontend(self):
-        return open_session(self.folder / FRONTEND, self.frontend_threads)
+        return open_session(self.folder / FRONTEND, self.threads)
 
     @staticmethod
     def _run(session, inputs: np.ndarray) -> np.ndarray:

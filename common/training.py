@@ -5,30 +5,34 @@ import atexit
 import ctypes
 import difflib
 import inspect
+import io
 import os
 import re
 import signal
 import sys
 import typing
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+import yaml
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from common.callbacks import FiniteGradients, GateStatistics, SampleOutputs, Throughput
+from common.callbacks import AveragedWeights, FiniteGradients, GateStatistics, SampleOutputs, Throughput
 from common.checkpoint import read_checkpoint
 from common.curves import draw_curves, earlier_rows
 from common.data import SequenceData
 from common.errors import EarsightError, first_line
 from common.files import whole_file, write_whole
 from common.labels import Labels
+from common.metrics import validation_metric
 from common.module import SequenceModel
 from common.resume import Resume, RunLock, WholeCheckpoints, check_same_model, find_checkpoint
 
@@ -47,6 +51,9 @@ class TrainingCLI(LightningCLI):
         parser.add_argument("--threads", type=int | None, default=None, help="CPU threads of the training process")
         parser.add_argument("--average", type=int, default=5,
                             help="how many of the best checkpoints are averaged at the end (1: none)")
+        parser.add_argument("--ema", type=float | None, default=None,
+                            help="validate and keep a moving average of the weights, which keeps this of itself in a "
+                            "step: 0.999, say")
         parser.add_argument("--patience", type=int | None, default=None,
                             help="stop after so many validations without a better score")
         parser.add_argument("--init", type=str | None, default=None,
@@ -83,7 +90,7 @@ class TrainingCLI(LightningCLI):
 
     def instantiate_trainer(self, **options) -> pl.Trainer:
         folder = Path(self.settings.run)
-        monitor, mode = ("val_accuracy", "max") if self.datamodule.labels.kind == "classes" else ("val_wer", "min")
+        monitor, mode = validation_metric(self.datamodule.labels.kind)
         self.checkpoints = ModelCheckpoint(
             folder, filename="{epoch:03d}-{" + monitor + ":.4f}", monitor=monitor, mode=mode,
             auto_insert_metric_name=False, save_top_k=self.settings.average, enable_version_counter=False)
@@ -91,7 +98,7 @@ class TrainingCLI(LightningCLI):
         last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
         given = self._get(self.config_init, "trainer", default={}).get("logger") or []
         table = CSVLogger(folder, name="", version="logs")
-        # Lightning begins the table of a run that goes on anew.
+        # Lightning begins the table of a run that goes on anew; its first process writes it.
         if self.subcommand == "fit" and self.settings.ckpt_path and is_first_process():
             rows = earlier_rows(folder / METRICS, read_checkpoint(self.settings.ckpt_path)["global_step"])
             table.experiment.metrics += rows
@@ -102,8 +109,10 @@ class TrainingCLI(LightningCLI):
         if hasattr(launcher, "kill"):  # a first process that fails must not leave others waiting for it
             atexit.register(launcher.kill, signal.SIGKILL)
         trainer.callbacks += [LearningRateMonitor("step"), SampleOutputs(), GateStatistics(),
-                              FiniteGradients(self.settings.bad_batches), Resume(folder, self.settings.save_every),
-                              Throughput()]
+                              FiniteGradients(self.settings.bad_batches)]
+        if self.settings.ema is not None and self.subcommand == "fit":
+            trainer.callbacks.append(AveragedWeights(self.settings.ema))  # before Resume, which saves the average
+        trainer.callbacks += [Resume(folder, self.settings.save_every), Throughput()]
         if self.settings.patience:
             trainer.callbacks.append(EarlyStopping(monitor, patience=self.settings.patience, mode=mode))
         # At the end, as Lightning wants its checkpoints; `last` knows of the best.
@@ -141,28 +150,84 @@ class TrainingCLI(LightningCLI):
             print(f"{run}/model.ckpt: {chosen.name}, {self.checkpoints.monitor} {score:.4f}")
 
 
+class RecipeCLI(TrainingCLI):
+    """A recipe's model and data, with a trainer that only takes steps: it validates, logs and saves nothing."""
+
+    def before_instantiate_classes(self) -> None:
+        self.settings = self.config
+        if self.settings.threads:
+            torch.set_num_threads(self.settings.threads)
+
+    def instantiate_trainer(self, **options) -> pl.Trainer:
+        quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+        return LightningCLI.instantiate_trainer(self, **quiet, limit_val_batches=0, callbacks=[], **options)
+
+
 def run_training(arguments: list[str]) -> int:
     """Run `fit`, `validate` or `test` with LightningCLI's arguments; 0 if all went well.
 
     Raises:
         EarsightError: a setting that is unknown or wrong, or data that cannot be trained on.
     """
+    strict = {"exit_on_error": False}
+    with _set_up():
+        _parse(TrainingCLI, arguments, save_config_kwargs={"overwrite": True},
+               parser_kwargs={**strict, **{name: strict for name in COMMANDS}})
+    return 0
+
+
+def open_recipe(arguments: list[str]) -> RecipeCLI:
+    """The model, data and trainer of `train fit`'s arguments, for a test before the training.
+
+    Raises:
+        EarsightError: as `run_training`.
+    """
+    with _set_up():
+        return _parse(RecipeCLI, arguments, run=False, save_config_callback=None,
+                      parser_kwargs={"exit_on_error": False})
+
+
+def resolve(arguments: list[str]) -> dict:
+    """The settings that `train fit` would run with; nothing is opened.
+
+    Raises:
+        EarsightError: a setting that is unknown or wrong.
+    """
+    text = io.StringIO()
+    with redirect_stdout(text), suppress(SystemExit):
+        run_training(["fit", *arguments, "--print_config"])
+    return yaml.safe_load(text.getvalue())
+
+
+def _parse(cli: type[TrainingCLI], arguments: list[str], **options) -> TrainingCLI:
+    return cli(SequenceModel, SequenceData, subclass_mode_model=True, subclass_mode_data=True,
+               trainer_defaults=TRAINER_DEFAULTS, seed_everything_default=1, load_from_checkpoint_support=False,
+               args=arguments, **options)
+
+
+@contextmanager
+def _set_up() -> Iterator[None]:
+    """Set the process up; what Lightning, its parser and its processes raise becomes errors of one line."""
     keep_freed_memory()
     # Sets that fit in memory are meant to be read eagerly here.
     warnings.filterwarnings("ignore", message="You are using Dynamic.*Sampler with an eagerly read CutSet")
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
     warnings.filterwarnings("ignore", message="`isinstance.treespec, LeafSpec.` is deprecated")
-    strict = {"exit_on_error": False}
     try:
-        TrainingCLI(SequenceModel, SequenceData, subclass_mode_model=True, subclass_mode_data=True,
-                    trainer_defaults=TRAINER_DEFAULTS, seed_everything_default=1,
-                    save_config_kwargs={"overwrite": True}, load_from_checkpoint_support=False, args=arguments,
-                    parser_kwargs={"exit_on_error": False, **{name: strict for name in COMMANDS}})
+        yield
     except SIGTERMException as error:
         raise EarsightError("stopped by SIGTERM; `--resume auto` goes on from what was saved") from error
     except MisconfigurationException as error:  # devices or strategies that are not there
         raise EarsightError(" ".join(str(error).split())) from error
+    except EarsightError as error:
+        if str(error).startswith("Caught "):  # by a loader's worker, and torch puts its whole traceback before it
+            raise EarsightError(str(error).rpartition("EarsightError: ")[2].strip()) from error
+        raise
     except RuntimeError as error:  # what gloo and NCCL raise is of no class of its own
+        if "DataLoader worker" in str(error) and re.search("killed by signal|exited unexpectedly", str(error)):
+            raise EarsightError(f"a process that reads clips was killed ({first_line(error)}): from outside, or for "
+                                "want of memory; fewer --data.workers or a smaller --data.batch_duration take less, "
+                                "and --resume auto goes on from what was saved") from error
         if "EADDRINUSE" in str(error):
             raise EarsightError(f"port {os.environ.get('MASTER_PORT', '')} is in use by another job; "
                                 "set MASTER_PORT to a free one") from error
@@ -181,7 +246,6 @@ def run_training(arguments: list[str]) -> int:
         if isinstance(error, argparse.ArgumentError):
             raise EarsightError(_explain(str(error))) from error
         raise
-    return 0
 
 
 def is_first_process() -> bool:

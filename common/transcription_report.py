@@ -14,14 +14,27 @@ from common.metrics import Edit, ErrorCounts
 
 
 @dataclass(frozen=True)
+class Confidence:
+    """The probability that each word of a hypothesis is right, and that all of it is."""
+
+    words: tuple[float, ...]
+    transcript: float
+
+
+@dataclass(frozen=True)
 class TranscriptResult:
-    """What was said in a clip and what was recognised; `duration` in seconds."""
+    """What was said in a clip and what was recognised, with its confidence before and after calibration.
+
+    `duration` is in seconds.
+    """
 
     id: str
     speaker: str | None
     reference: str
     hypothesis: str
     duration: float
+    raw: Confidence
+    calibrated: Confidence
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,25 @@ class WordCount:
 
 
 @dataclass(frozen=True)
+class JudgedWords:
+    """All words of all hypotheses: each one's confidence before and after calibration, and whether it is right."""
+
+    raw: tuple[float, ...]
+    calibrated: tuple[float, ...]
+    right: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class CalibrationErrors:
+    """Expected calibration errors (10 bins of equal width), before and after calibration; of words, of transcripts."""
+
+    words_before: float
+    words_after: float
+    transcripts_before: float
+    transcripts_after: float
+
+
+@dataclass(frozen=True)
 class TranscriptionReport:
     """Errors of a set of transcripts. Every rate is edits over the set by symbols over the set."""
 
@@ -75,6 +107,8 @@ class TranscriptionReport:
     inserted: tuple[WordCount, ...]
     worst: tuple[UtteranceErrors, ...]  # most word errors first, then the highest rate
     utterances: tuple[UtteranceErrors, ...]  # as given
+    judged: JudgedWords
+    calibration: CalibrationErrors
 
     @property
     def sentence_error_rate(self) -> float:
@@ -82,7 +116,7 @@ class TranscriptionReport:
 
     def text(self) -> str:
         """The report for a terminal."""
-        sections = [self._totals(), self._speakers(), self._confusions(), self._worst()]
+        sections = [self._totals(), self._confidence(), self._speakers(), self._confusions(), self._worst()]
         return "\n\n".join(section for section in sections if section) + "\n"
 
     def json(self) -> str:
@@ -90,10 +124,12 @@ class TranscriptionReport:
 
         Keys: `report` ("transcription"), `version`, `utterance_count`, `duration` (seconds), `words`,
         `characters` (counts), `sentence_errors`, `sentence_error_rate`, `speakers` (speaker, utterances,
-        duration, words, characters), `substituted` (reference, hypothesis, count), `deleted` (reference,
-        count), `inserted` (hypothesis, count), `worst` (id, and alignment: a list of [kind, reference word,
-        hypothesis word], where kind is ok, sub, del or ins), and `utterances` (id, speaker, duration,
-        reference, hypothesis, words, characters). Counts are an object: rate, edits, substitutions,
+        duration, words, characters), `calibration_error` (expected calibration errors: words_before,
+        words_after, transcripts_before, transcripts_after; before and after the model's calibration),
+        `substituted` (reference, hypothesis, count), `deleted` (reference, count), `inserted` (hypothesis,
+        count), `worst` (id, and alignment: a list of [kind, reference word, hypothesis word], where kind is
+        ok, sub, del or ins), and `utterances` (id, speaker, duration, reference, hypothesis, words,
+        characters). Counts are an object: rate, edits, substitutions,
         deletions, insertions, reference_length. A rate is a fraction, not a percentage; it is null where
         the reference is empty and the hypothesis is not.
         """
@@ -108,6 +144,7 @@ class TranscriptionReport:
                 "sentence_errors": self.sentence_errors,
                 "sentence_error_rate": self.sentence_error_rate,
                 "speakers": [layout.plain(speaker) for speaker in self.speakers],
+                "calibration_error": layout.plain(self.calibration),
                 "substituted": [layout.plain(pair) for pair in self.substituted],
                 "deleted": [{"reference": pair.reference, "count": pair.count} for pair in self.deleted],
                 "inserted": [{"hypothesis": pair.hypothesis, "count": pair.count} for pair in self.inserted],
@@ -138,6 +175,13 @@ class TranscriptionReport:
             ],
         )
         return f"{layout.number(utterances, 'utterance')}, {layout.duration(self.duration)}\n\n{table}"
+
+    def _confidence(self) -> str:
+        errors = layout.plain(self.calibration)
+        return "Expected calibration error of the confidence\n" + layout.table(
+            ["of", "before", "after calibration"],
+            [[kind, *(f"{errors[f'{kind}_{when}']:.3f}" for when in ("before", "after"))]
+             for kind in ("words", "transcripts")])
 
     def _speakers(self) -> str:
         if all(speaker.speaker is None for speaker in self.speakers):
@@ -185,7 +229,7 @@ class TranscriptionReport:
         )
 
 
-def transcription_report(results: Iterable[TranscriptResult], worst: int = 10) -> TranscriptionReport:
+def transcription_report(results: Sequence[TranscriptResult], worst: int = 10) -> TranscriptionReport:
     """Count the errors of `results`, and pick the `worst` utterances.
 
     Raises EarsightError for an empty set, and for an id that comes twice (it would count twice).
@@ -203,7 +247,7 @@ def transcription_report(results: Iterable[TranscriptResult], worst: int = 10) -
         for result in results
     )
     layout.check_ids([utterance.id for utterance in utterances], "utterance")
-    wrong = [utterance for utterance in utterances if utterance.words.edits]
+    wrong = worst_first(utterances)
     edits = Counter(
         (edit.kind, edit.reference, edit.hypothesis) for utterance in wrong for edit in utterance.alignment()
     )
@@ -212,6 +256,7 @@ def transcription_report(results: Iterable[TranscriptResult], worst: int = 10) -
         by_speaker.setdefault(utterance.speaker, []).append(utterance)
     speakers = [SpeakerErrors(speaker, len(theirs), *_sums(theirs)) for speaker, theirs in by_speaker.items()]
     duration, words, characters = _sums(utterances)
+    judged = _judged(results, utterances)
     return TranscriptionReport(
         words=words,
         characters=characters,
@@ -221,8 +266,33 @@ def transcription_report(results: Iterable[TranscriptResult], worst: int = 10) -
         substituted=_commonest(edits, "sub"),
         deleted=_commonest(edits, "del"),
         inserted=_commonest(edits, "ins"),
-        worst=tuple(sorted(wrong, key=lambda u: (-u.words.edits, -u.words.rate, u.id))[:worst]),
+        worst=tuple(wrong[:worst]),
         utterances=utterances,
+        judged=judged,
+        calibration=_calibration_errors(results, utterances, judged),
+    )
+
+
+def worst_first(utterances: Iterable[UtteranceErrors]) -> list[UtteranceErrors]:
+    """Those with a wrong word: most word errors first, then the highest rate."""
+    wrong = [utterance for utterance in utterances if utterance.words.edits]
+    return sorted(wrong, key=lambda u: (-u.words.edits, -u.words.rate, u.id))
+
+
+def _judged(results: Sequence[TranscriptResult], utterances: Sequence[UtteranceErrors]) -> JudgedWords:
+    right = tuple(e.kind == "ok" for utterance in utterances for e in utterance.alignment() if e.kind != "del")
+    return JudgedWords(tuple(value for result in results for value in result.raw.words),
+                       tuple(value for result in results for value in result.calibrated.words), right)
+
+
+def _calibration_errors(results: Sequence[TranscriptResult], utterances: Sequence[UtteranceErrors],
+                        words: JudgedWords) -> CalibrationErrors:
+    all_right = [not utterance.words.edits for utterance in utterances]
+    return CalibrationErrors(
+        metrics.calibration_error(words.raw, words.right),
+        metrics.calibration_error(words.calibrated, words.right),
+        metrics.calibration_error([result.raw.transcript for result in results], all_right),
+        metrics.calibration_error([result.calibrated.transcript for result in results], all_right),
     )
 
 

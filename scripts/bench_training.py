@@ -1,62 +1,57 @@
-"""How fast Earsight trains, and whether the device waits: times, ratios, and whether they meet the aims.
+"""How well training uses the machine: the loader, two processes, SpeechBrain's models beside this one, and a GPU.
 
-    python scripts/bench_training.py [--rows ROW...] [--steps N] [--rounds N] [--json FILE]
+    python scripts/bench_training.py [--rows ROW...] [--steps N] [--json FILE]
 
-The rows:
-- loader: training with the loader (one worker) beside the same model fed the very same batches from memory, with
-  configs/an4.yaml (stored frames) and configs/grid.yaml (films' sound tracks). A round is an epoch of about `--steps`
-  batches with the loader, its workers' start included, and then one of what it gave; the figure is the ratio of the
-  times of all rounds.
-- processes: `earsight train` with configs/an4.yaml in two processes (gloo) beside one, a thread each, the same global
-  batches; hours of speech an hour as `logs/metrics.csv` has them, without the first `log_every_n_steps` batches.
-- speechbrain: hours of speech an hour of configs/an4.yaml's model beside two models of SpeechBrain with as many
-  parameters, in turns on the same batches from memory: MFCC frames padded to the longest clip. They are (1) its LSTM
-  block under two of its convolutions, the shape of ours, and (2) the CRDNN of its recipe TIMIT/ASR/CTC with LSTM cells
-  and a time stride of 2, as wide as the parameters allow. Both learn with `sb.Brain`, its own normalisation, its
-  ctc_loss, and its recipe's Adadelta. SpeechBrain does not pack: its backward direction reads a clip's padding first.
-  Ours does more in a step: SpecAugment and warping, an auxiliary CTC loss, Lightning's loop.
-- gpu: hours of speech an hour of a bidirectional LSTM of 5 x 512 with CTC in bf16 and in fp32, from frames on the disk,
-  and the share of the time in which a kernel runs. Needs CUDA; the other rows are the CPU's.
-
-One thread trains. Needs the extra train; the manifests that the recipes name (those of configs/an4.yaml but the spliced
-sentences; see `earsight prepare`); and for speechbrain: pip install speechbrain, or `--speechbrain DIR` where
-`pip install --no-deps --target DIR speechbrain hyperpyyaml ruamel.yaml` put it. A row that lacks something says so.
+The rows, each measured in one run; all but gpu on two cores, on data that the recipes prepare in data/:
+- loader: steps a second fed by the loader, beside the same steps on the same batches held in memory, in turns; for
+  configs/an4.yaml (stored frames) and configs/grid.yaml (sound). One thread trains, one worker reads.
+- processes: `earsight train fit` in two processes (ddp, gloo) of one thread each, beside one process of one thread, by
+  the hours of speech an hour that they log; AN4's recipe, the same batches.
+- speechbrain: AN4's recipe model (convolutions over time, three BiLSTM layers, CTC) and SpeechBrain's CRDNN as its CTC
+  recipes have it (two blocks of two-dimensional convolutions, three BiLSTM layers, a linear block, CTC), with as many
+  parameters and the same stride: steps of each, in turns, on the same batches of frames, with the same optimiser and
+  thread; no augmentation and no second loss. Beside these, SpeechBrain's LSTM block in this project's shape, under two
+  of its convolutions: it has no layer normalisation, and reads a clip's padding first in its backward direction.
+  SpeechBrain is not among this project's requirements: `pip install --no-deps speechbrain hyperpyyaml joblib
+  ruamel.yaml`.
+- gpu: hours of speech an hour under Lightning of a bidirectional LSTM of 5 x 512 with CTC, in float32 and bf16, from
+  frames (noise) that workers read from the disk; and the share of the time in which a kernel runs, while the profiler
+  looks on. Needs CUDA.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import logging
 import os
-import random
 import subprocess
 import sys
 import tempfile
-import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice, pairwise
 from pathlib import Path
+from statistics import median
+from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bench_speech import REPOSITORY, Row, as_json, as_table
+from bench_speech import CORES, REPOSITORY, Row, as_json, as_table
 
 from common.errors import EarsightError, require
 from common.files import write_whole
 
 if TYPE_CHECKING:
-    import speechbrain
     import torch
-    from torch.utils.data import DataLoader
 
     from common.data import Batch, SequenceData
     from common.module import SequenceModel
 
-RECIPES = {"AN4's frames": ("configs/an4.yaml", "data/an4/train.jsonl.gz"),
-           "GRID's sound": ("configs/grid.yaml", "data/grid/train.jsonl.gz")}
-GPU_CLIPS, GPU_FEATURES, GPU_FRAMES = 1000, 80, (100, 2301)  # of noise, 1 to 23 s
-PROFILED = 30  # steps
+AN4, GRID = "configs/an4.yaml", "configs/grid.yaml"
+TURNS = 3
+WORKERS, BATCH = 4, 1600.0  # of the GPU; seconds
+CLIPS, FEATURES, FRAMES = 1000, 80, (300, 2001)  # of noise
+PROFILED = 20  # steps
+CHANNELS = (64, 128)  # of CRDNN's two blocks of convolutions; its LSTMs are made as wide as parameters allow
 
 
 class Bench:
@@ -66,268 +61,190 @@ class Bench:
         self.args = args
 
     def loader(self) -> list[Row]:
-        """Steps a second with the loader, of those with cached batches."""
+        """The loader beside batches in memory."""
         rows = []
-        for name, (recipe, manifest) in RECIPES.items():
-            with tempfile.TemporaryDirectory() as folder:
-                data, model = assemble(recipe, manifest, self.args.steps, Path(folder))
-                loaded = cached = 0.0
-                for turn in range(self.args.rounds):
-                    seconds, batches = train(model, data, partial(epoch, data, turn))
-                    loaded += seconds
-                    cached += train(model, data, lambda: batches)[0]
-            rows.append(Row(f"steps with the loader, of those without: {name}", 100 * cached / loaded, "%", 95,
-                            detail=f"{self.args.rounds} rounds of {len(batches)} steps, {loaded:.1f} and "
-                                   f"{cached:.1f} s"))
+        for recipe in (AN4, GRID):
+            model, data = opened(recipe, "--data.curriculum", "0")
+            step = stepper(model)
+            fed, cached = [], []
+            for _ in range(TURNS):
+                batches = iter(data.train_dataloader())
+                kept = [next(batches)]  # the worker has started
+                step(kept[0])
+                began = perf_counter()
+                for batch in islice(batches, self.args.steps):
+                    step(batch)
+                    kept.append(batch)
+                fed.append(perf_counter() - began)
+                del batches
+                began = perf_counter()
+                for batch in kept[1:]:
+                    step(batch)
+                cached.append(perf_counter() - began)
+            rows.append(Row(f"loader, {recipe}", sum(cached) / sum(fed), "of the speed from memory", 0.95,
+                            detail=f"{1000 * sum(fed) / TURNS / self.args.steps:.0f} and "
+                                   f"{1000 * sum(cached) / TURNS / self.args.steps:.0f} ms a step"))
         return rows
 
     def processes(self) -> list[Row]:
-        """Two processes beside one, as their own logs have it."""
-        recipe, manifest = RECIPES["AN4's frames"]
-        speeds = {1: 0.0, 2: 0.0}
-        for _ in range(self.args.rounds):
-            for devices in speeds:
-                speeds[devices] += logged_speed(recipe, manifest, devices, self.args.steps) / self.args.rounds
-        return [Row("two processes beside one", speeds[2] / speeds[1], "x",
-                    detail=f"{speeds[2]:.0f} and {speeds[1]:.0f} h/h, {self.args.rounds} rounds of "
-                           f"{self.args.steps} steps")]
+        """Two processes beside one."""
+        one, two = (self._hours_per_hour(devices) for devices in (1, 2))
+        return [Row("two processes against one", two / one, "x", detail=f"{two:.0f} and {one:.0f} hours an hour")]
 
     def speechbrain(self) -> list[Row]:
-        """Hours of speech an hour, ours and SpeechBrain's."""
+        """SpeechBrain's models beside this project's."""
+        require("torch", "train")
+        model, data = opened(AN4, "--data.auxiliary_labels", "null", "--data.curriculum", "0")
+        model.spectrum = None
+        batches = list(islice(data.train_dataloader(), self.args.steps))
+        hours = sum(batch.seconds for batch in batches) / 3600
+        size = parameters(model)
         try:
-            import speechbrain  # noqa: F401
+            rivals = {"CRDNN": crdnn(model, size), "LSTM in our shape": plain_lstm(model)}
         except ImportError as error:
-            raise EarsightError(f"{error}: pip install speechbrain, or give --speechbrain DIR") from error
-        with tempfile.TemporaryDirectory() as folder:
-            data, model = assemble(*RECIPES["AN4's frames"], self.args.steps, Path(folder))
-            batches = list(epoch(data, 0))
-            count = sum(p.numel() for p in model.parameters())
-            rivals = {"its LSTM in our shape": lstm_of_speechbrain(model),
-                      "its recipe's CRDNN": crdnn_of_speechbrain(model, count)}
-            brains = {name: brain_of(rival) for name, rival in rivals.items()}
-            seconds = dict.fromkeys(["ours", *brains], 0.0)
-            for turn in range(self.args.rounds + 1):
-                for name in seconds:
-                    passed = (train(model, data, lambda: batches)[0] if name == "ours" else
-                              train_brain(brains[name], batches))
-                    seconds[name] += passed * (turn > 0)  # the first sets up memory and kernels
-        hours = self.args.rounds * sum(batch.seconds for batch in batches)
-        sizes = {"ours": count, **{name: sum(p.numel() for p in brain.modules.parameters())
-                                   for name, brain in brains.items()}}
-        rows = [Row("training of AN4's recipe", hours / seconds["ours"], "hours/h",
-                    detail=f"{len(batches)} batches, {self.args.rounds} rounds, {count:,} parameters")]
-        return rows + [Row(f"beside SpeechBrain: {name}", seconds[name] / seconds["ours"], "x",
-                           detail=f"{hours / seconds[name]:.0f} hours/h, {sizes[name]:,} parameters")
-                       for name in brains]
+            raise EarsightError(f"SpeechBrain cannot be imported ({error}); pip install --no-deps speechbrain "
+                                "hyperpyyaml joblib ruamel.yaml") from error
+        ways = {"earsight": stepper(model), **{name: speechbrain_step(model, rivals[name]) for name in rivals}}
+        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(TURNS):
+            for name, step in ways.items():
+                step(batches[0])
+                began = perf_counter()
+                for batch in batches:
+                    step(batch)
+                seconds[name].append(perf_counter() - began)
+        speeds = {name: hours / (min(seconds[name]) / 3600) for name in ways}
+        return [Row("hours of speech an hour, AN4's recipe model", speeds["earsight"], "hours/h",
+                    detail=f"{size / 1e6:.2f} M parameters, one thread, float32"),
+                *(Row(f"against SpeechBrain's {name}", speeds["earsight"] / speeds[name], "x",
+                      detail=f"{speeds[name]:.0f} hours/h; {parameters(layers) / 1e6:.2f} M parameters")
+                  for name, layers in rivals.items())]
 
     def gpu(self) -> list[Row]:
-        """A large model on a GPU, from noise on the disk."""
+        """A large model on a GPU."""
         import torch
 
         if not torch.cuda.is_available():
             raise EarsightError("there is no CUDA device")
         rows = []
         with tempfile.TemporaryDirectory() as folder:
-            data, model = noise_job(Path(folder))
-            hours = sum(cut.duration for cut in data.cuts("train"))
+            model, data = noise_job(Path(folder))
+            hours = sum(cut.duration for cut in data.cuts("train")) / 3600
             for precision in ("32-true", "bf16-mixed"):
-                passed = []
-                for turn in range(self.args.rounds + 1):
-                    passed.append(train(model, data, partial(epoch, data, turn), accelerator="gpu",
-                                        precision=precision)[0])
-                busy = gpu_busy(model, data, precision)
-                rows.append(Row(f"5 x 512 BiLSTM-CTC, {precision}", hours * self.args.rounds / sum(passed[1:]),
-                                "hours/h", detail=f"GPU busy {busy:.0%} of the time; {torch.cuda.get_device_name()}, "
-                                                  f"{data.batch_duration:g} s a batch, {data.workers} workers"))
+                seconds = epoch_seconds(model, data, precision, 1 + TURNS)[1:]  # the first warms up
+                rows.append(Row(f"5 x 512 BiLSTM with CTC, {precision}", hours / (min(seconds) / 3600), "hours/h",
+                                detail=f"a kernel runs {busy_share(model, data, precision):.0%} of the time; "
+                                       f"{torch.cuda.get_device_name()}, {BATCH:.0f} s a batch, {WORKERS} workers"))
         return rows
 
-
-def assemble(recipe: str, manifest: str, steps: int, folder: Path) -> tuple[SequenceData, SequenceModel]:
-    """A recipe's data and model, with so many of a manifest's clips that an epoch has about `steps` batches."""
-    import yaml
-    from jsonargparse import ArgumentParser
-    from lhotse import CutSet
-
-    from common.data import SequenceData
-    from common.module import SequenceModel
-
-    settings = yaml.safe_load((REPOSITORY / recipe).read_text())
-    given = settings["data"]["init_args"]
-    if not (REPOSITORY / manifest).is_file():
-        raise EarsightError(f"{manifest} does not exist; {recipe} tells how to prepare it")
-    kept, seconds = [], 0.0
-    for cut in CutSet.from_file(REPOSITORY / manifest).shuffle(rng=random.Random(1)):
-        kept.append(cut)
-        seconds += cut.duration
-        if seconds > steps * given["batch_duration"]:
-            break
-    CutSet.from_cuts(kept).to_file(folder / "train.jsonl.gz")
-    given |= {"train": str(folder / "train.jsonl.gz"), "lexicon": str(REPOSITORY / given["lexicon"]), "curriculum": 0}
-    given["validation"] = given["train"]
-
-    parser = ArgumentParser()
-    parser.add_subclass_arguments(SequenceData, "data")
-    data = parser.instantiate(parser.parse_object({"data": settings["data"]})).data
-    settings["model"]["init_args"] |= {"labels": data.labels.to_dict(),
-                                       "auxiliary_labels": data.auxiliary_labels.to_dict()}
-    parser = ArgumentParser()
-    parser.add_subclass_arguments(SequenceModel, "model")
-    return data, parser.instantiate(parser.parse_object({"model": settings["model"]})).model
+    def _hours_per_hour(self, devices: int) -> float:
+        with tempfile.TemporaryDirectory() as run:
+            command = [sys.executable, "-m", "earsight", "train", "fit", "--config", AN4, "--run", run,
+                       "--threads", "1", "--trainer.accelerator", "cpu", "--trainer.devices", str(devices),
+                       "--trainer.strategy", "ddp" if devices > 1 else "auto",
+                       "--trainer.max_steps", str(max(4 * self.args.steps, 40)),
+                       "--trainer.limit_val_batches", "0", "--trainer.enable_progress_bar", "false"]
+            done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True,
+                                  env={**os.environ, "OMP_NUM_THREADS": "1"})
+            table = Path(run) / "logs" / "metrics.csv"
+            if done.returncode or not table.is_file():
+                raise EarsightError(f"the training failed: {(done.stderr.strip() or '?').splitlines()[-1]}")
+            with table.open(newline="") as file:
+                speeds = [float(row["hours_per_hour"]) for row in csv.DictReader(file) if row.get("hours_per_hour")]
+        return median(speeds[1:] or speeds)  # the first batches warm up
 
 
-def epoch(data: SequenceData, turn: int) -> DataLoader:
-    """The loader of an epoch."""
-    loader = type(data).train_dataloader(data)
-    loader.sampler.set_epoch(turn)
-    return loader
+def opened(recipe: str, *arguments: str) -> tuple[SequenceModel, SequenceData]:
+    """A recipe's model in training, and its data."""
+    from common.training import open_recipe
+
+    try:
+        cli = open_recipe(["--config", recipe, "--threads", "1", *arguments])
+    except EarsightError as error:
+        raise EarsightError(f"{error} ({recipe}'s header tells how its data are prepared)") from error
+    cli.datamodule.trainer = None
+    return cli.model.train(), cli.datamodule
 
 
-def train(model: SequenceModel, data: SequenceData, give: Callable[[], Iterable[Batch]],
-          **options) -> tuple[float, list[Batch]]:
-    """Seconds of an epoch of the batches that `give` gives under Lightning, and the batches.
-
-    The clock runs from when they are asked for to when the last step is done.
-    """
-    import pytorch_lightning as pl
+def stepper(model: SequenceModel) -> Callable[[Batch], None]:
+    """One training step as `earsight train` takes it, without its logs."""
     import torch
 
-    from common.callbacks import FiniteGradients
-
-    kept: list[Batch] = []
-    clock: list[float] = []
-
-    def fed() -> Iterator[Batch]:
-        clock.append(time.perf_counter())
-        for batch in give():
-            kept.append(batch)
-            yield batch
-
-    class Fed:
-        def __iter__(self) -> Iterator[Batch]:
-            return fed()
-
-    class Clock(pl.Callback):
-        def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            clock.append(time.perf_counter())
-
-    data.train_dataloader = Fed
-    settings = {"accelerator": "cpu", "max_epochs": 1, "limit_val_batches": 0, "gradient_clip_val": 1.0,
-                "logger": False, "enable_checkpointing": False, "enable_progress_bar": False,
-                "enable_model_summary": False, **options}
-    trainer = pl.Trainer(callbacks=[FiniteGradients(0), Clock()], **settings)
-    trainer.fit(model, datamodule=data)
-    del data.train_dataloader
-    data.trainer = None
-    return clock[1] - clock[0], kept
+    model.log = lambda *_, **__: None
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    return partial(take_step, model, optimizer, lambda batch: model.training_step(batch, 0))
 
 
-def logged_speed(recipe: str, manifest: str, devices: int, steps: int) -> float:
-    """Hours of speech an hour that `earsight train` writes down itself, in the mean of its later windows."""
-    window = max(1, steps // 5)
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "earsight", "train", "fit", "--config", recipe, "--run", folder, "--threads",
-                   "1", "--data.train", manifest, "--data.validation", manifest, "--data.curriculum", "0",
-                   "--trainer.max_steps", str(steps), "--trainer.limit_val_batches", "0", "--trainer.accelerator",
-                   "cpu", "--trainer.log_every_n_steps", str(window), "--trainer.enable_progress_bar", "false"]
-        if devices > 1:
-            command += ["--trainer.devices", str(devices), "--trainer.strategy", "ddp"]
-        job = subprocess.run(command, check=False, cwd=REPOSITORY, capture_output=True, text=True)
-        if job.returncode:
-            raise EarsightError(f"earsight train failed: {(job.stderr.splitlines() or ['no message'])[-1]}")
-        with (Path(folder) / "logs" / "metrics.csv").open(newline="") as file:
-            speeds = [float(row["hours_per_hour"]) for row in csv.DictReader(file) if row["hours_per_hour"]]
-    return sum(speeds[1:]) / len(speeds[1:])
+def take_step(model: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[Batch], torch.Tensor],
+              batch: Batch) -> None:
+    import torch
+
+    optimizer.zero_grad(set_to_none=True)
+    loss(batch).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
 
 
-def lstm_of_speechbrain(ours: SequenceModel) -> torch.nn.ModuleDict:
-    """Two convolutions, the second with our stride, LSTM layers as many and as wide as ours, and the output."""
+def parameters(layers: torch.nn.Module) -> int:
+    return sum(p.numel() for p in layers.parameters())
+
+
+def crdnn(model: SequenceModel, size: int) -> torch.nn.ModuleList:
+    """SpeechBrain's CRDNN and an output layer, of at most `size` parameters."""
+    import torch
+    from speechbrain.lobes.models.CRDNN import CRDNN
+    from speechbrain.nnet.RNN import LSTM
+
+    def build(neurons: int) -> torch.nn.ModuleList:
+        body = CRDNN(input_size=model.normaliser.n_features, cnn_blocks=2, cnn_channels=list(CHANNELS),
+                     time_pooling=True, time_pooling_size=model.encoder.stride, rnn_class=LSTM, rnn_layers=3,
+                     rnn_neurons=neurons, dnn_blocks=1, dnn_neurons=neurons)
+        return torch.nn.ModuleList([body, torch.nn.Linear(neurons, len(model.labels))])
+
+    neurons = 16
+    while parameters(build(neurons + 8)) <= size:
+        neurons += 8
+    return build(neurons)
+
+
+def plain_lstm(model: SequenceModel) -> torch.nn.ModuleList:
+    """SpeechBrain's convolutions and LSTM, as many and as wide as the model's, and an output layer."""
     import torch
     from speechbrain.nnet.CNN import Conv1d
     from speechbrain.nnet.containers import Sequential
     from speechbrain.nnet.RNN import LSTM
 
-    s = ours.settings["encoder"]
-    model = Sequential(input_shape=[None, None, ours.normaliser.n_features])
-    for stride in (1, s["stride"]):
-        model.append(Conv1d, out_channels=s["channels"], kernel_size=5, stride=stride)
-        model.append(torch.nn.ReLU())
-    model.append(torch.nn.Dropout(s["dropout"]))
-    model.append(LSTM, hidden_size=s["hidden"], num_layers=s["layers"], bidirectional=s["bidirectional"],
-                 dropout=s["dropout"])
-    return _with_output(model, ours, 2 * s["hidden"])
+    shape = model.settings["encoder"]
+    body = Sequential(input_shape=[None, None, model.normaliser.n_features])
+    for stride in (1, shape["stride"]):
+        body.append(Conv1d, out_channels=shape["channels"], kernel_size=5, stride=stride)
+        body.append(torch.nn.ReLU())
+    body.append(torch.nn.Dropout(shape["dropout"]))
+    body.append(LSTM, hidden_size=shape["hidden"], num_layers=shape["layers"], bidirectional=True,
+                dropout=shape["dropout"])
+    return torch.nn.ModuleList([body, torch.nn.Linear(2 * shape["hidden"], len(model.labels))])
 
 
-def crdnn_of_speechbrain(ours: SequenceModel, parameters: int) -> torch.nn.ModuleDict:
-    """The CRDNN of recipes/TIMIT/ASR/CTC, its recurrent and dense layers as wide as `parameters` allow."""
-    from speechbrain.lobes.models.CRDNN import CRDNN
-    from speechbrain.nnet.RNN import LSTM
-
-    def build(width: int) -> torch.nn.ModuleDict:
-        model = CRDNN(input_shape=[None, None, ours.normaliser.n_features], dropout=0.15, cnn_blocks=2,
-                      cnn_channels=[128, 256], cnn_kernelsize=[3, 3], time_pooling=True, rnn_class=LSTM, rnn_layers=4,
-                      rnn_neurons=width, rnn_bidirectional=True, dnn_blocks=2, dnn_neurons=width)
-        return _with_output(model, ours, width)
-
-    width = 16
-    while sum(p.numel() for p in build(width + 8).parameters()) <= parameters:
-        width += 8
-    return build(width)
-
-
-def _with_output(model: torch.nn.Module, ours: SequenceModel, width: int) -> torch.nn.ModuleDict:
+def speechbrain_step(model: SequenceModel, layers: torch.nn.ModuleList) -> Callable[[Batch], None]:
+    """A training step of SpeechBrain's layers on frames that are normalised as the model's are."""
     import torch
-    from speechbrain.nnet.linear import Linear
-
-    return torch.nn.ModuleDict({"model": model, "output": Linear(len(ours.labels), input_size=width)})
-
-
-def brain_of(modules: torch.nn.ModuleDict) -> speechbrain.Brain:
-    """SpeechBrain's trainer around such a model, as its recipe sets it up."""
-    import torch
-    from speechbrain import Brain
     from speechbrain.nnet.losses import ctc_loss
-    from speechbrain.processing.features import InputNormalization
 
-    class CTCBrain(Brain):
-        def compute_forward(self, batch: tuple, stage: object) -> torch.Tensor:
-            frames, lengths, _, _ = batch
-            hidden = self.modules.model(self.modules.normalise(frames, lengths))
-            hidden = hidden[0] if isinstance(hidden, tuple) else hidden
-            return self.modules.output(hidden).log_softmax(dim=-1)
+    def loss(batch: Batch) -> torch.Tensor:
+        shares = batch.frame_lengths / batch.frames.shape[1]  # SpeechBrain has lengths as shares of the longest
+        frames = model.normaliser(batch.frames, batch.frame_lengths)
+        log_probs = layers[1](layers[0](frames)).log_softmax(dim=-1)
+        longest = int(batch.target_lengths.max())
+        targets = torch.zeros(len(batch.ids), longest, dtype=torch.int64)
+        for row, each in zip(targets, batch.targets.split(batch.target_lengths.tolist())):
+            row[:len(each)] = each
+        return ctc_loss(log_probs, targets, shares, batch.target_lengths / longest, blank_index=0)
 
-        def compute_objectives(self, outputs: torch.Tensor, batch: tuple, stage: object) -> torch.Tensor:
-            _, lengths, targets, target_lengths = batch
-            return ctc_loss(outputs, targets, lengths, target_lengths, blank_index=0)
-
-    return CTCBrain(
-        {**modules, "normalise": InputNormalization(norm_type="sentence")},
-        opt_class=lambda parameters: torch.optim.Adadelta(parameters, lr=1.0, rho=0.95, eps=1e-8),
-        run_opts={"device": "cpu"})
+    return partial(take_step, layers.train(), torch.optim.AdamW(layers.parameters(), lr=1e-4), loss)
 
 
-def train_brain(brain: speechbrain.Brain, batches: list[Batch]) -> float:
-    """Seconds of an epoch of the same batches; SpeechBrain takes lengths as shares of the longest."""
-    from speechbrain import Stage
-    from torch.nn.utils.rnn import pad_sequence
-    from torch.utils.data import DataLoader
-
-    given = []
-    for batch in batches:
-        targets = pad_sequence(batch.targets.split(batch.target_lengths.tolist()), batch_first=True)
-        given.append((batch.frames, batch.frame_lengths / batch.frames.shape[1], targets,
-                      batch.target_lengths / targets.shape[1]))
-    loader = DataLoader(given, batch_size=None)
-    brain.on_fit_start()
-    brain.on_stage_start(Stage.TRAIN, 1)
-    start = time.perf_counter()
-    brain.fit(range(1), loader, progressbar=False)
-    return time.perf_counter() - start
-
-
-def noise_job(folder: Path) -> tuple[SequenceData, SequenceModel]:
-    """A corpus of frames of noise with random texts, and the model that a GPU is measured with."""
+def noise_job(folder: Path) -> tuple[SequenceModel, SequenceData]:
+    """The GPU's model, and a corpus of frames of noise with random texts."""
     import numpy as np
     from lhotse import CutSet
 
@@ -336,74 +253,81 @@ def noise_job(folder: Path) -> tuple[SequenceData, SequenceModel]:
     from common.encoder import EncoderSettings
     from common.module import SequenceModel
 
-    rng = np.random.default_rng(0)
-    cuts = []
-    for i in range(GPU_CLIPS):
-        frames = rng.standard_normal((rng.integers(*GPU_FRAMES), GPU_FEATURES), np.float32)
-        np.save(folder / f"{i}.npy", frames)
+    rng, cuts = np.random.default_rng(0), []
+    for i in range(CLIPS):
+        path, frames = folder / f"{i}.npy", rng.standard_normal((rng.integers(*FRAMES), FEATURES), np.float32)
+        np.save(path, frames)
         text = "".join(rng.choice(list("abcdefgh"), len(frames) // 10))
-        cuts.append(frames_cut(str(i), folder / f"{i}.npy", shape=frames.shape, text=text))
-    CutSet.from_cuts(cuts).to_file(folder / "train.jsonl.gz")
-    manifest = str(folder / "train.jsonl.gz")
-    data = SequenceData(manifest, manifest, batch_duration=800, workers=4)
-    return data, SequenceModel(data.labels.to_dict(), n_features=GPU_FEATURES,
-                               encoder=EncoderSettings(hidden=512, layers=5, channels=512))
+        cuts.append(frames_cut(str(i), path, shape=frames.shape, text=text))
+    manifest = folder / "train.jsonl.gz"
+    CutSet.from_cuts(cuts).to_file(manifest)
+    data = SequenceData(str(manifest), str(manifest), batch_duration=BATCH, workers=WORKERS)
+    encoder = EncoderSettings(hidden=512, layers=5, channels=512)
+    return SequenceModel(data.labels.to_dict(), n_features=FEATURES, encoder=encoder), data
 
 
-def gpu_busy(model: SequenceModel, data: SequenceData, precision: str) -> float:
-    """Share of the time of some steps, past the loader's start, in which at least one kernel runs."""
+def epoch_seconds(model: SequenceModel, data: SequenceData, precision: str, epochs: int, **options) -> list[float]:
+    """How long each epoch on the GPU takes, its loader's start included."""
+    import pytorch_lightning as pl
+    import torch
+
+    ends = []
+
+    class Clock(pl.Callback):
+        def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            ends.append(perf_counter())
+
+        def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            torch.cuda.synchronize()
+            ends.append(perf_counter())
+
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    trainer = pl.Trainer(accelerator="gpu", devices=1, precision=precision, max_epochs=epochs, limit_val_batches=0,
+                         gradient_clip_val=1.0, callbacks=[Clock()], **quiet, **options)
+    trainer.fit(model, data)
+    return [end - begin for begin, end in pairwise(ends)]
+
+
+def busy_share(model: SequenceModel, data: SequenceData, precision: str) -> float:
+    """Share of the time of some steps in which at least one kernel runs; the first steps do not count."""
     import torch
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CUDA]) as profiled:
-        train(model, data, partial(epoch, data, 0), accelerator="gpu", precision=precision,
-              limit_train_batches=PROFILED)
+        epoch_seconds(model, data, precision, 1, limit_train_batches=PROFILED)
     kernels = sorted((event.time_range.start, event.time_range.end) for event in profiled.events()
                      if event.device_type == torch.autograd.DeviceType.CUDA)
-    kernels = kernels[len(kernels) // 5:]
-    busy, end = 0.0, kernels[0][0]
-    for start, stop in kernels:  # several may run at once
-        busy += max(0.0, stop - max(start, end))
-        end = max(end, stop)
-    return busy / (end - kernels[0][0])
+    kernels = kernels[len(kernels) // 4:]
+    busy, reached = 0.0, kernels[0][0]
+    for start, end in kernels:  # several may run at once
+        busy += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return busy / (reached - kernels[0][0])
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the rows that were asked for; 0 even if some of them are left out."""
     names = ("loader", "processes", "speechbrain", "gpu")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="ROW",
                         help=f"only these of {', '.join(names)}")
-    parser.add_argument("--steps", type=int, default=60, help="batches of a round (default: 60)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of what is compared (default: 3)")
-    parser.add_argument("--speechbrain", type=Path, metavar="DIR", help="where SpeechBrain is, if not beside torch")
+    parser.add_argument("--steps", type=int, default=40, help="timed steps a turn (default: 40)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
-    args = parser.parse_args()
-    if args.speechbrain:
-        sys.path.append(str(args.speechbrain.absolute()))
-    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that this one starts, too
-    torch = require("torch", "train")
-    require("pytorch_lightning", "train")
-    from common.training import keep_freed_memory
-
-    for name in ("pytorch_lightning", "speechbrain"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore")
-    torch.set_num_threads(1)
-    torch.manual_seed(1)
-    keep_freed_memory()
-    bench, rows = Bench(args), []
-    for name in names:
-        if name not in args.rows:
-            continue
+    args = parser.parse_args(arguments)
+    os.chdir(REPOSITORY)  # the recipes name their data from there
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    rows: list[Row] = []
+    for name in (name for name in names if name in args.rows):
         print(f"{name} ...", file=sys.stderr, flush=True)
+        if cores:
+            os.sched_setaffinity(0, cores if name == "gpu" else cores[:CORES])
         try:
-            rows += getattr(bench, name)()
+            rows += getattr(Bench(args), name)()
         except EarsightError as error:
             rows.append(Row(name, None, "", detail=f"left out: {error}"))
     print(as_table(rows))
     if args.json:
-        write_whole(args.json, as_json(rows, RECIPES["AN4's frames"][0]))
+        write_whole(args.json, as_json(rows, ""))
     return 0
 
 

@@ -60,6 +60,28 @@ def test_formats_rates_and_channels(suffix, rate, tone_models, tmp_path):
     assert earsight.transcribe(clip, tone_models["ctc"]).text == "hi"
 
 
+def test_decoding_by_the_command_line(spoken, tone_models, tmp_path):
+    path, text = list(spoken.items())[2]
+    (tmp_path / "text.txt").write_text("\n".join(spoken.values()))
+    made = run("lm", tmp_path / "text.txt", "--order", "2", "--output", tmp_path / "lm.arpa")
+    assert made.returncode == 0 and "12 sentences" in made.stdout
+    base = ("transcribe", path, "--model", tone_models["ctc"], "--format", "json")
+    result = json.loads(run(*base, "--lm", tmp_path / "lm.arpa", "--n-best", "2", "--hotwords", "hi:1", "lo").stdout)
+    assert result["text"] == text == result["n_best"][0]["text"] and len(result["n_best"]) == 2
+    assert [word["text"] for word in result["words"]] == text.split()
+    marked = run(*base, "--min-confidence", "1", "--doubtful", "mark")
+    assert json.loads(marked.stdout)["text"] == " ".join(f"{word}(?)" for word in text.split())
+    assert json.loads(run(*base, "--min-confidence", "1").stdout)["text"] == ""
+    (tmp_path / "none.arpa").write_text("no model\n")
+    for options, complaint in ((("--lm", tmp_path / "none.arpa"), "none.arpa: no n-gram model"),
+                               (("--decoder", "greedy", "--lm", tmp_path / "lm.arpa"), "the decoder is greedy"),
+                               (("--hotwords", ""), "hotword '' is empty"),
+                               (("--hotwords", "zoo"), "hotword 'zoo': 'z' is outside")):
+        done = run(*base, *options)
+        assert done.returncode == 1 and done.stderr.startswith("error: ") and complaint in done.stderr
+    assert run(*base, "--min-confidence", "2").returncode == 2
+
+
 def test_classify(tone_corpus, tone_models):
     done = run("classify", tone_corpus / "classes", "--model", tone_models["classification"])
     assert done.returncode == 0
@@ -210,7 +232,7 @@ def test_train_reports_a_wrong_setting_in_one_line(tmp_path):
 
 def test_help_names_every_command():
     text = run("--help").stdout
-    for name in ("transcribe", "classify", "prepare", "check", "train", "evaluate", "export", "models"):
+    for name in ("transcribe", "classify", "prepare", "check", "train", "evaluate", "export", "models", "align"):
         assert name in text
     assert run().returncode == 2
 

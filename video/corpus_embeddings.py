@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.batch_run import default_jobs, run_parallel
-from common.corpus_parts import SPLITS, Parts, progress_bar
+from common.corpus_parts import Parts, manifests_in, progress_bar
 from common.cuts import frames_cut, group_of, label_of, speaker_of, text_of, video_of
 from common.errors import EarsightError, require
 from common.files import whole_file
@@ -48,7 +48,7 @@ def prepare_embeddings(source: Path, destination: Path, *, config: str, views: i
     """
     recipe = _Recipe.read(Path(config), weights)
     parts = Parts()
-    tasks = [task for split, path in _manifests(source).items()
+    tasks = [task for split, path in manifests_in(source).items()
              for cut in read_manifest(path, failures=parts.failures) for task in recipe.tasks(cut, split, views)]
     embed, digest = _open_cnn(recipe)
     results = (pair for first in range(0, len(tasks), AT_A_TIME)  # so that an interrupt need not wait for all of them
@@ -61,15 +61,6 @@ def prepare_embeddings(source: Path, destination: Path, *, config: str, views: i
         else:
             parts.add(task.split, recipe.cut(task, result))
     return parts
-
-
-def _manifests(source: Path) -> dict[str, Path]:
-    if source.is_file():
-        return {next((split for split in SPLITS if source.name.startswith(split)), "train"): source}
-    found = {split: source / f"{split}.jsonl.gz" for split in SPLITS if (source / f"{split}.jsonl.gz").is_file()}
-    if not found:
-        raise EarsightError(f"{source}: holds no train, dev or test.jsonl.gz; prepare the corpus first")
-    return found
 
 
 @dataclass(frozen=True)

@@ -16,19 +16,25 @@ from common.errors import EarsightError
 from common.evaluation import Outcome, evaluate, order_figures
 from common.labels import Labels
 from common.manifest import read_manifest
+from common.report_page import write_page
 from common.runtime import Runtime
 from common.transcription_report import TranscriptionReport
 from video.corpora import OPENERS
 from video.embedding import embedding_blocks
+from video.exhibits import exhibit
 from video.model import load_model
 from video.pictures import PictureSettings
 
 Frames = Callable[[np.ndarray], np.ndarray]
 
 
-def evaluate_model(model: str, manifest: Path, worst: int = 10
+def evaluate_model(model: str, manifest: str | Path, worst: int = 10, page: Path | None = None
                    ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Measure a checkpoint file, a model folder or an installed model on a manifest of videos or their embeddings.
+
+    Args:
+        worst: how many of the worst clips the report has.
+        page: folder for the report as a web page.
 
     Returns:
         The report, and an error for each clip that could not be read.
@@ -50,7 +56,11 @@ def evaluate_model(model: str, manifest: Path, worst: int = 10
         return outputs(found)
 
     outcomes: Iterator[tuple[Cut, Outcome]] = run_parallel(list(cuts), work, default_jobs())
-    return evaluate(cuts, labels, outcomes, worst, lambda: order_figures(_known(cuts, frames), labels, frames, outputs))
+    report, errors = evaluate(cuts, labels, outcomes, worst,
+                              lambda: order_figures(_known(cuts, frames), labels, frames, outputs))
+    if page:
+        write_page(page, report, model, manifest, lambda name: exhibit(cuts[name]), errors)
+    return report, errors
 
 
 def _known(cuts: CutSet, frames: dict[str, np.ndarray]) -> list[Cut]:

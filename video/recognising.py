@@ -64,7 +64,7 @@ class ActionRecogniser:
         info = probe(result.path)
         times = thumbnail_times(result.duration, info.width / info.height)
         rate = len(times) / result.duration
-        return [(moment.time, moment.image) for moment in sample(result.path, rate, fit=_shrunk, start=times[0])]
+        return [(moment.time, moment.image) for moment in sample(result.path, rate, fit=shrunk, start=times[0])]
 
     def _duration(self, path: str | Path, frames: int) -> float:
         """Seconds: the container's word where it fits what was seen, whose last moments have no frame after them."""
@@ -73,7 +73,8 @@ class ActionRecogniser:
         return told if seen <= told <= seen + self.pictures.lag + 2 * self.runtime.config.frame_shift else seen
 
 
-def _shrunk(image: np.ndarray) -> np.ndarray:
+def shrunk(image: np.ndarray) -> np.ndarray:
+    """A picture (height, width, 3) as a thumbnail."""
     import cv2
 
     width = max(1, round(image.shape[1] * THUMBNAIL / image.shape[0]))

@@ -2,12 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
+from audio.model import load_model
 from common.manifest import read_manifest
+from common.predicting import Parts, parts_key
 from conftest import REPOSITORY
 from earsight import main
 
@@ -54,11 +58,52 @@ def test_two_processes_give_the_same(alone, tone_runs, manifest, tmp_path):
 def test_what_is_done_is_not_done_again(alone, tone_runs, manifest, tmp_path):
     """A job that was killed left two parts, one with a line cut short."""
     known = [{**line, "text": "kept"} for line in lines(alone)[:3]]
-    (tmp_path / ".out.jsonl.0-0.part").write_text("".join(json.dumps(line) + "\n" for line in known[:2]) + '{"id": "0')
-    (tmp_path / ".out.jsonl.0-1.part").write_text(json.dumps(known[2]) + "\n")
+    model = load_model(tone_runs["ctc"] / "model.ckpt")
+    parts = Parts(tmp_path / "out.jsonl", parts_key(model, read_manifest(manifest)))
+    parts.path(0, 0).write_text("".join(json.dumps(line) + "\n" for line in known[:2]) + '{"id": "0')
+    parts.path(0, 1).write_text(json.dumps(known[2]) + "\n")
     assert main(["predict", "--model", str(tone_runs["ctc"] / "model.ckpt"), str(manifest), "--output",
                  str(tmp_path / "out.jsonl"), "--workers", "0", *CPU]) == 0
     assert lines(tmp_path / "out.jsonl") == known + lines(alone)[3:]
+
+
+def test_parts_of_another_model_are_not_joined(alone, tone_runs, manifest, tmp_path, capsys):
+    other = load_model(tone_runs["ctc"] / "model.ckpt")
+    other.head.output.bias.data += 1e-3
+    cuts = read_manifest(manifest)
+    left = [Parts(tmp_path / "out.jsonl", parts_key(*given)).path(0, 0) for given in (
+        (other, cuts), (load_model(tone_runs["ctc"] / "model.ckpt"), cuts.subset(first=3)))]
+    for part in left:
+        part.write_text("".join(json.dumps({**line, "text": "another's"}) + "\n" for line in lines(alone)))
+    assert main(["predict", "--model", str(tone_runs["ctc"] / "model.ckpt"), str(manifest), "--output",
+                 str(tmp_path / "out.jsonl"), "--workers", "0", *CPU]) == 0
+    assert (tmp_path / "out.jsonl").read_text() == alone.read_text()
+    assert sorted(tmp_path.iterdir()) == sorted([*left, tmp_path / "out.jsonl"])
+    assert "left by another model or manifest, and not used (2 such files)" in capsys.readouterr().err
+
+
+def test_killed_in_the_middle_and_gone_on_with(alone, tone_runs, manifest, tmp_path):
+    slow = ("import sys, time, common.predicting as predicting\n"
+            "predicting.BATCH_DURATION, results = 2, predicting.results\n"
+            "def slowly(*given):\n    time.sleep(0.3)\n    return results(*given)\n"
+            "predicting.results = slowly; from earsight import main; sys.exit(main(sys.argv[1:]))")
+    command = ["predict", "--model", str(tone_runs["ctc"] / "model.ckpt"), str(manifest), "--output",
+               str(tmp_path / "out.jsonl"), "--workers", "1", *CPU]
+    job = subprocess.Popen([sys.executable, "-c", slow, *command], cwd=REPOSITORY)
+    while not any(part.read_text().count("\n") >= 2 for part in tmp_path.glob(".*.part")):
+        assert job.poll() is None
+        time.sleep(0.01)
+    job.kill()
+    assert job.wait() == -signal.SIGKILL and not (tmp_path / "out.jsonl").exists()
+    (part,) = tmp_path.glob(".*.part")
+    assert 2 <= part.read_text().count("\n") < len(lines(alone))
+    # What the first job has done is taken as it is.
+    part.write_text(part.read_text().replace('"text": "', '"text": "kept '))
+    assert main(command) == 0
+    found = lines(tmp_path / "out.jsonl")
+    assert [line["id"] for line in found] == [line["id"] for line in lines(alone)]
+    assert 2 <= sum(line["text"].startswith("kept ") for line in found) < len(found)
+    assert [line["text"].removeprefix("kept ") for line in found] == [line["text"] for line in lines(alone)]
 
 
 def test_a_clip_that_cannot_be_read_is_named_and_the_others_are_done(alone, tone_runs, tone_corpus, manifest, tmp_path,

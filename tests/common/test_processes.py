@@ -33,9 +33,9 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def train(tone_corpus, folder, *options, devices):
+def train(manifest, folder, *options, devices):
     (folder / "spy.py").write_text(SPY)
-    arguments = tiny_run(tone_corpus / "tones.csv", folder / "run", "characters", "--trainer.num_sanity_val_steps", "0",
+    arguments = tiny_run(manifest, folder / "run", "characters", "--trainer.num_sanity_val_steps", "0",
                          "--trainer.devices", str(devices), *options, epochs=EPOCHS)
     if devices > 1:
         arguments += ["--trainer.strategy", "ddp"]
@@ -50,7 +50,7 @@ def runs(tone_corpus, tmp_path_factory):
     folders = {}
     for devices in (1, 2):
         folders[devices] = tmp_path_factory.mktemp(f"processes{devices}")
-        run = train(tone_corpus, folders[devices], devices=devices)
+        run = train(tone_corpus / "tones.csv", folders[devices], devices=devices)
         output = run.communicate(timeout=300)[0]
         assert run.returncode == 0, output
     return folders
@@ -92,7 +92,7 @@ def test_metrics_are_those_of_the_whole_set(runs):
 
 
 def test_a_process_that_dies_ends_the_job(tone_corpus, tmp_path):
-    job = train(tone_corpus, tmp_path, "--trainer.max_epochs", "100000", devices=2)
+    job = train(tone_corpus / "tones.csv", tmp_path, "--trainer.max_epochs", "100000", devices=2)
     other = tmp_path / "seen-1.jsonl"
     while not other.exists() or len(other.read_text().splitlines()) < 5:
         assert job.poll() is None, job.stdout.read()

@@ -8,9 +8,11 @@ import pytest
 
 from common.recognition import (
     Classification,
+    Reading,
     Segment,
     Timeline,
     Transcript,
+    Word,
     as_csv,
     as_json,
     as_srt,
@@ -73,8 +75,20 @@ def test_text_of_a_classification_has_as_many_labels_as_wanted():
     assert as_text(classification(), top=9) == "PushUps 91.2%, Punch 5.0%, Jump, rope 3.8%"
 
 
+WORDS = (Word("go", 0.1, 0.40049, 0.98765), Word("on", 0.5, 0.75, 0.3))
+
+
 def test_text_of_a_transcript():
-    assert as_text(Transcript("a.wav", "go on", 1.0, "m")) == "go on"
+    assert as_text(Transcript("a.wav", "go on", 1.0, "m", 0.9)) == "go on"
+
+
+def test_doubtful_words_are_left_out_or_marked():
+    spoken = Transcript("a.wav", "go on", 1.0, "m", 0.3, WORDS)
+    left = spoken.doubting(0.5, mark=False)
+    assert (left.text, left.words) == ("go", WORDS[:1])
+    marked = spoken.doubting(0.5, mark=True)
+    assert (marked.text, marked.words) == ("go on(?)", WORDS)
+    assert spoken.doubting(0.3, mark=False) == spoken and spoken.doubting(1.0, mark=False).text == ""
 
 
 def test_text_of_a_timeline_has_a_line_a_segment():
@@ -114,8 +128,13 @@ def test_json_of_a_classification_is_one_line_of_the_fields():
 
 
 def test_json_of_a_transcript():
-    plain = {"path": "a.wav", "text": "go on", "duration": 1.5, "model": "m"}
-    assert json.loads(as_json(Transcript(**plain))) == plain
+    readings = (Reading("go on", 7.12349), Reading("going", 2.0))
+    assert json.loads(as_json(Transcript("a.wav", "go on", 1.5, "m", 0.30004, WORDS, readings))) == {
+        "path": "a.wav", "text": "go on", "duration": 1.5, "model": "m", "confidence": 0.3,
+        "words": [{"text": "go", "start": 0.1, "end": 0.4, "confidence": 0.9877},
+                  {"text": "on", "start": 0.5, "end": 0.75, "confidence": 0.3}],
+        "n_best": [{"text": "go on", "score": 7.123}, {"text": "going", "score": 2.0}],
+    }  # fmt: skip
 
 
 def test_json_of_a_timeline_is_one_line_of_the_fields():

@@ -13,6 +13,7 @@ import torch
 
 from common.checkpoint import read_checkpoint
 from common.errors import EarsightError
+from common.module import SequenceModel
 from common.resume import RESUME, RunLock, WholeCheckpoints, find_checkpoint
 from common.training import run_training
 from conftest import REPOSITORY, tiny_run
@@ -47,6 +48,13 @@ def whole(tone_corpus, tmp_path_factory):
     return run
 
 
+def same_weights(run, other, name):
+    ours, theirs = read_checkpoint(run / name), read_checkpoint(other / name)
+    assert (ours["epoch"], ours["global_step"]) == (theirs["epoch"], theirs["global_step"])
+    for key, value in theirs["state_dict"].items():
+        assert torch.equal(ours["state_dict"][key], value), key
+
+
 def test_killed_twice_and_bit_identical(tone_corpus, whole, tmp_path):
     saved, last = tmp_path / RESUME, tmp_path / "last.ckpt"
     killed = start(arguments(tone_corpus, tmp_path))
@@ -60,14 +68,10 @@ def test_killed_twice_and_bit_identical(tone_corpus, whole, tmp_path):
     killed.kill()
     assert killed.wait() == -signal.SIGKILL
     steps.append(read_checkpoint(saved)["global_step"])
-    final = read_checkpoint(whole / "last.ckpt")
-    assert 0 < steps[0] < steps[1] < final["global_step"]
+    assert 0 < steps[0] < steps[1] < read_checkpoint(whole / "last.ckpt")["global_step"]
 
     assert run_training(arguments(tone_corpus, tmp_path, "--resume", "auto")) == 0
-    resumed = read_checkpoint(last)
-    assert (resumed["epoch"], resumed["global_step"]) == (final["epoch"], final["global_step"])
-    for name, value in final["state_dict"].items():
-        assert torch.equal(resumed["state_dict"][name], value), name
+    same_weights(tmp_path, whole, "last.ckpt")
     assert torch.equal(read_checkpoint(tmp_path / "model.ckpt")["state_dict"]["head.output.weight"],
                        read_checkpoint(whole / "model.ckpt")["state_dict"]["head.output.weight"])
     assert logged(tmp_path) == logged(whole)
@@ -79,6 +83,45 @@ def logged(run):
     with (run / "logs" / "metrics.csv").open(newline="") as file:
         return [{name: row[name] for name in ("step", *names)} for row in csv.DictReader(file)
                 if any(row[name] for name in names)]
+
+
+class Killed(Exception):
+    """Ends a run where a test wants it."""
+
+
+def stop_after(batches, arguments, monkeypatch):
+    """Train for so many batches; what is saved later is not there."""
+    done = []
+
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        done.append(batch_idx)
+        if len(done) == batches:
+            raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(SequenceModel, "on_train_batch_end", on_train_batch_end)
+        run_training(arguments)
+
+
+# The rate falls after each validation that is no better; a place is saved between the two batches of a step.
+CHANGES = {"plateau": ("--model.optimiser.schedule", "plateau", "--model.optimiser.patience", "0"),
+           "ema": ("--ema", "0.9"),
+           "accumulation": ("--trainer.accumulate_grad_batches", "2", "--save_every", "3")}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_bit_identical_with(change, tone_corpus, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    assert run_training(arguments(tone_corpus, tmp_path / "whole", *CHANGES[change])) == 0
+    stop_after(3, arguments(tone_corpus, run, *CHANGES[change]), monkeypatch)
+    step = read_checkpoint(run / RESUME)["global_step"]
+    assert step == {"accumulation": 1}.get(change, 2) and not (run / "last.ckpt").exists()
+    stop_after(9, arguments(tone_corpus, run, *CHANGES[change], "--resume", "auto"), monkeypatch)
+    assert run_training(arguments(tone_corpus, run, *CHANGES[change], "--resume", "auto")) == 0
+    same_weights(run, tmp_path / "whole", "last.ckpt")
+    if change == "plateau":
+        schedule = read_checkpoint(run / "last.ckpt")["lr_schedulers"][0]["lr_lambdas"][0]
+        assert schedule["level"] < 1 and schedule["best"] is not None
 
 
 def test_sigterm_saves_and_leaves(tone_corpus, tmp_path):

@@ -22,12 +22,9 @@ def test_a_run_learns_and_leaves_what_it_says(tone_runs):
     wer, tags = scalars(tone_runs["ctc"], "val_wer")
     loss, _ = scalars(tone_runs["ctc"], "val_loss")
     assert wer[-1] == 0 and loss[-1] < 0.1 * loss[0]
-    assert {"train_loss", "train_blank", "gradient_norm", "bad_batches", "val_cer", "clips_per_second",
-            "hours_per_hour", "data_wait", "gates/layer1_forward/forget_mean",
-            "gates/layer1_backward/memory_seconds"} <= set(tags["scalars"])
+    assert {"train_loss", "train_blank", "gradient_norm", "val_cer"} <= set(tags["scalars"])
     assert any(tag.startswith("lr-") for tag in tags["scalars"])
-    assert "samples/text_summary" in tags["tensors"] and {"outputs", "gates"} <= set(tags["images"])
-    assert (tone_runs["ctc"] / "curves.png").read_bytes()[:4] == b"\x89PNG"
+    assert "samples/text_summary" in tags["tensors"] and "outputs" in tags["images"]
     accuracy, _ = scalars(tone_runs["classification"], "val_accuracy")
     assert max(accuracy) == 1
     resolved = yaml.safe_load((tone_runs["ctc"] / "logs" / "config.yaml").read_text())

@@ -8,14 +8,21 @@ import pytest
 from common import report_layout as layout
 from common.errors import EarsightError
 from common.metrics import ErrorCounts, word_errors
-from common.transcription_report import TranscriptResult, transcription_report
+from common.transcription_report import Confidence, TranscriptResult, transcription_report
+
+
+def result(name, speaker, reference, hypothesis, duration):
+    """With a confidence of 0.95 in everything before calibration, and of 0.55 after."""
+    raw, calibrated = (Confidence((value,) * len(hypothesis.split()), value) for value in (0.95, 0.55))
+    return TranscriptResult(name, speaker, reference, hypothesis, duration, raw, calibrated)
+
 
 SPOKEN = [
-    TranscriptResult("an-1", "ann", "pittsburgh enter six", "pittsburgh center six", 1.5),
-    TranscriptResult("an-2", "ann", "yes", "yes", 0.5),
-    TranscriptResult("bo-1", "bo", "enter seven nine b", "center seven nine", 2.0),
-    TranscriptResult("bo-2", "bo", "go", "go to go", 1.0),
-    TranscriptResult("x-1", None, "", "oh", 0.25),
+    result("an-1", "ann", "pittsburgh enter six", "pittsburgh center six", 1.5),
+    result("an-2", "ann", "yes", "yes", 0.5),
+    result("bo-1", "bo", "enter seven nine b", "center seven nine", 2.0),
+    result("bo-2", "bo", "go", "go to go", 1.0),
+    result("x-1", None, "", "oh", 0.25),
 ]
 
 
@@ -89,6 +96,16 @@ def test_transcription_json_round_trip():
     assert read["deleted"] == [{"reference": "b", "count": 1}]
 
 
+def test_calibration_errors_by_hand():
+    report = transcription_report(SPOKEN)
+    # 6 of 11 words are right, 1 of 5 transcripts
+    assert report.calibration.words_before == pytest.approx(0.95 - 6 / 11)
+    assert report.calibration.words_after == pytest.approx(0.55 - 6 / 11)
+    assert report.calibration.transcripts_before == pytest.approx(0.95 - 1 / 5)
+    assert json.loads(report.json())["calibration_error"]["transcripts_after"] == pytest.approx(0.55 - 1 / 5)
+    assert "words         0.405              0.005" in report.text()
+
+
 def test_transcription_text_shows_the_totals_of_the_json():
     report = transcription_report(SPOKEN)
     text, read = report.text(), json.loads(report.json())
@@ -116,7 +133,7 @@ def test_the_worst_utterances_are_shown_aligned():
 def test_long_alignments_go_on_below():
     words = [f"word{i:03}" for i in range(40)]
     heard = [*words[:30], "x", *words[31:]]
-    text = transcription_report([TranscriptResult("a", None, " ".join(words), " ".join(heard), 1.0)]).text()
+    text = transcription_report([result("a", None, " ".join(words), " ".join(heard), 1.0)]).text()
     lines = text[text.index("REF") - 2 :].splitlines()
     assert max(map(len, lines)) <= layout.TEXT_WIDTH
     references = [line.split()[1:] for line in lines if line.startswith("  REF")]
@@ -128,12 +145,12 @@ def test_long_alignments_go_on_below():
 
 
 def test_wide_characters_align():
-    text = transcription_report([TranscriptResult("a", None, "你好 b c", "d b e", 1.0)]).text()
+    text = transcription_report([result("a", None, "你好 b c", "d b e", 1.0)]).text()
     assert "  REF  你好 b c\n  HYP  d    b e\n       S      S\n" in text
 
 
 def test_a_report_without_errors_or_speakers_is_short():
-    report = transcription_report([TranscriptResult("a", None, "go", "go", 1.0)])
+    report = transcription_report([result("a", None, "go", "go", 1.0)])
     assert report.worst == ()
     assert "peaker" not in report.text()
     assert "Worst" not in report.text()

@@ -1,26 +1,52 @@
-"""What is watched while a model trains: its speed, by a clock that the test sets, and steps that are not finite."""
+"""What a run tells of itself while it trains: its speed, its gates, its curves, and what it leaves out."""
 
-import csv
+import math
 import os
 import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from audio.data import SpeechData
+from audio.data import SpeechData, read_clip
 from common.callbacks import FiniteGradients, Throughput
 from common.checkpoint import read_checkpoint
+from common.curves import earlier_rows, read_rows
 from common.errors import EarsightError
 from common.heads import CTCHead
 from common.training import run_training
 from conftest import REPOSITORY, tiny_run
 
+# Spoils one step's loss in the second of two processes.
+SPOIL = """
+import os, sys
+from common.heads import CTCHead
+from earsight import main
+
+true_loss, calls = CTCHead.loss, []
+def spoilt(log_probs, *others):
+    calls.append(log_probs.requires_grad)
+    loss = true_loss(log_probs, *others)
+    return loss * float("nan") if os.environ.get("LOCAL_RANK") == "1" and sum(calls) == 2 and calls[-1] else loss
+CTCHead.loss = staticmethod(spoilt)
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 def bad_batches(run):
-    with (run / "logs" / "metrics.csv").open(newline="") as file:
-        return [float(row["bad_batches"]) for row in csv.DictReader(file) if row["bad_batches"]]
+    return [row["bad_batches"] for row in read_rows(run / "logs" / "metrics.csv") if "bad_batches" in row]
+
+
+def test_a_run_tells_its_speed_its_gates_and_draws_its_curves(tone_runs):
+    rows = read_rows(tone_runs["ctc"] / "logs" / "metrics.csv")
+    told = {name for row in rows for name in row}
+    assert {"clips_per_second", "hours_per_hour", "data_wait", "bad_batches", "gates/layer1_forward/forget_mean",
+            "gates/layer1_backward/memory_seconds"} <= told
+    assert all(0 <= row[name] <= 1 for row in rows for name in row if name.endswith("_mean"))
+    assert {row["bad_batches"] for row in rows if "bad_batches" in row} == {0}
+    assert (tone_runs["ctc"] / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -64,6 +90,21 @@ def test_batches_tell_how_long_their_clips_are(tone_corpus):
         sum(cut.duration for cut in data.cuts("train")))
 
 
+def test_a_clip_that_is_not_finite_is_named_counted_and_spoils_nothing(tone_corpus, tmp_path, monkeypatch, capsys):
+    def read(data, cut, rng):
+        clip = read_clip(cut, data.sample_rate)
+        return clip * np.float32(math.nan) if cut.id == "03" and rng is not None else clip
+
+    monkeypatch.setattr(SpeechData, "read", read)
+    assert run_training(tiny_run(tone_corpus / "tones.csv", tmp_path / "run", "characters", "--data.workers", "0",
+                                 "--trainer.max_epochs", "2", "--data.batch_duration", "3")) == 0
+    assert capsys.readouterr().err.count(": 03; the step is left out") == 2
+    rows = read_rows(tmp_path / "run" / "logs" / "metrics.csv")
+    assert max(row.get("bad_batches", 0) for row in rows) >= 1
+    state = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["state_dict"]
+    assert all(value.isfinite().all() for value in state.values() if value.is_floating_point())
+
+
 @pytest.mark.parametrize("spoil", [lambda loss: loss * float("nan"), lambda loss: loss + float("inf")])
 def test_a_loss_that_is_not_finite_is_left_out(spoil, tone_corpus, tmp_path, capsys, monkeypatch):
     """Added to the loss, infinity leaves the gradients as they are; the step is left out all the same."""
@@ -87,20 +128,6 @@ def test_a_loss_that_is_not_finite_is_left_out(spoil, tone_corpus, tmp_path, cap
     learnt.clear()
     with pytest.raises(EarsightError, match="the run ends: look at these clips"):
         run_training([*arguments, "--run", str(tmp_path / "none"), "--bad_batches", "0"])
-
-
-def test_the_clip_that_spoils_a_step_is_named(tone_corpus, tmp_path, capsys, monkeypatch):
-    read = SpeechData.read
-
-    def broken(self, cut, rng):
-        return read(self, cut, rng) * (float("nan") if cut.id.endswith("04") and rng else 1)
-
-    monkeypatch.setattr(SpeechData, "read", broken)
-    assert run_training(tiny_run(tone_corpus / "tones.csv", tmp_path, "characters", "--data.batch_duration", "30",
-                                 "--trainer.accumulate_grad_batches", "2", epochs=3)) == 0
-    warnings = [line for line in capsys.readouterr().err.splitlines() if "not finite" in line]
-    assert len(warnings) == 3 and all("04; the step is left out" in line for line in warnings)
-    assert all(line.count(",") == 0 for line in warnings)  # that clip alone, of the twelve in its batch
 
 
 def test_gradients_scaled_too_high_are_not_the_clips_fault():
@@ -127,21 +154,6 @@ def test_gradients_scaled_too_high_are_not_the_clips_fault():
             step(scaler, loss)
 
 
-SPOIL = """
-import os, sys
-from common.heads import CTCHead
-from earsight import main
-
-true_loss, calls = CTCHead.loss, []
-def spoilt(log_probs, *others):
-    calls.append(log_probs.requires_grad)
-    loss = true_loss(log_probs, *others)
-    return loss * float("nan") if os.environ.get("LOCAL_RANK") == "1" and sum(calls) == 2 and calls[-1] else loss
-CTCHead.loss = staticmethod(spoilt)
-sys.exit(main(sys.argv[1:]))
-"""
-
-
 def test_a_bad_loss_in_one_process_is_left_out_by_both(tone_corpus, tmp_path):
     (tmp_path / "spoil.py").write_text(SPOIL)
     arguments = tiny_run(tone_corpus / "tones.csv", tmp_path / "run", "characters", "--trainer.devices", "2",
@@ -155,3 +167,10 @@ def test_a_bad_loss_in_one_process_is_left_out_by_both(tone_corpus, tmp_path):
     assert all(value.isfinite().all() for value in saved["state_dict"].values())
     steps = {int(state["step"]) for state in saved["optimizer_states"][0]["state"].values()}
     assert steps == {saved["global_step"] - 1}
+
+
+def test_a_table_that_a_kill_cut_short(tmp_path):
+    (tmp_path / "metrics.csv").write_text("epoch,step,train_loss\n0,9,1.5\n0,19,1.25\n0,2")
+    assert [row["step"] for row in read_rows(tmp_path / "metrics.csv")] == [9, 19]
+    assert earlier_rows(tmp_path / "metrics.csv", 19) == [{"epoch": 0, "step": 9, "train_loss": 1.5}]
+    assert not earlier_rows(tmp_path / "none.csv", 5)

@@ -1,0 +1,208 @@
+"""`earsight tune-decoder`: beam search settings and the calibration of confidence, fitted on a development set.
+
+The model runs once over the set; the search over settings then works on its outputs in memory.
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from audio.corpora import OPENERS
+from audio.data import read_clip
+from audio.noise_clips import noise_clips
+from common import metrics
+from common.batch_run import default_jobs
+from common.confidence import (
+    Calibration,
+    confidences,
+    fit_logistic,
+    sound_features,
+    transcript_features,
+    word_confidences,
+    word_features,
+)
+from common.cuts import text_of
+from common.data import read_frames_cut
+from common.decoding import Decoder, Hypothesis
+from common.decoding_options import DecodingOptions
+from common.errors import EarsightError
+from common.evaluation import run_folder
+from common.files import whole_file
+from common.lexicon import find_lexicon
+from common.manifest import read_manifest
+from common.model_folder import read_config, write_config
+from common.ngram import words_of_arpa
+from common.report_layout import percent, table
+from common.runtime import Runtime
+
+LM_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+WORD_SCORES = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
+BEAMS = (10, 20, 50, 100)
+SEARCH_BEAM = 20  # while weights are searched
+NOISE_CLIPS = 240
+NOISE_SHARE = 0.1  # how many clips without speech are thought to come on one of speech
+LM_NAMES = {True: "lm.arpa", False: "lm.binary"}  # in the model folder, by whether it is an ARPA file
+LEXICON_NAME = "lexicon.txt"
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A clip's true text, frames (time * stride, feature) and log-probabilities (time, label)."""
+
+    text: str
+    frames: np.ndarray
+    log_probs: np.ndarray
+
+
+def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, lexicon: Path | None = None
+                 ) -> tuple[str, list[EarsightError]]:
+    """Tune a model folder's decoding on development sets, calibrate its confidence, and store both in the folder.
+
+    Beam search becomes the folder's default where it makes fewer errors than greedy decoding.
+
+    Returns:
+        What was found, for a reader, and an error for each clip that could not be read.
+
+    Raises:
+        EarsightError: no text model, a set that calls itself a test set, or no clip that can be read.
+    """
+    for manifest in manifests:
+        if "test" in re.split(r"[^a-z]+", manifest.name.lower()):
+            raise EarsightError(f"{manifest}: a test set by its name; tune on a development set, or the test's figures "
+                                "mean nothing")
+    runtime = Runtime(model)
+    if runtime.config.task != "ctc" or runtime.config.medium not in ("speech", "frames"):
+        raise EarsightError(f"model {runtime.name} writes no text of speech; there is no decoder to tune")
+    given = DecodingOptions(decoder="beam", lm=str(lm or ""), lexicon=str(lexicon or ""))
+    Decoder(runtime.labels, given)  # what cannot be used is told before the long work
+    clips, errors = read_clips(runtime, manifests)
+    if not clips:
+        raise errors[0]
+    noise = _read_noise(runtime)
+    best, report = _search(runtime, clips, given)
+    calibration, figures = _calibrate(Decoder(runtime.labels, best), clips, noise)
+    _store(runtime.folder, best, calibration)
+    return f"{report}\n\n{figures}\n\nstored in {runtime.folder}", errors
+
+
+def read_clips(runtime: Runtime, manifests: Sequence[Path]) -> tuple[list[Clip], list[EarsightError]]:
+    """What a model makes of manifests' clips, and an error for each clip that could not be read."""
+    rate = runtime.config.sample_rate
+    read = partial(read_clip, sample_rate=rate) if rate else read_frames_cut
+    clips, errors = [], []
+    for manifest in manifests:
+        cuts = read_manifest(manifest, OPENERS)
+        run = run_folder(runtime, cuts, read, default_jobs(), lambda log_probs, frames: (log_probs, frames))
+        for cut, outcome in tqdm(run, total=len(cuts), unit="clip", disable=None):
+            if isinstance(outcome, EarsightError):
+                errors.append(outcome)
+            else:
+                clips.append(Clip(text_of(cut) or "", outcome[1], outcome[0]))
+    return clips, errors
+
+
+def _read_noise(runtime: Runtime) -> list[Clip]:
+    """Clips in which nothing is said, for models that read sound."""
+    rate = runtime.config.sample_rate
+    frames = [runtime.frames(sound) for sound in noise_clips(NOISE_CLIPS, rate)] if rate else []
+    return [Clip("", of_clip, runtime.outputs(of_clip)) for of_clip in frames]
+
+
+def _search(runtime: Runtime, clips: Sequence[Clip], given: DecodingOptions) -> tuple[DecodingOptions, str]:
+    """The best settings, and a report."""
+    def rate(options: DecodingOptions) -> float:
+        return _word_error_rate(Decoder(runtime.labels, options), clips)
+
+    greedy = rate(DecodingOptions())
+    given = replace(given, beam=SEARCH_BEAM)
+    lm_weights = LM_WEIGHTS if given.lm else (given.lm_weight,)
+    word_scores = WORD_SCORES if find_lexicon(runtime.labels, given) else (given.word_score,)
+    grid = np.array([[rate(replace(given, lm_weight=lm_weight, word_score=word_score)) for word_score in word_scores]
+                     for lm_weight in tqdm(lm_weights, unit="row", disable=None)])
+    row, column = best_cell(grid)
+    best = replace(given, lm_weight=lm_weights[row], word_score=word_scores[column])
+    of_beam = {beam: rate(replace(best, beam=beam)) for beam in BEAMS}
+    best = replace(best, beam=next(beam for beam in BEAMS if of_beam[beam] <= min(of_beam.values()) + 5e-4))
+    weights = table(["lm weight", *(f"word score {score:g}" for score in word_scores)],
+                    [[f"{weight:g}", *map(percent, rates)] for weight, rates in zip(lm_weights, grid)])
+    others = table(["", "WER"], [["greedy", percent(greedy)],
+                                 *([f"beam {beam}", percent(wer)] for beam, wer in of_beam.items())])
+    chosen = f"chosen: lm weight {best.lm_weight:g}, word score {best.word_score:g}, beam {best.beam}"
+    if of_beam[best.beam] >= greedy:
+        best, chosen = DecodingOptions(), "chosen: greedy, which beam search does not better"
+    return best, f"Word error rates, {len(clips)} clips, beam {SEARCH_BEAM}\n{weights}\n\n{others}\n\n{chosen}"
+
+
+def best_cell(grid: np.ndarray) -> tuple[int, int]:
+    """The cell (row, column) of error rates whose neighbourhood of up to 3 x 3 has the lowest mean.
+
+    Single cells differ by a few words, so that the lowest of them is as much luck as merit.
+    """
+    padded = np.pad(grid, 1, constant_values=np.nan)
+    shifted = [padded[i:i + grid.shape[0], j:j + grid.shape[1]] for i in range(3) for j in range(3)]
+    means = np.nanmean(shifted, axis=0)
+    return np.unravel_index(means.argmin(), grid.shape)
+
+
+def _word_error_rate(decoder: Callable[[np.ndarray], list[Hypothesis]], clips: Sequence[Clip]) -> float:
+    counts = [metrics.word_errors(clip.text, decoder(clip.log_probs)[0].text) for clip in clips]
+    return sum(counts, metrics.ErrorCounts()).rate
+
+
+def _calibrate(decoder: Decoder, clips: Sequence[Clip], noise: Sequence[Clip]) -> tuple[Calibration, str]:
+    """Fit the calibration, and tell what it does to the clips that it is fitted on."""
+    readings = [decoder(clip.log_probs) for clip in [*clips, *noise]]
+    features = [word_features(read, clip.log_probs) for read, clip in zip(readings, clips)]
+    right = [[e.kind == "ok" for e in metrics.align(clip.text.split(), [word.text for word in read[0].words])
+              if e.kind != "del"] for read, clip in zip(readings, clips)]
+    flat = np.array([value for values in right for value in values], dtype=float)
+    if not len(flat):
+        raise EarsightError("the model reads no word in the development set; there is no confidence to calibrate")
+    words = fit_logistic(np.concatenate(features), flat)
+    sound = None
+    if noise:
+        counts = np.repeat([1.0, NOISE_SHARE * len(clips) / len(noise)], [len(clips), len(noise)])
+        said = np.repeat([1.0, 0.0], [len(clips), len(noise)])
+        sound = fit_logistic(np.concatenate([sound_features(clip.frames) for clip in [*clips, *noise]]), said, counts)
+    of_words = [word_confidences(read, clip.log_probs, clip.frames, words, sound)
+                for read, clip in zip(readings, [*clips, *noise])]
+    all_right = [clip.text.split() == read[0].text.split() for read, clip in zip(readings, clips)]
+    transcript = fit_logistic(np.concatenate([transcript_features(values) for values in of_words[:len(clips)]]),
+                              np.array(all_right, dtype=float))
+    of_speech = [value for values in of_words[:len(clips)] for value in values]
+    of_noise = [value for values in of_words[len(clips):] for value in values]
+    raw = [value for read, clip in zip(readings, clips)
+           for value in confidences(read, clip.log_probs, clip.frames, None)[0]]
+    before, after = metrics.calibration_error(raw, flat), metrics.calibration_error(of_speech, flat)
+    figures = [f"confidence of {len(flat)} words: expected calibration error {before:.3f}, {after:.3f} when calibrated "
+               "(on the clips it is fitted on)"]
+    if noise:
+        doubtful = sum(value < 0.5 for value in of_noise)
+        figures.append(f"{len(noise)} clips of noise, tones and music: {len(of_noise)} words, {doubtful} of them with "
+                       "a confidence below 0.5")
+    return Calibration(words, transcript, sound), "\n".join(figures)
+
+
+def _store(folder: Path, options: DecodingOptions, calibration: Calibration) -> None:
+    """Put the settings into `config.json`, with copies of the language model and the lexicon beside it."""
+    stored = {}
+    if options.decoder == "beam":
+        stored = {name: value for name, value in asdict(options).items() if name not in ("hotwords", "n_best")}
+        if options.lm:
+            stored["lm"] = _copy(options.lm, folder / LM_NAMES[words_of_arpa(options.lm) is not None])
+        if options.lexicon:
+            stored["lexicon"] = _copy(options.lexicon, folder / LEXICON_NAME)
+    write_config(folder, replace(read_config(folder), decoding=stored, confidence=calibration.to_dict()))
+
+
+def _copy(source: str, destination: Path) -> str:
+    if not (destination.exists() and destination.samefile(source)):
+        with whole_file(destination) as temporary:
+            shutil.copyfile(source, temporary)
+    return destination.name

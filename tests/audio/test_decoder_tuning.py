@@ -1,0 +1,102 @@
+"""`earsight tune-decoder` end to end: settings that are stored, read back and used."""
+
+import itertools
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from audio.decoder_tuning import best_cell, tune_decoder
+from audio.evaluating import evaluate_model
+from audio.noise_clips import noise_clips
+from audio.recognising import SpeechRecogniser
+from common.errors import EarsightError
+from common.model_folder import read_config
+from common.ngram import make_model
+
+
+@pytest.fixture(scope="module")
+def tuned(tone_corpus, tone_models, tmp_path_factory):
+    """The model of tones, tuned with a language model of its texts; and the report."""
+    folder = tmp_path_factory.mktemp("tuned")
+    shutil.copytree(tone_models["ctc"], folder / "tones")
+    text = folder / "text.txt"
+    text.write_text("\n".join(row.split(",")[1] for row in (tone_corpus / "tones.csv").read_text().splitlines()[1:]))
+    make_model([text], 2, folder / "made.arpa")
+    report, errors = tune_decoder(str(folder / "tones"), [tone_corpus / "tones.csv"], folder / "made.arpa")
+    assert not errors
+    return folder / "tones", report
+
+
+def test_what_is_tuned_is_stored_and_used(tuned, tone_corpus):
+    folder, report = tuned
+    config = read_config(folder)
+    assert set(config.confidence) == {"words", "transcript", "sound"}
+    assert len(config.confidence["sound"]["weights"]) == 4 * config.n_features
+    assert "greedy" in report and "chosen: " in report and "lm weight" in report
+    measured, errors = evaluate_model(str(folder), tone_corpus / "tones.csv")
+    assert not errors and measured.words.rate == 0
+    assert measured.calibration.words_after < 0.2
+    if config.decoding:
+        assert (folder / config.decoding["lm"]).is_file()
+
+
+def test_a_stored_language_model_travels_with_the_folder(tuned, tone_corpus, tmp_path):
+    folder = tmp_path / "moved"
+    shutil.copytree(tuned[0], folder)
+    shutil.copy(tuned[0].parent / "made.arpa", folder / "lm.arpa")
+    config = json.loads((folder / "config.json").read_text())
+    config["decoding"] = {"decoder": "beam", "lm": "lm.arpa", "beam": 10, "lm_weight": 1.0, "word_score": 0.0}
+    (folder / "config.json").write_text(json.dumps(config))
+    recogniser = SpeechRecogniser(folder, "ctc")
+    path, text = (tone_corpus / "tones.csv").read_text().splitlines()[3].split(",")  # three words of 0.45 s
+    transcript = recogniser.transcribe(tone_corpus / path)
+    assert transcript.text == text and 0 < transcript.confidence < 1
+    assert [word.text for word in transcript.words] == text.split()
+    for i, word in enumerate(transcript.words):
+        assert 0.45 * i - 0.2 < word.start < word.end < 0.45 * (i + 1) + 0.2
+    for before, after in itertools.pairwise(transcript.words):
+        assert before.end <= after.start
+    assert transcript.words[-1].end <= transcript.duration
+    (folder / "lm.arpa").unlink()
+    with pytest.raises(EarsightError, match="lm.arpa: the language model cannot be read"):
+        SpeechRecogniser(folder, "ctc")
+
+
+def test_test_sets_and_models_without_text_are_refused(tone_models, tone_corpus, tmp_path):
+    with pytest.raises(EarsightError, match="an4-test.jsonl.gz: a test set by its name"):
+        tune_decoder(str(tone_models["ctc"]), [tmp_path / "an4-test.jsonl.gz"])
+    with pytest.raises(EarsightError, match="writes no text of speech"):
+        tune_decoder(str(tone_models["classification"]), [tone_corpus / "tones.csv"])
+
+
+def test_a_language_model_that_is_none_is_refused_before_the_clips_are_read(tone_models, tmp_path):
+    (tmp_path / "none.arpa").write_text("nothing\n")
+    with pytest.raises(EarsightError, match="none.arpa: no n-gram model"):
+        tune_decoder(str(tone_models["ctc"]), [tmp_path / "nowhere.jsonl.gz"], tmp_path / "none.arpa")
+
+
+def test_decoding_is_for_folders_that_write_text(tone_models, tone_runs, tone_corpus):
+    given = {"decoder": "beam"}
+    with pytest.raises(EarsightError, match="classification writes no text; leave --decoder"):
+        evaluate_model(str(tone_models["classification"]), tone_corpus / "classes", decoding=given)
+    with pytest.raises(EarsightError, match="a checkpoint is decoded greedily; export it"):
+        evaluate_model(str(tone_runs["ctc"] / "model.ckpt"), tone_corpus / "tones.csv", decoding=given)
+
+
+def test_a_lucky_cell_does_not_win():
+    grid = np.full((5, 6), 10.0)
+    grid[0, 0] = 1.0  # alone
+    grid[2:5, 3:6] = 3.0
+    assert best_cell(grid) == (3, 4)
+    assert best_cell(np.array([[5.0, 2.0, 2.0, 2.0, 9.0]])) == (0, 2)
+
+
+def test_noise_is_the_same_for_the_same_seed_and_within_bounds():
+    first, again, other = (list(noise_clips(12, 8000, seed)) for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    for sound in first:
+        assert 8000 <= len(sound) <= 48000 and sound.dtype == np.float32
+        assert 1e-3 < np.abs(sound).max() < 1.01
