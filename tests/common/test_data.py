@@ -127,8 +127,6 @@ def test_several_manifests_are_one_set(mixed):
         data.cuts("test")
 
 
-
-
 def test_pinning_keeps_a_batch_as_it_is(mixed, monkeypatch):
     batch = batches(SpeechData(str(mixed), str(mixed), batch_duration=10, workers=0))[0]
     batch = replace(batch, inputs=(batch.inputs, batch.inputs[:1]))  # as video's streams are
