@@ -17,10 +17,9 @@ PANELS = (
 
 def read_rows(path: Path) -> list[dict[str, float]]:
     """The table's rows, each with the figures that it has; none where there is no table yet."""
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    text = path.read_text() if path.is_file() else ""
+    lines = text[:text.rfind("\n") + 1].splitlines()  # a kill may have cut the last one short
+    return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(lines)]
 
 
 def earlier_rows(path: Path, step: int) -> list[dict[str, float]]:

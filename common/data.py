@@ -8,7 +8,7 @@ each epoch, and clips are drawn from the next SHUFFLED ones.
 import random
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -66,6 +66,11 @@ class Batch:
     references: list[str]
     seconds: float = 0.0
     weight: float = 1.0
+
+    def pin_memory(self) -> "Batch":
+        """The batch in memory from which a GPU copies while it computes; called by the loader."""
+        pinned = {field.name: _pinned(getattr(self, field.name)) for field in fields(self)}
+        return replace(self, **{name: value for name, value in pinned.items() if value is not None})
 
 
 class SequenceData(pl.LightningDataModule):
@@ -169,7 +174,10 @@ class SequenceData(pl.LightningDataModule):
         # A generator of its own, so that beginning an epoch does not draw from the one that training draws from.
         return DataLoader(dataset, sampler=sampler, batch_size=None, num_workers=self.workers,
                           persistent_workers=False, worker_init_fn=one_thread, generator=torch.Generator(),
-                          prefetch_factor=4 if self.workers else None)
+                          prefetch_factor=4 if self.workers else None, pin_memory=self._on_gpu())
+
+    def _on_gpu(self) -> bool:
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
 
     def _sampler(self, split: str) -> "EpochSampler":
         cuts = self.cuts(split)
@@ -283,6 +291,12 @@ def make_batch(clips: Sequence[tuple[Cut, Clip]]) -> Batch:
     none = torch.zeros(0, dtype=torch.int64)
     return Batch([cut.id for cut, _ in inputs + frames], *_pad_inputs([x for _, x in inputs]),
                  *_pad([x for _, x in frames]), none, none, none, none, [], sum(cut.duration for cut, _ in clips))
+
+
+def _pinned(value: object) -> Tensor | tuple[Tensor, ...] | None:
+    if isinstance(value, tuple):
+        return tuple(part.pin_memory() for part in value)
+    return value.pin_memory() if isinstance(value, Tensor) else None
 
 
 def _is_frames(clip: Clip) -> bool:

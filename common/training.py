@@ -98,7 +98,8 @@ class TrainingCLI(LightningCLI):
         last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
         given = self._get(self.config_init, "trainer", default={}).get("logger") or []
         table = CSVLogger(folder, name="", version="logs")
-        if self.subcommand == "fit" and self.settings.ckpt_path:  # Lightning begins the table anew
+        # Lightning begins the table of a run that goes on anew; its first process writes it.
+        if self.subcommand == "fit" and self.settings.ckpt_path and is_first_process():
             rows = earlier_rows(folder / METRICS, read_checkpoint(self.settings.ckpt_path)["global_step"])
             table.experiment.metrics += rows
         loggers = [TensorBoardLogger(folder, name="", version="logs"), table,
@@ -127,12 +128,12 @@ class TrainingCLI(LightningCLI):
             print(f"{self.settings.ckpt_path}: the run goes on from there")
 
     def after_fit(self) -> None:
-        """Average the best checkpoints; keep what validates better, average or best, as `model.ckpt`."""
-        if not self.checkpoints.best_k_models:
-            return
+        """Draw the curves; average the best checkpoints, and keep the better of average and best as `model.ckpt`."""
         first, run = self.trainer.is_global_zero, Path(self.settings.run)
         if first:
             draw_curves(run / METRICS, run / "curves.png")
+        if not self.checkpoints.best_k_models:
+            return
         chosen, score = Path(self.checkpoints.best_model_path), float(self.checkpoints.best_model_score)
         if len(self.checkpoints.best_k_models) > 1:
             averaged = run / "averaged.ckpt"

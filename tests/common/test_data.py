@@ -1,5 +1,7 @@
 """Batches: every clip once, by duration, waveforms and stored frames side by side, the same again from one seed."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 import torch
@@ -125,3 +127,16 @@ def test_several_manifests_are_one_set(mixed):
         data.cuts("test")
 
 
+def test_pinning_keeps_a_batch_as_it_is(mixed, monkeypatch):
+    batch = batches(SpeechData(str(mixed), str(mixed), batch_duration=10, workers=0))[0]
+    batch = replace(batch, inputs=(batch.inputs, batch.inputs[:1]))  # as video's streams are
+    monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)  # which needs no GPU
+    pinned = batch.pin_memory()
+    for field in fields(batch):
+        before, after = getattr(batch, field.name), getattr(pinned, field.name)
+        if isinstance(before, torch.Tensor):
+            before, after = (before,), (after,)
+        if field.name in ("ids", "references", "seconds", "weight"):
+            assert before == after
+        else:
+            assert all(torch.equal(x, y) and x is not y for x, y in zip(before, after, strict=True))

@@ -69,3 +69,15 @@ def test_the_sets_statistics_are_learnt_and_kept():
     torch.testing.assert_close(found.mean(0), torch.zeros(3), atol=0.05, rtol=0)
     torch.testing.assert_close(found.std(0), torch.tensor([1.0, 1.0, 0.0]), atol=0.1, rtol=0)
     assert torch.equal(normaliser.mean, before)
+
+
+def test_a_broken_clip_does_not_stay_in_the_sets_statistics():
+    torch.manual_seed(5)
+    frames, lengths = torch.randn(2, 20, 3), torch.tensor([20, 20])
+    broken = frames.clone()
+    broken[0, 3, 1] = float("nan")
+    normaliser, other = (FrameNormaliser(3, normalise="set").train() for _ in range(2))
+    for batch in (broken, frames, broken):
+        normaliser(batch, lengths)
+    other(frames, lengths)
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in normaliser.state_dict().items())
