@@ -65,10 +65,12 @@ class Aligner:
         Raises:
             EarsightError: the clip cannot be read, the text cannot be spelled or has no place in the clip.
         """
-        return self.align_frames(self.recogniser.frames(path), text, str(path))
+        frames, duration = self.recogniser.frames_and_duration(path)
+        return self.align_frames(frames, text, str(path), duration)
 
-    def align_frames(self, frames: np.ndarray, text: str, name: str) -> Alignment:
-        """The same for frames (time, feature)."""
+    def align_frames(self, frames: np.ndarray, text: str, name: str, duration: float | None = None) -> Alignment:
+        """The same for frames (time, feature), `duration` seconds if that is known better than from their number."""
+        duration = duration or len(frames) * self.runtime.config.frame_shift
         texts = text.split()
         if not texts:
             raise EarsightError(f"{name}: the text is empty; give the words that are said")
@@ -76,16 +78,14 @@ class Aligner:
         log_probs = self.runtime.outputs(frames)
         path, score = best_path(log_probs, graph) if len(log_probs) else (np.zeros(0, int), -np.inf)
         if score == -np.inf:
-            duration = len(frames) * self.runtime.config.frame_shift
             raise EarsightError(f"{name}: the text of {len(texts)} words does not fit: the clip of {duration:.2f} s is "
                                 f"silent, or its {len(log_probs)} frames are too few; check the text")
         return self._alignment(path_words(path, graph, texts), log_probs, frames,
-                               (float(log_probs.max(axis=1).sum()) - score) / len(path), name)
+                               (float(log_probs.max(axis=1).sum()) - score) / len(path), name, duration)
 
-    def _alignment(self, words: list[PathWord], log_probs: np.ndarray, frames: np.ndarray, score: float, name: str
-                   ) -> Alignment:
-        config, labels = self.runtime.config, self.runtime.labels
-        duration = len(frames) * config.frame_shift
+    def _alignment(self, words: list[PathWord], log_probs: np.ndarray, frames: np.ndarray, score: float, name: str,
+                   duration: float) -> Alignment:
+        labels = self.runtime.labels
         sure = [[float(np.exp(log_probs[t.first:t.end, t.label]).mean()) for t in word.tokens] for word in words]
         confidence = [float(np.mean(values)) for values in sure]
         timed = timed_words(words, confidence, frames, self.timing, duration)

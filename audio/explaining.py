@@ -27,11 +27,10 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
     heard = path.suffix.lower() not in FRAME_SUFFIXES
     if heard:
         check_duration(path, info(path).duration)
-    frames = recogniser.frames(path)
+    frames, duration = recogniser.frames_and_duration(path)
     if len(frames) == 0:
         raise EarsightError(f"{path}: shorter than one frame of model {runtime.name}; give a longer clip")
     shift = runtime.config.frame_shift
-    duration = len(frames) * shift
     check_duration(path, duration)
     run = run_encoder(runtime.folder, frames)
     panels = [frames_panel("MFCC frames" if heard else "frames", frames, shift, f"{frames.shape[1]} coefficients")]
@@ -39,7 +38,7 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
         panels.insert(0, waveform_panel(read(path, recogniser.sample_rate).samples, recogniser.sample_rate))
     panels.append(output_panel(runtime, frames, run))
     if runtime.config.task == "ctc":
-        words = recogniser.transcript(frames, str(path)).words
+        words = recogniser.transcript(frames, str(path), duration).words
         panels.append(words_panel(words))
         said = layout.number(len(words), "word")
     else:

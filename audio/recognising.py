@@ -56,13 +56,18 @@ class SpeechRecogniser:
 
     def frames(self, path: str | Path) -> np.ndarray:
         """A clip's feature frames (time, feature), from its sound or, for .npy and .mfc, as they are stored."""
+        return self.frames_and_duration(path)[0]
+
+    def frames_and_duration(self, path: str | Path) -> tuple[np.ndarray, float]:
+        """A clip's frames, as `frames` gives them, and its seconds, which for sound are not whole frames."""
         path = Path(path)
         if path.suffix.lower() in FRAME_SUFFIXES:
             frames = read_frames(path)
             self.runtime.check_frames(frames, str(path))
-            return frames
+            return frames, len(frames) * self.runtime.config.frame_shift
         self._need_sound(path)
-        return self.frames_of_samples(read(path, self.sample_rate).samples, self.sample_rate, str(path))
+        samples = read(path, self.sample_rate).samples
+        return self.frames_of_samples(samples, self.sample_rate, str(path)), len(samples) / self.sample_rate
 
     def frames_of_samples(self, samples: np.ndarray, sample_rate: int, name: str = "samples") -> np.ndarray:
         """Feature frames (time, feature) of a mono waveform (samples,) in [-1, 1]."""

@@ -113,7 +113,7 @@ def test_clips_of_one_name_get_files_of_their_own(clip, run, tmp_path):
     ("", "the text is empty"),
     (" \n", "the text is empty"),
     ("lo zebra", "word 'zebra': 'z' is outside the model's alphabet"),
-    ("lo hi mi " * 50, "text of 150 words does not fit: the clip of 1.34 s is silent, or its 67 frames are too few"),
+    ("lo hi mi " * 50, "text of 150 words does not fit: the clip of 1.35 s is silent, or its 67 frames are too few"),
 ])
 def test_texts_that_cannot_be_aligned(aligner, clip, text, complaint):
     with pytest.raises(EarsightError, match=complaint):
