@@ -36,7 +36,7 @@ class ActionRecogniser:
 
     def blocks(self, path: str | Path) -> Iterator[np.ndarray]:
         """A video's embeddings in order, a block (time, feature) at a time."""
-        return embedding_blocks(path, self.pictures, self.runtime.frames)
+        return embedding_blocks(path, self.pictures, self._embed)
 
     def classify(self, path: str | Path) -> Classification:
         """What is done in a clip as a whole."""
@@ -57,6 +57,10 @@ class ActionRecogniser:
         return timeline(self.runtime.batch_outputs, counted(), self.runtime.labels.symbols,
                         self.runtime.config.frame_shift, duration=lambda: self._duration(path, count),
                         path=str(path), model=self.runtime.name, **options)
+
+    def _embed(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures (time, height, width, 3) -> embeddings, one by one: a batch would not fit the caches."""
+        return np.concatenate([self.runtime.frames(picture[None]) for picture in pictures])
 
     @staticmethod
     def thumbnails(result: Timeline) -> list[tuple[float, np.ndarray]]:
