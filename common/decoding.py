@@ -111,6 +111,9 @@ class BeamSearch:
         results = search.decode(emissions.ctypes.data, *emissions.shape)
         best: dict[str, Hypothesis] = {}
         for result in results:
+            # Most results differ from better ones in their path alone, and need not be taken apart.
+            if self.words and " ".join(self.words[word] for word in result.words if word >= 0) in best:
+                continue
             hypothesis = Hypothesis(tuple(self._path_words(result, len(log_probs))), result.score)
             best.setdefault(hypothesis.text, hypothesis)
             if len(best) == max(options.n_best, READINGS):
