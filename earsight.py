@@ -75,39 +75,26 @@ def _recogniser(model: str | Path, task: str, threads: int, **decoding):
     return SpeechRecogniser(model, task, threads, decoding)
 
 
-def _recognise_command(args: argparse.Namespace) -> int:
+def _transcribe_command(args: argparse.Namespace) -> int:
+    from audio.transcribing import transcribe_command
+
+    make = partial(_recogniser, args.model, "ctc", **_decoding(args))
+    return transcribe_command(args.paths, make, args.format, args.output, args.jobs, args.min_confidence,
+                              args.doubtful == "mark")
+
+
+def _classify_command(args: argparse.Namespace) -> int:
     from audio.reading import FRAME_SUFFIXES, SOUND_SUFFIXES
-    from common.batch_run import run_command
+    from common.batch_run import run_command, share_cores
     from common.paths import expand, output_names
     from common.recognition import header, written
-    from common.transcript_formats import demand_files, transcript_header, written_transcript
     from video.reading import VIDEO_SUFFIXES
 
-    known = SOUND_SUFFIXES | FRAME_SUFFIXES | (VIDEO_SUFFIXES if args.task == "classification" else set())
-    paths, refused = expand(args.paths, known)
-    alone = bool(args.output)
-    if args.task == "ctc" and not alone:
-        demand_files(args.format, len(paths))
-    jobs = min(args.jobs or _cores(), max(len(paths), 1))
-    # Many clips: one thread each. One clip: all threads for it.
-    threads = max(1, _cores() // jobs)
+    paths, refused = expand(args.paths, SOUND_SUFFIXES | FRAME_SUFFIXES | VIDEO_SUFFIXES)
+    jobs, threads = share_cores(args.jobs, len(paths))
     models = {path: args.model or _default_classifier(path) for path in paths}
-    decoding = _decoding(args) if args.task == "ctc" else {}
-    recognisers = {model: _recogniser(model, args.task, threads, **decoding) for model in models.values()}
-
-    suffix = f".{args.format}"
-    if args.task == "ctc":
-        from audio.long_files import LongFiles
-
-        def finish(transcript):
-            least = args.min_confidence
-            return transcript.doubting(least, args.doubtful == "mark") if least else transcript
-
-        write = partial(written_transcript, form=args.format, names=output_names(paths, ""), alone=alone)
-        at_once = len(paths) == 1 and args.format == "txt" and not alone
-        with LongFiles(paths, args.output, suffix, finish, write if at_once else None) as files:
-            return run_command(paths, refused, lambda path: files.transcribe(recognisers[models[path]], path),
-                               None if at_once else write, suffix, args.output, jobs, transcript_header(args.format))
+    recognisers = {model: _recogniser(model, "classification", threads) for model in models.values()}
+    plots = output_names(paths, ".png") if args.plot else {}
 
     def work(path: Path):
         recogniser = recognisers[models[path]]
@@ -119,9 +106,9 @@ def _recognise_command(args: argparse.Namespace) -> int:
             plot_timeline(timeline, recogniser.thumbnails(timeline), args.plot / plots[path])
         return result
 
-    plots = output_names(paths, ".png") if args.plot else {}
-    write = partial(written, form=args.format, top=args.top, alone=alone)
-    return run_command(paths, refused, work, write, suffix, args.output, jobs, header(args.format, args.timeline))
+    write = partial(written, form=args.format, top=args.top, alone=bool(args.output))
+    return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs,
+                       header(args.format, args.timeline))
 
 
 def _decoding(args: argparse.Namespace) -> dict:
@@ -301,8 +288,8 @@ def _doctor_command(args: argparse.Namespace) -> int:
 
 
 COMMANDS = {
-    "transcribe": _recognise_command,
-    "classify": _recognise_command,
+    "transcribe": _transcribe_command,
+    "classify": _classify_command,
     "explain": _explain_command,
     "align": _align_command,
     "prepare": _prepare_command,

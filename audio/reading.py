@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
@@ -209,7 +210,7 @@ def _pieces(path: Path) -> Iterator[_Piece]:
     """The file in order, in pieces of about BLOCK samples."""
     head = _inspect(path)
     file = _open_soundfile(path, head)
-    return _libav_pieces(path, head) if file is None else _soundfile_pieces(path, file)
+    return _in_turns(_libav_pieces(path, head)) if file is None else _soundfile_pieces(path, file)
 
 
 def _finite(path: Path, pieces: Iterable[_Piece]) -> Iterator[_Piece]:
@@ -385,6 +386,22 @@ def _soundfile_pieces(path: Path, file: "soundfile.SoundFile") -> Iterator[_Piec
 
 
 # libav
+
+_DECODING = Lock()
+
+
+def _in_turns(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
+    """The pieces, made while no other thread makes any.
+
+    Decoding lets go of Python's lock and takes it again hundreds of times a second of sound; two threads that do so
+    at once are slower than one, while a thread that decodes and one that recognises hardly meet.
+    """
+    while True:
+        with _DECODING:
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def _libav_pieces(path: Path, head: bytes) -> Iterator[_Piece]:

@@ -87,6 +87,18 @@ def default_jobs() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def share_cores(jobs: int | None, files: int, spare: int = 0) -> tuple[int, int]:
+    """How many files at a time, and how many threads for each: of many files one, of one file all.
+
+    Args:
+        jobs: files at a time, if the user says so.
+        spare: files more than there are cores, so that some are read while others wait.
+    """
+    cores = default_jobs()
+    jobs = min(jobs or cores + spare, max(files, 1))
+    return jobs, max(1, cores // jobs)
+
+
 def _with_bar(items: Iterator[Item], total: int) -> Iterator[Item]:
     if total < BAR_FROM or not sys.stderr.isatty():
         return items

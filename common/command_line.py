@@ -20,21 +20,20 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     def command(name: str, help: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
 
-    for name, task, what, paths, model, formats in (
-            ("transcribe", "ctc", "write what is said in clips", "sound, videos with sound, or frames (.npy, .mfc)",
+    for name, what, paths, model, formats in (
+            ("transcribe", "write what is said in clips", "sound, videos with sound, or frames (.npy, .mfc)",
              transcriber, TRANSCRIPT_FORMATS),
-            ("classify", "classification", "name what is done or heard in clips", "videos, sound, or frames (.npy)",
+            ("classify", "name what is done or heard in clips", "videos, sound, or frames (.npy)",
              None, CLASSIFICATION_FORMATS)):
         sub = command(name, what)
-        sub.set_defaults(task=task, timeline=False, plot=None, top=1)
         sub.add_argument("paths", nargs="+", metavar="PATHS", help=f"files, folders or globs: {paths}")
         default = model or ", ".join(f"{model} for {medium}" for medium, model in classifiers.items())
         sub.add_argument("--model", default=model, help=f"model folder or installed model (default: {default})")
         sub.add_argument("--format", choices=formats, default="txt", help="default: txt; json: one line a clip",
                          type=_format)
         sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
-        sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
-        if task == "ctc":
+        sub.add_argument("--jobs", type=_positive, help="clips at a time (default: what suits the cores)")
+        if name == "transcribe":
             _add_decoding(sub)
             sub.add_argument("--n-best", type=_positive, help="readings of a clip to give (json)")
             sub.add_argument("--min-confidence", type=_share, metavar="X",

@@ -52,14 +52,19 @@ def histograms(field: np.ndarray, grids: tuple[int, ...]) -> np.ndarray:
     across, down = np.ascontiguousarray(small[..., 0]), np.ascontiguousarray(small[..., 1])
     vectors = [(across, down), *((cv2.Sobel(each, cv2.CV_32F, 1, 0), cv2.Sobel(each, cv2.CV_32F, 0, 1))
                                  for each in (across, down))]
-    found = [_oriented(x, y, grid) for grid in grids for x, y in vectors]
+    oriented = [_oriented(x, y) for x, y in vectors]
+    found = [_by_cell(size, orientation, grid) for grid in grids for size, orientation in oriented]
     return np.sqrt(np.concatenate(found, dtype=np.float32))
 
 
-def _oriented(x: np.ndarray, y: np.ndarray, grid: int) -> np.ndarray:
-    """(grid * grid * ORIENTATIONS,): the mean size of the vectors of each orientation in each cell."""
+def _oriented(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The size of each vector, and its orientation from 0 to ORIENTATIONS - 1."""
     size, angle = cv2.cartToPolar(x, y)
-    orientation = np.rint(angle * (ORIENTATIONS / (2 * np.pi))).astype(np.int64) % ORIENTATIONS
+    return size, np.rint(angle * (ORIENTATIONS / (2 * np.pi))).astype(np.intp) % ORIENTATIONS
+
+
+def _by_cell(size: np.ndarray, orientation: np.ndarray, grid: int) -> np.ndarray:
+    """(grid * grid * ORIENTATIONS,): the mean size of the vectors of each orientation in each cell."""
     cell = np.arange(FIELD) * grid // FIELD
     index = (cell[:, None] * grid + cell) * ORIENTATIONS + orientation
     return np.bincount(index.ravel(), size.ravel(), grid * grid * ORIENTATIONS) / FIELD**2

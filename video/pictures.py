@@ -225,9 +225,10 @@ def fit(image: np.ndarray, stream: StreamSettings, view: View = View()) -> np.nd
     columns = min(stream.width / scale * view.size / view.stretch**0.5, width)
     top, left = round((height - rows) * view.down), round((width - columns) * view.across)
     crop = image[top:top + max(round(rows), 1), left:left + max(round(columns), 1)]
-    shrinks = crop.shape[0] > stream.height
+    # Linear interpolation leaves no pixel out until it halves the image, and takes a quarter of the time of areas.
+    halves = crop.shape[0] >= 2 * stream.height
     scaled = cv2.resize(crop, (stream.width, stream.height),
-                        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+                        interpolation=cv2.INTER_AREA if halves else cv2.INTER_LINEAR)
     return np.ascontiguousarray(scaled[:, ::-1]) if view.flip else scaled
 
 
