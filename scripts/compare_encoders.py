@@ -89,7 +89,7 @@ CORPORA = {
     "an4": Corpus("configs/an4.yaml", "WER", 128, {"layers": 3, "stride": 3, "channels": 128, "dropout": 0.2},
                   (2e-3,), ("--trainer.max_epochs", "7", "--data.batch_duration", "48")),
     "actions": Corpus("configs/actions-10.yaml", "accuracy", 96,
-                      {"layers": 1, "stride": 1, "channels": 0, "dropout": 0.0, "input_dropout": 0.2}, (1e-3, 2e-3),
+                      {"layers": 1, "stride": 1, "channels": 96, "dropout": 0.0, "input_dropout": 0.2}, (1e-3, 2e-3),
                       ("--trainer.max_epochs", "8")),
 }
 

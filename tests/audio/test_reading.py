@@ -313,6 +313,17 @@ def test_long_files_are_resampled_in_blocks_without_a_seam(written, name, monkey
     np.testing.assert_allclose(blocks[: len(whole)], whole[: len(blocks)], atol=1e-5)
 
 
+def test_a_file_half_read_keeps_no_other_from_being_read(written, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK", 5000)
+    _, blocks = reading.open_blocks(written["clip.mp4"], 16000)
+    first = next(blocks)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(read, written["clip.m4a"], 16000).result(timeout=20).samples
+    np.testing.assert_array_equal(other, read(written["clip.m4a"], 16000).samples)
+    whole = np.concatenate([first, *blocks])
+    np.testing.assert_allclose(whole, read(written["clip.mp4"], 16000).samples[:len(whole)], atol=1e-5)
+
+
 def test_grid_clips_are_decoded_as_libav_does(shared_data):
     for path in sorted((shared_data / "grid" / "s1").glob("*.mp4"))[:20]:
         waveform = read(path)
