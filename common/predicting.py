@@ -24,6 +24,7 @@ from common.data import Batch, EpochSampler, Share, make_batch, one_thread
 from common.errors import EarsightError
 from common.files import write_whole
 from common.module import SequenceModel
+from common.signals import set_signals_apart
 
 BATCH_DURATION = 60.0  # seconds, over all processes
 TRAINER = {"logger": False, "enable_checkpointing": False, "use_distributed_sampler": False,
@@ -46,6 +47,7 @@ def predict(model: SequenceModel, cuts: CutSet, destination: Path, trainer: dict
     Raises:
         EarsightError: the destination cannot be written.
     """
+    set_signals_apart()
     lightning = pl.Trainer(**{**TRAINER, **trainer})
     parts = Parts(destination, parts_key(model, cuts))
     done = parts.read()

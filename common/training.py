@@ -35,6 +35,7 @@ from common.labels import Labels
 from common.metrics import validation_metric
 from common.module import SequenceModel
 from common.resume import Resume, RunLock, WholeCheckpoints, check_same_model, find_checkpoint
+from common.signals import set_signals_apart
 
 COMMANDS = ("fit", "validate", "test", "predict")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -209,6 +210,7 @@ def _parse(cli: type[TrainingCLI], arguments: list[str], **options) -> TrainingC
 def _set_up() -> Iterator[None]:
     """Set the process up; what Lightning, its parser and its processes raise becomes errors of one line."""
     keep_freed_memory()
+    set_signals_apart()
     # Sets that fit in memory are meant to be read eagerly here.
     warnings.filterwarnings("ignore", message="You are using Dynamic.*Sampler with an eagerly read CutSet")
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
