@@ -27,12 +27,12 @@ JOIN = 2  # frames over which two words are blended
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("words", type=Path, help="manifest of words, from scripts/cut_words.py")
+    parser.add_argument("words", type=Path, nargs="+", help="manifests of words, from scripts/cut_words.py")
     parser.add_argument("destination", type=Path)
     parser.add_argument("--clips", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    words = list(read_manifest(arguments.words))
+    words = [cut for manifest in arguments.words for cut in read_manifest(manifest)]
     rng = np.random.default_rng(arguments.seed)
     sentences = [sentence(words, rng) for _ in range(arguments.clips)]
     cuts = [write_sentence(f"spliced-{i:05d}", chosen, arguments.destination)
