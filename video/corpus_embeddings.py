@@ -24,6 +24,7 @@ from video.pictures import PictureSettings, View, ViewSettings, draw_view
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
+METHOD = 2  # goes up when the same settings come to give other embeddings, so that older ones are computed again
 AT_A_TIME = 64  # clips that are handed to the threads that embed them
 
 
@@ -97,7 +98,7 @@ class _Recipe:
         video = video_of(task.cut)
         if video is None:
             raise EarsightError(f"{task.cut.id}: is no video; prepare the corpus with medium=video")
-        settings = {"pictures": asdict(self.pictures), "view": asdict(task.view), "cnn": digest,
+        settings = {"method": METHOD, "pictures": asdict(self.pictures), "view": asdict(task.view), "cnn": digest,
                     "start": task.cut.start, "duration": task.cut.duration, "video": _digest_of(video["path"])}
         key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
         path = folder / key[:2] / f"{key}.npy"
