@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("flac", "wav", "opus", "mp3", "original")
 WRITING = ".writing-"  # begins the name of a folder in which a shard is made
+BEGUN = re.compile(rf"\.(?:\.\d{{6}}|{re.escape(INDEX)})\..+")  # notes and indexes that a killed run was writing
 OURS = re.compile(r"(?:(?:cuts|recording|frames)\.|\.)(\d{6})\..+")  # shards, and the notes that they are whole
 
 
@@ -151,6 +152,8 @@ def _clear(folder: Path, key: str) -> set[int]:
             number = OURS.fullmatch(path.name)
             if path.name.startswith(WRITING):
                 shutil.rmtree(path)
+            elif BEGUN.fullmatch(path.name):
+                path.unlink()
             elif number and not (int(number[1]) in done and (key in path.name or not path.name.startswith("."))):
                 path.unlink()
     except OSError as error:
