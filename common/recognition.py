@@ -58,13 +58,13 @@ class Transcript:
     n_best: tuple[Reading, ...] = ()
 
     def doubting(self, least: float, mark: bool) -> "Transcript":
-        """The same with words of less confidence left out or, with `mark`, marked in the text: `word(?)`."""
-        lines, words = [], iter(self.words)
-        for line in self.text.split("\n"):
-            own = [(word.text, word.confidence >= least) for word in islice(words, len(line.split()))]
-            lines.append(" ".join(text + "(?)" * (not sure) for text, sure in own if sure or mark))
-        kept = tuple(word for word in self.words if mark or word.confidence >= least)
-        return replace(self, text="\n".join(line for line in lines if line), words=kept)
+        """The same with words of less confidence left out or, with `mark`, marked as `word(?)`."""
+        words = iter(self.words)
+        lines = [[replace(word, text=word.text + "(?)" * (word.confidence < least))
+                  for word in islice(words, len(line.split())) if mark or word.confidence >= least]
+                 for line in self.text.split("\n")]
+        return replace(self, text="\n".join(" ".join(word.text for word in line) for line in lines if line),
+                       words=tuple(word for line in lines for word in line))
 
 
 @dataclass(frozen=True)

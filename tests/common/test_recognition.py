@@ -23,6 +23,7 @@ from common.recognition import (
     joined,
     placed,
 )
+from common.subtitles import srt
 
 PROBABILITIES = {"PushUps": 0.91234, "Punch": 0.05, "Jump, rope": 0.03766}
 NASTY = 'clips/größe 1, "语音"\nnew.mp4'
@@ -90,7 +91,8 @@ def test_doubtful_words_are_left_out_or_marked():
     left = spoken.doubting(0.5, mark=False)
     assert (left.text, left.words) == ("go", WORDS[:1])
     marked = spoken.doubting(0.5, mark=True)
-    assert (marked.text, marked.words) == ("go on(?)", WORDS)
+    assert (marked.text, marked.words) == ("go on(?)", (WORDS[0], Word("on(?)", 0.5, 0.75, 0.3)))
+    assert "go on(?)" in srt(marked.words, marked.duration)
     assert spoken.doubting(0.3, mark=False) == spoken and spoken.doubting(1.0, mark=False).text == ""
 
 
