@@ -39,7 +39,7 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
             sub.add_argument("--min-confidence", type=_share, metavar="X",
                              help="leave out words of less confidence, 0 to 1")
             sub.add_argument("--doubtful", choices=("drop", "mark"), default="drop",
-                             help="what --min-confidence does with them, in every format; mark: word(?) (default: drop)")
+                             help="what --min-confidence does; mark: word(?), in every format (default: drop)")
     sub.add_argument("--top", type=_positive, default=1, help="how many classes to print (default: 1)")
     sub.add_argument("--timeline", action="store_true", help="what is done when, for long clips")
     sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
