@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.command_line import parser
-from common.errors import EarsightError, require
+from common.commands import doctor_command, lm_command, models_command, train_command, tune_command
+from common.errors import EarsightError, report_errors, require
 
 if TYPE_CHECKING:
     from common.recognition import Classification, Transcript
@@ -85,30 +86,17 @@ def _transcribe_command(args: argparse.Namespace) -> int:
 
 def _classify_command(args: argparse.Namespace) -> int:
     from audio.reading import FRAME_SUFFIXES, SOUND_SUFFIXES
-    from common.batch_run import run_command, share_cores
-    from common.paths import expand, output_names
-    from common.recognition import header, written
+    from common.batch_run import share_cores
+    from common.paths import expand
+    from video.classifying import classify_command
     from video.reading import VIDEO_SUFFIXES
 
     paths, refused = expand(args.paths, SOUND_SUFFIXES | FRAME_SUFFIXES | VIDEO_SUFFIXES)
     jobs, threads = share_cores(args.jobs, len(paths))
-    models = {path: args.model or _default_classifier(path) for path in paths}
-    recognisers = {model: _recogniser(model, "classification", threads) for model in models.values()}
-    plots = output_names(paths, ".png") if args.plot else {}
-
-    def work(path: Path):
-        recogniser = recognisers[models[path]]
-        result = recogniser.timeline(path) if args.timeline else recogniser.classify(path)
-        if args.plot:
-            from video.plotting import plot_timeline
-
-            timeline = result if args.timeline else recogniser.timeline(path)
-            plot_timeline(timeline, recogniser.thumbnails(timeline), args.plot / plots[path])
-        return result
-
-    write = partial(written, form=args.format, top=args.top, alone=bool(args.output))
-    return run_command(paths, refused, work, write, f".{args.format}", args.output, jobs,
-                       header(args.format, args.timeline))
+    of_model = {model: _recogniser(model, "classification", threads)
+                for model in {args.model or _default_classifier(path) for path in paths}}
+    return classify_command(paths, refused, lambda path: of_model[args.model or _default_classifier(path)],
+                            args.format, args.output, jobs, args.top, args.timeline, args.plot)
 
 
 def _decoding(args: argparse.Namespace) -> dict:
@@ -175,55 +163,17 @@ def _check_command(args: argparse.Namespace) -> int:
     return 0 if all(report.ok for report in reports.values()) else 1
 
 
-def _train_command(args: argparse.Namespace) -> int:
-    require("pytorch_lightning", "train")
-    from common.training import run_training
-
-    return run_training(args.arguments)
-
-
-def _tune_command(args: argparse.Namespace) -> int:
-    require("pytorch_lightning", "train")
-    if args.find == "lr":
-        from common.learning_rate_finder import find_learning_rate
-
-        find_learning_rate(args.others)
-    elif args.find == "batch":
-        from common.batch_finder import find_batch
-
-        find_batch(args.others, args.memory)
-    else:
-        require("optuna", "train")
-        from common.tuning import tune
-
-        tune(args.others, args.trials, args.space, args.study, args.storage, args.seed, args.prune)
-    return 0
-
-
 def _evaluate_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
-    from common.files import write_whole
-    from common.model_folder import medium_of
+    from common.evaluation import tell
     from common.report_page import check_folder
 
     if args.report:
         check_folder(args.report)
-    decoding = _decoding(args)
     evaluate = _package_of(args.model, "evaluating").evaluate_model
-    if decoding and medium_of(args.model) == "video":
-        raise EarsightError("--decoder, --lm, --lexicon and --hotwords are for models that write text of speech")
-    report, errors = evaluate(args.model, args.manifest, args.worst, page=args.report,
-                              **({"decoding": decoding} if decoding else {}))
-    for error in errors:
-        print(f"error: {error}", file=sys.stderr)
-    if args.json:
-        write_whole(args.json, report.json())
-    if args.plot:
-        if not hasattr(report, "plot"):
-            raise EarsightError("--plot draws a confusion matrix, and this model writes text; leave --plot out")
-        report.plot(args.plot)
-    print(report.text())
-    return 1 if errors else 0
+    report, errors = evaluate(args.model, args.manifest, args.worst, _decoding(args), args.report)
+    tell(report, args.json, args.plot)
+    return report_errors(errors)
 
 
 def _predict_command(args: argparse.Namespace) -> int:
@@ -233,10 +183,7 @@ def _predict_command(args: argparse.Namespace) -> int:
 
     trainer = trainer_options(args.others)
     model = _package_of(args.model, "model").load_model(args.model)
-    errors = predict(model, read_manifest(args.manifest, _openers()), args.output, trainer, args.workers)
-    for error in errors:
-        print(f"error: {error}", file=sys.stderr)
-    return 1 if errors else 0
+    return report_errors(predict(model, read_manifest(args.manifest, _openers()), args.output, trainer, args.workers))
 
 
 def _package_of(model: str | Path, module: str):
@@ -254,37 +201,13 @@ def _export_command(args: argparse.Namespace) -> int:
     return 0
 
 
-def _lm_command(args: argparse.Namespace) -> int:
-    from common.ngram import make_model
-
-    print(make_model(args.texts, args.order, args.output, args.characters))
-    return 0
-
-
 def _tune_decoder_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from audio.decoder_tuning import tune_decoder
 
     report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon)
-    for error in errors:
-        print(f"error: {error}", file=sys.stderr)
     print(report)
-    return 1 if errors else 0
-
-
-def _models_command(args: argparse.Namespace) -> int:
-    from common.model_folder import describe_models
-
-    print(describe_models())
-    return 0
-
-
-def _doctor_command(args: argparse.Namespace) -> int:
-    from common.doctor import examine, report
-
-    findings = examine()
-    print(report(findings))
-    return 1 if any(finding.mend for finding in findings) else 0
+    return report_errors(errors)
 
 
 COMMANDS = {
@@ -294,15 +217,15 @@ COMMANDS = {
     "align": _align_command,
     "prepare": _prepare_command,
     "check": _check_command,
-    "train": _train_command,
-    "tune": _tune_command,
+    "train": train_command,
+    "tune": tune_command,
     "evaluate": _evaluate_command,
     "predict": _predict_command,
     "export": _export_command,
-    "lm": _lm_command,
+    "lm": lm_command,
     "tune-decoder": _tune_decoder_command,
-    "models": _models_command,
-    "doctor": _doctor_command,
+    "models": models_command,
+    "doctor": doctor_command,
 }
 
 

@@ -1,6 +1,8 @@
 """Errors that are the user's to mend: one line each, saying what is wrong, where, and what to do."""
 
 import importlib
+import sys
+from collections.abc import Sequence
 from types import ModuleType
 
 
@@ -23,6 +25,13 @@ def require(module: str, extra: str) -> ModuleType:
             f"{module} is not installed, and this command needs it: pip install 'earsight[{extra}]' "
             f"(in a clone: pip install '.[{extra}]')"
         ) from error
+
+
+def report_errors(errors: Sequence[EarsightError]) -> int:
+    """Print what went wrong, a line each, and return the exit status: 0 where nothing did."""
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    return 1 if errors else 0
 
 
 def first_line(error: BaseException) -> str:

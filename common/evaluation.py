@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from common.confidence import confidences
 from common.cuts import group_of, label_of, speaker_of, text_of
 from common.data import make_batch
 from common.errors import EarsightError
+from common.files import write_whole
 from common.frame_order import OrderFigures
 from common.labels import Labels
 from common.module import SequenceModel
@@ -74,6 +76,17 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
     if labels.kind == "classes":
         return classification_report(results, labels.symbols, worst, order() if order else None), errors
     return transcription_report(results, worst), errors
+
+
+def tell(report: TranscriptionReport | ClassificationReport, json: Path | None, plot: Path | None) -> None:
+    """Print a report; write its figures to `json`, and the confusion matrix to `plot`, where they are given."""
+    if json:
+        write_whole(json, report.json())
+    if plot:
+        if isinstance(report, TranscriptionReport):
+            raise EarsightError("--plot draws a confusion matrix, and this model writes text; leave --plot out")
+        report.plot(plot)
+    print(report.text())
 
 
 def order_figures(cuts: Iterable[Cut], labels: Labels, frames: Mapping[str, np.ndarray],

@@ -28,17 +28,21 @@ from video.pictures import PictureSettings
 Frames = Callable[[np.ndarray], np.ndarray]
 
 
-def evaluate_model(model: str, manifest: str | Path, worst: int = 10, page: Path | None = None
+def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: dict | None = None,
+                   page: Path | None = None
                    ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Measure a checkpoint file, a model folder or an installed model on a manifest of videos or their embeddings.
 
     Args:
         worst: how many of the worst clips the report has.
+        decoding: of text, and refused: see `audio.evaluating`.
         page: folder for the report as a web page.
 
     Returns:
         The report, and an error for each clip that could not be read.
     """
+    if decoding:
+        raise EarsightError("--decoder, --lm, --lexicon and --hotwords are for models that write text of speech")
     cuts = read_manifest(manifest, OPENERS)
     settings, embed, outputs, labels, n_features = _open(model)
     frames: dict[str, np.ndarray] = {}
