@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
 
@@ -11,17 +12,17 @@ from audio.corpora import OPENERS
 from audio.data import read_clip
 from audio.exhibits import exhibit
 from audio.model import SpeechModel, load_model
-from common.batch_run import default_jobs
+from audio.recognising import SpeechRecogniser
+from common.batch_run import default_jobs, run_parallel
 from common.classification_report import ClassificationReport
 from common.data import read_frames_cut
 from common.errors import EarsightError
-from common.evaluation import Outcome, evaluate, judge, run_checkpoint, run_folder
+from common.evaluation import JudgedTranscript, Outcome, evaluate, judge, run_checkpoint, run_folder
 from common.labels import Labels
 from common.manifest import read_manifest
 from common.report_page import write_page
 from common.runtime import Runtime
-from common.transcribing import folder_transcriber
-from common.transcription_report import TranscriptionReport
+from common.transcription_report import Confidence, TranscriptionReport
 
 
 def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: dict | None = None,
@@ -57,9 +58,33 @@ def _run(model: str, cuts: CutSet, decoding: dict | None) -> tuple[Labels, Itera
     runtime = Runtime(model)
     rate = runtime.config.sample_rate
     read = partial(read_clip, sample_rate=rate) if rate else read_frames_cut
-    run = partial(run_folder, runtime, cuts, read, default_jobs())
     if runtime.config.task == "ctc":
-        return runtime.labels, run(partial(judge, folder_transcriber(runtime.folder, runtime.config, decoding)))
+        reader = Judge(model, decoding)
+        return runtime.labels, run_parallel(list(cuts), lambda cut: reader(cut.id, read(cut)), default_jobs())
     if decoding:
         raise EarsightError(f"model {runtime.name} writes no text; leave --decoder, --lm, --lexicon and --hotwords out")
-    return runtime.labels, run()
+    return runtime.labels, run_folder(runtime, cuts, read, default_jobs())
+
+
+class Judge:
+    """Reads clips with a model folder as `earsight transcribe` does, long ones cut in their pauses.
+
+    Args:
+        decoding: see `evaluate_model`.
+    """
+
+    def __init__(self, model: str, decoding: dict | None):
+        self._calibrated, self._raw = (SpeechRecogniser(model, "ctc", 1, decoding, calibrated)
+                                       for calibrated in (True, False))
+
+    def __call__(self, name: str, clip: np.ndarray) -> JudgedTranscript:
+        """Read a waveform (samples,) at the model's rate, or frames (time, feature)."""
+        runtime, own = self._calibrated.runtime, self._calibrated
+        seconds = len(clip) * runtime.config.frame_shift if clip.ndim == 2 else len(clip) / own.sample_rate
+        if seconds > runtime.config.longest_clip:
+            transcript, raw = own.transcript_of(clip, name), self._raw.transcript_of(clip, name)
+            return JudgedTranscript(transcript, Confidence(tuple(word.confidence for word in raw.words),
+                                                           raw.confidence))
+        frames = runtime.frames(clip) if clip.ndim == 1 else clip
+        runtime.check_frames(frames, name)
+        return judge(own.transcriber, runtime.outputs(frames), frames)

@@ -39,9 +39,11 @@ class SpeechRecogniser:
         task: "ctc" or "classification"; a model of the other task is refused.
         threads: CPU threads that work on one long recording.
         decoding: fields of `common.decoding_options.DecodingOptions` that differ from what the folder stores.
+        calibrated: give confidences as the folder's calibration makes them, where it has one.
     """
 
-    def __init__(self, model: str | Path, task: str, threads: int = 1, decoding: dict | None = None):
+    def __init__(self, model: str | Path, task: str, threads: int = 1, decoding: dict | None = None,
+                 calibrated: bool = True):
         # Long sound gives each thread a stretch of its own, which costs less than all of them at every operation (for
         # 12 minutes 2.2 s of CPU for 3.6); a clip of seconds is done before a second thread would help.
         self.runtime, self.threads = Runtime(model), threads
@@ -52,7 +54,7 @@ class SpeechRecogniser:
                                 "choose another (see `earsight models`)")
         self.sample_rate = config.sample_rate
         if task == "ctc":
-            self._transcriber = folder_transcriber(self.runtime.folder, config, decoding)
+            self.transcriber = folder_transcriber(self.runtime.folder, config, decoding, calibrated)
 
     def frames(self, path: str | Path) -> np.ndarray:
         """A clip's feature frames (time, feature), from its sound or, for .npy and .mfc, as they are stored."""
@@ -103,7 +105,15 @@ class SpeechRecogniser:
     def transcript(self, frames: np.ndarray, path: str = "", duration: float | None = None) -> Transcript:
         """Read frames (time, feature), `duration` seconds if that is known better than from their number."""
         duration = duration or len(frames) * self.runtime.config.frame_shift
-        return self._transcriber(self.runtime.outputs(frames), frames, duration, path)
+        return self.transcriber(self.runtime.outputs(frames), frames, duration, path)
+
+    def transcript_of(self, signal: np.ndarray, path: str = "") -> Transcript:
+        """Read a mono waveform (samples,) at the model's rate, or frames (time, feature), as a file of it is read."""
+        config = self.runtime.config
+        hop, rate = (config.frontend["hop_length"], self.sample_rate) if signal.ndim == 1 else (
+            1, 1 / config.frame_shift)
+        held = Signal(path, iter([signal]), hop, rate)
+        return joined(list(self._utterances(held)), path, held.seconds, self.runtime.name)
 
     def utterances(self, path: str | Path) -> Iterator[Utterance]:
         """Read one file, utterance by utterance as they are ready, in memory that does not grow with its length.
@@ -224,7 +234,7 @@ class SpeechRecogniser:
 
     def _key(self, path: str | Path) -> dict:
         """What the utterances of a file hang on."""
-        options = self._transcriber.decoder.options
+        options = self.transcriber.decoder.options
         files = [path, self.runtime.folder / CONFIG, self.runtime.folder / ENCODER, options.lm, options.lexicon]
         stats = [(str(file), os.stat(file)) for file in files if file]
         return {"files": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats], "decoding": asdict(options),

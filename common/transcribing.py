@@ -43,8 +43,14 @@ class Transcriber:
         return Transcript(path, readings[0].text, duration, self.model, of_all, words, others)
 
 
-def folder_transcriber(folder: Path, config: ModelConfig, given: dict | None = None) -> Transcriber:
-    """A model folder's, with the decoding that it stores and, where they differ, the `DecodingOptions` given."""
+def folder_transcriber(folder: Path, config: ModelConfig, given: dict | None = None, calibrated: bool = True
+                       ) -> Transcriber:
+    """A model folder's, with the decoding and the calibration that it stores.
+
+    Args:
+        given: what differs from the `DecodingOptions` stored.
+        calibrated: without, confidences are as the outputs have them.
+    """
     options = decoding_options(folder, config.decoding, given or {})
-    calibration = Calibration.from_dict(config.confidence) if config.confidence else None
+    calibration = Calibration.from_dict(config.confidence) if config.confidence and calibrated else None
     return Transcriber(Labels.from_dict(config.labels), Timing.of(config), folder.name, options, calibration)

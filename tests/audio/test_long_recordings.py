@@ -15,6 +15,7 @@ import soundfile
 from test_reading import encode
 
 import earsight
+from audio.evaluating import evaluate_model
 from audio.reading import open_blocks, read
 from audio.recognising import SpeechRecogniser
 from common.errors import EarsightError
@@ -95,6 +96,17 @@ def test_an_utterance_is_read_as_a_clip_of_its_own(minutes, tmp_path):
         assert alone.text == utterance.transcript.text
         for word, other in zip(alone.words, utterance.transcript.words):
             assert word.start + utterance.start == pytest.approx(other.start, abs=1e-6)
+
+
+def test_evaluating_reads_long_clips_as_transcribing_does(minutes, tmp_path):
+    path, places = minutes
+    (tmp_path / "clips.csv").write_text(f"path,text\n{path},{' '.join(text for _, text in places)}\n")
+    report, errors = evaluate_model(MODEL, tmp_path / "clips.csv")
+    read_by_transcribe = SpeechRecogniser(MODEL, "ctc").transcribe(path)
+    assert not errors and report.words.edits == 0 and report.words.reference_length > 100
+    assert len(report.judged.calibrated) == len(read_by_transcribe.words)
+    assert report.judged.calibrated == pytest.approx([word.confidence for word in read_by_transcribe.words])
+    assert report.judged.raw != pytest.approx(report.judged.calibrated)
 
 
 def test_threads_blocks_and_stored_frames_make_no_difference(minutes, tmp_path, monkeypatch):
