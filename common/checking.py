@@ -36,7 +36,7 @@ KINDS = {
     "not finite": "NaN or infinite values",
     "untold": "neither text nor label",
     "too long a target": "more labels than frames, so CTC has no path (its loss is infinite)",
-    "outside the alphabet": "characters that the model cannot write",
+    "outside the alphabet": "characters that training or the model lacks",
     "unknown class": "a label that training or the model lacks",
     "one class": "all clips have one label, and a classifier needs two or more",
     "empty class": "a class folder with no clip",
@@ -122,7 +122,7 @@ def check_files(
     """Check manifests (`.jsonl.gz`, `.csv`, a folder per class), each alone and against the ones before it.
 
     The first that is called train, or else the first that is not called dev or test, is taken for the training part:
-    the others may have its labels only. `checks` and `options` are those of `check`. Clips that are missing or cannot
+    the others may have its labels and characters only. `checks` and `options` are those of `check`. Clips that are missing or cannot
     be opened are findings too, not errors.
     """
     paths = list(map(Path, paths))
@@ -133,10 +133,12 @@ def check_files(
     others = [path for path in paths if named[path] not in SPLITS]
     training = next((path for path in paths if named[path] == "train"), others[0] if others else None)
     trained = {class_of(cut) for cut in splits.get(training, ())} - {None}
+    alphabet = {character for cut in splits.get(training, ()) for character in text_of(cut) or ""}
+    known = {**({"classes": trained} if trained else {}),
+             **({"alphabet": alphabet} if alphabet and "target_length" not in options else {})}
     for number, (path, cuts) in enumerate(splits.items()):
         unusable = [Finding(_kind_of(reason), name, reason) for name, reason in failures[path]]
         before = {str(other): splits[other] for other in paths[:number]}
-        known = {"classes": trained} if trained else {}
         report = check(cuts, checks, against=before, **{**known, **options})
         one = [*_one_class(cuts)] if path == training or len(paths) == 1 else []
         clips = report.clips + sum(finding.kind != "empty class" for finding in unusable)

@@ -60,8 +60,9 @@ class Labels:
             symbols = symbols[1:-1]
         else:
             symbols = list(" ".join(words))
-        return [self._id(s, f"{s!r} in {text!r} is outside the alphabet {''.join(self.symbols[1:])!r}")
-                for s in symbols]
+        known = "".join(self.symbols[1:])
+        return [self._id(s, f"{s!r} in {text!r} is outside the alphabet {known!r}, which is that of the training "
+                            "texts; train on a text that has it, or leave this one out") for s in symbols]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Turn collapsed ids (no blanks, no repeats of one emission) into text, or a class id into its name."""

@@ -99,7 +99,7 @@ def find_model(name: str | Path) -> Path:
     known = installed_models()
     if str(name) in known:
         return known[str(name)]
-    raise EarsightError(f"model {str(name)!r}: neither a folder nor installed; "
+    raise EarsightError(f"model {str(name)!r}: no such file or folder, and none of that name is installed; "
                         f"installed are {', '.join(known) or 'none'} (see `earsight models`)")
 
 

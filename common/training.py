@@ -6,6 +6,7 @@ import ctypes
 import difflib
 import inspect
 import io
+import logging
 import os
 import re
 import signal
@@ -87,6 +88,9 @@ class TrainingCLI(LightningCLI):
             for error in errors:
                 print(f"warning: {error}; {path.name} is used", file=sys.stderr)
             self.settings.ckpt_path = str(path) if path else None
+        elif is_first_process() and (folder / "model.ckpt").exists():
+            print(f"warning: {folder} holds a finished run, which this one writes over; to keep it, choose another "
+                  "--run", file=sys.stderr)
         self.settings.weights_only = True
 
     def instantiate_trainer(self, **options) -> pl.Trainer:
@@ -206,6 +210,11 @@ def _parse(cli: type[TrainingCLI], arguments: list[str], **options) -> TrainingC
                args=arguments, **options)
 
 
+def _no_tip(record: logging.LogRecord) -> bool:
+    """Leave out Lightning's advertisements."""
+    return "Tip: For seamless cloud" not in record.getMessage()
+
+
 @contextmanager
 def _set_up() -> Iterator[None]:
     """Set the process up; what Lightning, its parser and its processes raise becomes errors of one line."""
@@ -215,6 +224,9 @@ def _set_up() -> Iterator[None]:
     warnings.filterwarnings("ignore", message="You are using Dynamic.*Sampler with an eagerly read CutSet")
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
     warnings.filterwarnings("ignore", message="`isinstance.treespec, LeafSpec.` is deprecated")
+    # The folder is made, and locked, before Lightning looks into it; `_take_folder` warns of an earlier run.
+    warnings.filterwarnings("ignore", message=".* directory .* exists and is not empty")
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_tip)
     try:
         yield
     except SIGTERMException as error:

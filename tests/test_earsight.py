@@ -174,7 +174,7 @@ def test_damaged_model_folders(spoken, tone_models, tmp_path):
 def test_a_model_for_another_task_or_that_is_not_there(spoken, tone_models):
     with pytest.raises(EarsightError, match="earsight classify"):
         earsight.transcribe(next(iter(spoken)), tone_models["classification"])
-    with pytest.raises(EarsightError, match="'en-huge': neither a folder nor installed"):
+    with pytest.raises(EarsightError, match="'en-huge': no such file or folder, and none"):
         earsight.transcribe(next(iter(spoken)), "en-huge")
 
 

@@ -135,6 +135,16 @@ def test_classes_are_those_of_the_training_manifest(make, tmp_path):
     assert found(run(make("a", text=None, label="swim"), classes=("run", "jump"))) == {("unknown class", "a")}
 
 
+def test_characters_are_those_of_the_training_manifest(make, tmp_path):
+    train, dev = (write_manifest([make(name, GOOD, text=text)], tmp_path / f"{name}.jsonl.gz")
+                  for name, text in (("train", "a b"), ("dev", "a ñ")))
+    for order in ((train, dev), (dev, train)):
+        reports = run_files(*order)
+        assert reports[train].ok and found(reports[dev]) == {("outside the alphabet", "dev")}
+        assert "'ñ' in 'a ñ'" in reports[dev].findings[0].detail
+    assert run_files(dev)[dev].ok
+
+
 def test_one_class_only(make, tmp_path):
     for label in ("run", "rest"):
         (tmp_path / "clips" / label).mkdir(parents=True)
