@@ -122,8 +122,8 @@ def check_files(
     """Check manifests (`.jsonl.gz`, `.csv`, a folder per class), each alone and against the ones before it.
 
     The first that is called train, or else the first that is not called dev or test, is taken for the training part:
-    the others may have its labels and characters only. `checks` and `options` are those of `check`. Clips that are missing or cannot
-    be opened are findings too, not errors.
+    the others may have its labels and characters only. `checks` and `options` are those of `check`. Clips that are
+    missing or cannot be opened are findings too, not errors.
     """
     paths = list(map(Path, paths))
     reports: dict[Path, CheckReport] = {}

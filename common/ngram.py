@@ -130,9 +130,14 @@ def words_of_arpa(path: str | Path) -> list[str] | None:
 
 
 def read_texts(paths: Iterable[str | Path]) -> list[str]:
-    """The sentences of text files, one a line, and of manifests' transcripts (`.jsonl`, `.jsonl.gz`)."""
+    """The sentences of text files, one a line, of manifests (`.jsonl`, `.jsonl.gz`), and of tables' column `text`."""
+    from common.tables_and_folders import TABLE_SUFFIXES, table_rows
+
     texts: list[str] = []
     for path in map(Path, paths):
+        if path.suffix.lower() in TABLE_SUFFIXES:
+            texts += [row["text"] for _, row in table_rows(path, _need_text)]
+            continue
         if path.name.endswith((".jsonl", ".jsonl.gz")):
             from common.cuts import text_of
             from common.manifest import read_manifest
@@ -146,6 +151,11 @@ def read_texts(paths: Iterable[str | Path]) -> list[str]:
         except UnicodeDecodeError as error:
             raise EarsightError(f"{path}: no UTF-8 text ({error.reason} at byte {error.start}); convert it") from error
     return [text for text in texts if text.strip()]
+
+
+def _need_text(header: list[str], path: Path) -> None:
+    if "text" not in header:
+        raise EarsightError(f"{path}, line 1: no column text among {', '.join(header)}; a text file has another suffix")
 
 
 def make_model(paths: Iterable[str | Path], order: int, output: str | Path, characters: bool = False) -> str:

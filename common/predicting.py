@@ -24,6 +24,7 @@ from common.data import Batch, EpochSampler, Share, make_batch, one_thread
 from common.errors import EarsightError
 from common.files import write_whole
 from common.module import SequenceModel
+from common.quiet import leave_out_noise
 from common.signals import set_signals_apart
 
 BATCH_DURATION = 60.0  # seconds, over all processes
@@ -48,6 +49,7 @@ def predict(model: SequenceModel, cuts: CutSet, destination: Path, trainer: dict
         EarsightError: the destination cannot be written.
     """
     set_signals_apart()
+    leave_out_noise()
     lightning = pl.Trainer(**{**TRAINER, **trainer})
     parts = Parts(destination, parts_key(model, cuts))
     done = parts.read()

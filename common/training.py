@@ -6,13 +6,11 @@ import ctypes
 import difflib
 import inspect
 import io
-import logging
 import os
 import re
 import signal
 import sys
 import typing
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import is_dataclass
@@ -35,6 +33,7 @@ from common.files import whole_file, write_whole
 from common.labels import Labels
 from common.metrics import validation_metric
 from common.module import SequenceModel
+from common.quiet import leave_out_noise
 from common.resume import Resume, RunLock, WholeCheckpoints, check_same_model, find_checkpoint
 from common.signals import set_signals_apart
 
@@ -210,23 +209,12 @@ def _parse(cli: type[TrainingCLI], arguments: list[str], **options) -> TrainingC
                args=arguments, **options)
 
 
-def _no_tip(record: logging.LogRecord) -> bool:
-    """Leave out Lightning's advertisements."""
-    return "Tip: For seamless cloud" not in record.getMessage()
-
-
 @contextmanager
 def _set_up() -> Iterator[None]:
     """Set the process up; what Lightning, its parser and its processes raise becomes errors of one line."""
     keep_freed_memory()
     set_signals_apart()
-    # Sets that fit in memory are meant to be read eagerly here.
-    warnings.filterwarnings("ignore", message="You are using Dynamic.*Sampler with an eagerly read CutSet")
-    warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
-    warnings.filterwarnings("ignore", message="`isinstance.treespec, LeafSpec.` is deprecated")
-    # The folder is made, and locked, before Lightning looks into it; `_take_folder` warns of an earlier run.
-    warnings.filterwarnings("ignore", message=".* directory .* exists and is not empty")
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_tip)
+    leave_out_noise()
     try:
         yield
     except SIGTERMException as error:

@@ -97,6 +97,7 @@ def test_text_files_and_manifests(tmp_path, tone_corpus):
     manifest = write_manifest(read_manifest(tone_corpus / "tones.csv"), tmp_path / "dev.jsonl.gz")
     assert read_texts([manifest]) == [row.split(",")[1] for row in
                                       (tone_corpus / "tones.csv").read_text().splitlines()[1:]]
+    assert read_texts([tone_corpus / "tones.csv"]) == read_texts([manifest])
 
 
 def test_bad_text(tmp_path):
@@ -109,3 +110,6 @@ def test_bad_text(tmp_path):
     (tmp_path / "latin.txt").write_bytes("größe".encode("latin-1"))
     with pytest.raises(EarsightError, match="latin.txt: no UTF-8 text"):
         read_texts([tmp_path / "latin.txt"])
+    (tmp_path / "labels.csv").write_text("path,label\na.wav,one\n")
+    with pytest.raises(EarsightError, match="labels.csv, line 1: no column text among path, label"):
+        read_texts([tmp_path / "labels.csv"])
