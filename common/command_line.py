@@ -125,7 +125,7 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                      help="what `earsight models` tells: description, trained_on, licence, figures")
 
     sub = command("lm", "make an n-gram language model of text")
-    sub.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="text files (a sentence a line), manifests, tables")
+    sub.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="text, a sentence a line; manifests; tables")
     sub.add_argument("--order", type=_positive, default=3, help="the longest n-grams (default: 3)")
     sub.add_argument("--output", type=Path, required=True, metavar="FILE.arpa")
     sub.add_argument("--characters", action="store_true", help="of characters, for beam search without a lexicon")

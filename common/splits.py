@@ -27,7 +27,8 @@ def class_of(cut: Any) -> str | None:
 def divide(cuts: list[Any], shares: dict[str, float], *, by: str = "auto", seed: int = 0) -> dict[str, str]:
     """Give each cut's id its split: whole groups at random, until each split holds its share of the time.
 
-    What `shares` does not ask for is train, and train keeps a clip of every class. `by`: `group`, `speaker`, or
+    Of each class a split gets about its share, what `shares` does not ask for is train, and train keeps a clip of
+    every class. `by`: `group`, `speaker`, or
     `clip` (clips of one group or one video file stay together); `auto` takes the first of these that every clip
     has. Raises EarsightError where there are fewer groups than splits.
     """
@@ -44,8 +45,7 @@ def divide(cuts: list[Any], shares: dict[str, float], *, by: str = "auto", seed:
             f"{len(seconds)} {by if by != 'auto' else 'group or speaker'}s cannot be divided into "
             f"{len(wanted) + 1} splits; name the splits in the table's column split, or divide by=clip"
         )
-    order = sorted(seconds)
-    random.Random(seed).shuffle(order)
+    order = _mixed(classes, random.Random(seed))
     left = Counter(each for unit in order for each in classes[unit])  # groups in train by class
     total, split_of = sum(seconds.values()), {}
     for number, (split, share) in enumerate(wanted.items()):
@@ -65,6 +65,18 @@ def divide(cuts: list[Any], shares: dict[str, float], *, by: str = "auto", seed:
         split_of.update(dict.fromkeys(taken, split))
         order = [unit for unit in order if unit not in split_of]
     return {name: split_of.get(unit, "train") for name, unit in units.items()}
+
+
+def _mixed(classes: dict[str, set[str | None]], rng: random.Random) -> list[str]:
+    """The units at random, those of like classes spread evenly from the first to the last."""
+    alike: dict[frozenset[str | None], list[str]] = {}
+    for unit in sorted(classes):
+        alike.setdefault(frozenset(classes[unit]), []).append(unit)
+    places = {}
+    for units in alike.values():
+        rng.shuffle(units)
+        places |= {unit: (rank + rng.random()) / len(units) for rank, unit in enumerate(units)}
+    return sorted(places, key=places.__getitem__)
 
 
 def _units(cuts: list[Any], by: str) -> dict[str, str]:

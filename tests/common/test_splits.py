@@ -53,6 +53,20 @@ def test_dividing_leaves_each_class_in_train():
         assert any(chosen[f"run{i}"] == "train" for i in range(20))
 
 
+def test_dividing_gives_each_split_its_share_of_each_class():
+    counts = {"run": 40, "jump": 20, "rest": 20}
+    cuts = [shown(f"{label}{i}", label) for label, n in counts.items() for i in range(n)]
+    drawn = set()
+    for seed in range(20):
+        chosen = divide(cuts, {"test": 0.2, "dev": 0.1}, seed=seed)
+        for split, share in (("test", 0.2), ("dev", 0.1)):
+            for label, n in counts.items():
+                found = sum(chosen[f"{label}{i}"] == split for i in range(n))
+                assert abs(found - share * n) <= 1.5
+        drawn.add(frozenset(name for name, split in chosen.items() if split == "test"))
+    assert len(drawn) == 20  # another division for each seed
+
+
 def test_dividing_passes_over_a_group_that_is_too_large():
     cuts = [shown(f"c{i}", group="large" if i < 40 else f"g{i}") for i in range(60)]
     for seed in range(20):

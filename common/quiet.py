@@ -1,0 +1,24 @@
+"""What Lightning and lhotse say of every run and nobody can act on, left out."""
+
+import logging
+import warnings
+
+WARNINGS = (
+    "You are using Dynamic.*Sampler with an eagerly read CutSet",  # sets that fit in memory are meant to be read so
+    "LightningCLI's args parameter is intended",
+    "`isinstance.treespec, LeafSpec.` is deprecated",
+    ".* directory .* exists and is not empty",  # it is made, and locked, before Lightning looks into it
+    "The dirpath has changed from",  # where the chosen checkpoint is validated once more
+    "predict returned None",
+)
+
+
+def leave_out_noise() -> None:
+    """Filter these warnings, and Lightning's advertisements, in this process."""
+    for message in WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_advertisement)
+
+
+def _no_advertisement(record: logging.LogRecord) -> bool:
+    return "Tip: For seamless cloud" not in record.getMessage()
