@@ -262,10 +262,17 @@ def _explain(message: str) -> str:
         name = unknown[1].split(".")[-1]
         near = difflib.get_close_matches(name, _known_settings(), 1)
         return f"setting {unknown[1]!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else "")
+    if "arguments are required: fit." in message:
+        return "no model and no data are given; name a recipe, as in `earsight train fit --config configs/an4.yaml`"
+    keys = re.findall(r'Parser key "([\w.]+)"', message)  # from the outermost to the setting
+    kinds = [kind for kind in re.findall(r"Expected (?:an? )?<class '([\w.]+)'>", message) if kind != "NoneType"]
+    value = re.search(r"(?:Got|Given) value: (.*)", message)
+    if keys and kinds and value:
+        return f"setting {'.'.join(keys)}: {value[1]!r} is not of type {' or '.join(dict.fromkeys(kinds))}"
     lines = [line.strip(" -") for line in message.splitlines()]
     telling = [line for line in lines if line and not re.match(
         r"Does not validate|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value|Parser key", line)]
-    return " ".join(telling or lines)
+    return f"setting {'.'.join(keys)}: {' '.join(telling)}" if keys and telling else " ".join(telling or lines)
 
 
 def _known_settings() -> set[str]:

@@ -102,6 +102,32 @@ def test_an_unknown_key_is_named(tone_corpus, tmp_path):
     assert not (tmp_path / "model.ckpt").exists()
 
 
+@pytest.mark.parametrize("arguments, message", [
+    (["--trainer.max_epochs", "x"], "setting trainer.max_epochs: 'x' is not of type int"),
+    (["--data.augmentation.speed", "fast"], "setting data.augmentation.speed: 'fast' is not of type float"),
+    (["--seed_everything", "a"], "setting seed_everything: 'a' is not of type bool or int"),
+    (["--trainer.precision", "7"], "setting trainer.precision: .*'bf16-mixed'"),
+    (["--config", "nowhere.yaml"], "does not exist: '.*nowhere.yaml'"),
+])
+def test_a_setting_of_the_wrong_type_is_named(arguments, message):
+    with pytest.raises(EarsightError, match=message):
+        run_training(["fit", "--config", "configs/an4.yaml", *arguments])
+
+
+def test_no_recipe_at_all():
+    with pytest.raises(EarsightError, match="name a recipe"):
+        run_training(["fit"])
+
+
+def test_a_run_that_is_written_over_is_told(tone_corpus, tmp_path, capsys):
+    settings = tiny_run(tone_corpus / "tones.csv", tmp_path, "characters", "--trainer.max_epochs", "1")
+    for told in (False, True):
+        assert run_training(settings) == 0
+        shown = capsys.readouterr()
+        assert (f"{tmp_path} holds a finished run" in shown.err) == told
+        assert "litlogger" not in shown.out + shown.err
+
+
 def test_a_target_longer_than_its_frames_stops_before_training(tone_corpus, tmp_path):
     table = tmp_path / "long.csv"
     table.write_text(f"path,text\n{tone_corpus}/text/00.wav,{'lo mi hi ' * 20}\n"
