@@ -514,7 +514,7 @@ EXAMPLE_CLIPS = (
         Manner(rate=0.95),
         22050,
     ),
-    Example("spelled-name.flac", "m a r g u e r i t e", Voice("flite", "slt"), Manner(rate=0.9), 16000),
+    Example("spelled-name.flac", "a l e x a n d e r", Voice("flite", "slt"), Manner(rate=0.9), 16000),
     Example(
         "phone-number.ogg",
         "four one five two oh nine seven three six eight",
@@ -531,7 +531,7 @@ EXAMPLE_CLIPS = (
         24000,
     ),
     Example(
-        "command-telephone.wav", "rubout k z w t forty nine", Voice("espeak-ng", "en-us+m3"), Manner(), 8000
+        "command-telephone.wav", "enter j k w t eleven", Voice("espeak-ng", "en-us+f2"), Manner(), 8000
     ),
     Example("noise-without-speech.flac", "", None, Manner(), 16000),
 )
