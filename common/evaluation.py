@@ -65,12 +65,14 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
             results.append(ClassificationResult(cut.id, speaker_of(cut) or group_of(cut), label_of(cut),
                                                 probabilities / probabilities.sum()))
         else:
-            if isinstance(outcome, np.ndarray):
+            timed = not isinstance(outcome, np.ndarray)  # a checkpoint's outputs alone do not tell the times
+            if not timed:
                 outcome = judge(greedy, outcome, np.zeros((0, 0)))
             read = outcome.transcript
+            heard = read.words if timed else ()
             calibrated = Confidence(tuple(word.confidence for word in read.words), read.confidence)
             results.append(TranscriptResult(cut.id, speaker_of(cut), text_of(cut) or "", read.text, cut.duration,
-                                            outcome.raw, calibrated))
+                                            outcome.raw, calibrated, heard))
     if not results:
         raise errors[0] if errors else EarsightError("the manifest is empty; nothing can be evaluated")
     if labels.kind == "classes":

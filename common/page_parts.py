@@ -1,6 +1,7 @@
 """What the pages of transcripts and of classes share: tiles of figures, clips to see and hear, reliability."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from common.errors import EarsightError
 from common.exhibits import Exhibit
@@ -17,9 +18,20 @@ def tiles(*figures: tuple[str, str]) -> Html:
                class_="tiles")
 
 
-def clip(title: str, facts: str, body: Sequence[Html], seen: Exhibit | EarsightError) -> Html:
-    """One clip: what is known of it, its picture with an axis of time, and a player."""
-    return tag("article", tag("h3", title), tag("div", facts, class_="facts"), *body, *_seen(seen), class_="clip")
+class Mark(NamedTuple):
+    """What stands below a clip's picture from `start` to `end` (seconds); `kind`: ok, sub or ins."""
+
+    text: str
+    start: float
+    end: float
+    kind: str
+
+
+def clip(title: str, facts: str, body: Sequence[Html], seen: Exhibit | EarsightError, marks: Sequence[Mark] = ()
+         ) -> Html:
+    """One clip: what is known of it, its picture with marks and an axis of time, and a player."""
+    return tag("article", tag("h3", title), tag("div", facts, class_="facts"), *body, *_seen(seen, marks),
+               class_="clip")
 
 
 def reliability_section(what: str, right: Sequence[bool], confidences: dict[str, Sequence[float]]) -> Html:
@@ -41,14 +53,23 @@ def reliability_section(what: str, right: Sequence[bool], confidences: dict[str,
         "it says. Below: how much is said with it.")
 
 
-def _seen(seen: Exhibit | EarsightError) -> list[Html]:
+def _seen(seen: Exhibit | EarsightError, marks: Sequence[Mark]) -> list[Html]:
     if isinstance(seen, EarsightError):
         return [tag("p", f"There is nothing to show: {seen}", class_="note")]
     picture = tag("img", src=seen.picture, alt=seen.about, title=seen.about, data_seconds=f"{seen.seconds:.3f}")
     if not seen.seconds:
         return [tag("figure", tag("div", picture, class_="seen"), tag("figcaption", seen.about), style="margin: 0")]
-    parts = [tag("div", picture, class_="seen time"), _ticks(seen.seconds)]
+    parts = [tag("div", picture, class_="seen time"), *_marks(marks, seen.seconds), _ticks(seen.seconds)]
     return parts + ([tag("audio", controls="", preload="metadata", src=seen.sound)] if seen.sound else [])
+
+
+def _marks(marks: Sequence[Mark], seconds: float) -> list[Html]:
+    spans = [tag("span", mark.text, class_=None if mark.kind == "ok" else mark.kind,
+                 title=f"{mark.text}: {mark.start:.2f} to {mark.end:.2f} s",
+                 style=f"left: {100 * mark.start / seconds:.2f}%; "
+                       f"width: {100 * (min(mark.end, seconds) - mark.start) / seconds:.2f}%")
+             for mark in marks if mark.start < seconds]
+    return [tag("div", *spans, class_="marks")] if spans else []
 
 
 def _ticks(seconds: float) -> Html:

@@ -7,7 +7,7 @@ from common import report_layout as layout
 from common.error_analysis import LengthErrors, by_reference_word, by_seconds, by_words
 from common.html import Html, cell, section, table, tag
 from common.metrics import Edit, ErrorCounts
-from common.page_parts import SHOWN, Shown, clip, reliability_section, tiles
+from common.page_parts import SHOWN, Mark, Shown, clip, reliability_section, tiles
 from common.transcription_report import TranscriptionReport, UtteranceErrors, worst_first
 
 WORDS = 200  # rows of a table of words at most
@@ -105,7 +105,7 @@ def _worst(report: TranscriptionReport, shown: Shown) -> list[Html]:
     key = tag("p", "Above: what was said. Below: what was read. ", tag("span", "substituted", class_="key sub"), " ",
               tag("span", "deleted", class_="key del"), " ", tag("span", "inserted", class_="key ins"), class_="note")
     parts = [section(f"The {len(wrong[:SHOWN])} worst utterances", key,
-                     *(clip(each.id, _facts(each), [_aligned(each.alignment())], shown(each.id))
+                     *(clip(each.id, _facts(each), [_aligned(each.alignment())], shown(each.id), _heard(each))
                        for each in wrong[:SHOWN]))]
     if rest := wrong[SHOWN:SHOWN + LISTED]:
         parts.append(tag("details", tag("summary", f"Further utterances with errors: {_number(wrong[SHOWN:], LISTED)}"),
@@ -129,6 +129,14 @@ def _aligned(edits: Sequence[Edit]) -> Html:
     """Each word that was said over the one that was read."""
     return tag("div", *(tag("span", tag("i", edit.reference or ""), tag("i", edit.hypothesis or ""),
                             class_=None if edit.kind == "ok" else edit.kind) for edit in edits), class_="aligned")
+
+
+def _heard(utterance: UtteranceErrors) -> list[Mark]:
+    """The words that were read, at their times, if these are known."""
+    kinds = [edit.kind for edit in utterance.alignment() if edit.kind != "del"]
+    if len(kinds) != len(utterance.heard):
+        return []
+    return [Mark(word.text, word.start, word.end, kind) for word, kind in zip(utterance.heard, kinds)]
 
 
 def _rate(counts: ErrorCounts, worst: float | None = None) -> Html:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from common import metrics
 from common import report_layout as layout
 from common.metrics import Edit, ErrorCounts
+from common.recognition import Word
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Confidence:
 class TranscriptResult:
     """What was said in a clip and what was recognised, with its confidence before and after calibration.
 
-    `duration` is in seconds.
+    `duration` is in seconds; `heard` are the hypothesis's words at their times, none where these are not known.
     """
 
     id: str
@@ -35,11 +36,12 @@ class TranscriptResult:
     duration: float
     raw: Confidence
     calibrated: Confidence
+    heard: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True)
 class UtteranceErrors:
-    """One utterance with its counts; `duration` in seconds."""
+    """One utterance with its counts; `duration` in seconds, `heard` as in `TranscriptResult`."""
 
     id: str
     speaker: str | None
@@ -48,6 +50,7 @@ class UtteranceErrors:
     hypothesis: str
     words: ErrorCounts
     characters: ErrorCounts
+    heard: tuple[Word, ...] = ()
 
     def alignment(self) -> list[Edit]:
         """The word alignment that `words` counts."""
@@ -129,7 +132,7 @@ class TranscriptionReport:
         `substituted` (reference, hypothesis, count), `deleted` (reference, count), `inserted` (hypothesis,
         count), `worst` (id, and alignment: a list of [kind, reference word, hypothesis word], where kind is
         ok, sub, del or ins), and `utterances` (id, speaker, duration, reference, hypothesis, words,
-        characters). Counts are an object: rate, edits, substitutions,
+        characters, heard: a list of text, start, end, confidence). Counts are an object: rate, edits, substitutions,
         deletions, insertions, reference_length. A rate is a fraction, not a percentage; it is null where
         the reference is empty and the hypothesis is not.
         """
@@ -155,7 +158,10 @@ class TranscriptionReport:
                     }
                     for utterance in self.worst
                 ],
-                "utterances": [layout.plain(utterance) for utterance in self.utterances],
+                "utterances": [layout.plain(utterance) | {"heard": [
+                    {"text": word.text, "start": round(word.start, 3), "end": round(word.end, 3),
+                     "confidence": round(word.confidence, 4)} for word in utterance.heard]}
+                    for utterance in self.utterances],
             }
         )
 
@@ -243,6 +249,7 @@ def transcription_report(results: Sequence[TranscriptResult], worst: int = 10) -
             result.hypothesis,
             metrics.word_errors(result.reference, result.hypothesis),
             metrics.character_errors(result.reference, result.hypothesis),
+            result.heard,
         )
         for result in results
     )

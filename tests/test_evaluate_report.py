@@ -127,6 +127,14 @@ def test_report_of_sound(tone_corpus, tone_models, tmp_path):
     seconds = next(each["duration"] for each in figures["utterances"] if each["id"] == worst)
     samples, rate = soundfile.read(content(sound))
     assert len(samples) / rate == pytest.approx(seconds, abs=0.1)
+    transcripts = {each["id"]: each for each in figures["utterances"]}
+    assert all(" ".join(word["text"] for word in each["heard"]) == each["hypothesis"] for each in transcripts.values())
+    page_text = (out / "index.html").read_text(encoding="utf-8")
+    assert page_text.count('class="marks"') == sum(bool(each["heard"]) for each in wrong) > 0
+    places = re.findall(r'left: ([\d.]+)%; width', page_text.partition('class="marks"')[2].partition("</div>")[0])
+    first = next(transcripts[each["id"]] for each in figures["worst"] if transcripts[each["id"]]["heard"])
+    assert [float(place) / 100 * first["duration"] for place in places] == pytest.approx(
+        [word["start"] for word in first["heard"]], abs=0.02)
 
 
 def test_broken_clips_are_named_and_the_others_shown(tone_corpus, tone_models, tmp_path, capsys):
