@@ -4,7 +4,9 @@
 
 The rows, each measured in one run; all but gpu on two cores, on data that the recipes prepare in data/:
 - loader: steps a second fed by the loader, beside the same steps on the same batches held in memory, in turns; for
-  configs/an4.yaml (stored frames) and configs/grid.yaml (sound). One thread trains, one worker reads.
+  configs/an4.yaml (stored frames) and configs/grid.yaml (sound). One thread trains, one worker reads. The batches in
+  memory are met a second time, and oneDNN keeps what it compiled for their shapes, which in a training seldom come
+  back; ONEDNN_PRIMITIVE_CACHE_CAPACITY=0 takes that advantage from them.
 - processes: `earsight train fit` in two processes (ddp, gloo) of one thread each, beside one process of one thread, by
   the hours of speech an hour that they log; AN4's recipe, the same batches.
 - speechbrain: AN4's recipe model (convolutions over time, three BiLSTM layers, CTC) and SpeechBrain's CRDNN as its CTC

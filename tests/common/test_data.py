@@ -1,6 +1,8 @@
 """Batches: every clip once, by duration, waveforms and stored frames side by side, the same again from one seed."""
 
+import copy
 from dataclasses import fields, replace
+from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 import pytest
@@ -34,6 +36,19 @@ def batches(data, epoch=0):
     loader = data.train_dataloader()
     loader.sampler.set_epoch(epoch)
     return list(loader)
+
+
+def test_a_batch_arrives_as_it_was_sent_small_tensors_without_shared_memory(mixed):
+    data = SpeechData(str(mixed), str(mixed), batch_duration=10, workers=0)
+    small = batches(data)[0]
+    large = replace(small, inputs=torch.arange(2**19, dtype=torch.float32))
+    for batch, shared in ((small, False), (large, True)):
+        sent = bytes(ForkingPickler.dumps(batch))
+        assert (b"rebuild_storage" in sent) == shared
+        for arrived in (ForkingPickler.loads(sent), copy.deepcopy(batch)):
+            for field in fields(batch):
+                was, now = getattr(batch, field.name), getattr(arrived, field.name)
+                assert was.dtype == now.dtype and torch.equal(was, now) if torch.is_tensor(was) else was == now
 
 
 def test_an_epoch_holds_every_clip_once_within_the_duration(mixed):
