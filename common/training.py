@@ -238,16 +238,24 @@ def _set_up() -> Iterator[None]:
                                 "and --resume auto goes on from what was saved") from error
         raise
     except (argparse.ArgumentError, ValueError, TypeError) as error:
-        cause: BaseException | None = error
+        innermost, cause = error, error
         while cause is not None:  # the parser wraps what a class's constructor raises
             if isinstance(cause, EarsightError):
                 raise cause from error
-            cause = cause.__cause__ or cause.__context__
+            innermost, cause = cause, cause.__cause__ or cause.__context__
         if "invalid strategy" in str(error):
             raise EarsightError(first_line(error)) from error
         if isinstance(error, argparse.ArgumentError):
             raise EarsightError(_explain(str(error))) from error
+        if "Does not validate against" in str(error) and innermost is not error:
+            # A class that a setting names could not be made: a logger whose package is not there, say.
+            raise EarsightError(f"{' '.join(_named_classes(error))}: {first_line(innermost)}") from error
         raise
+
+
+def _named_classes(error: Exception) -> list[str]:
+    """The classes whose making failed, as the parser's message has them."""
+    return list(dict.fromkeys(re.findall(r"class_path='([\w.]+)'", str(error))))
 
 
 def is_first_process() -> bool:
@@ -267,7 +275,7 @@ def _explain(message: str) -> str:
     keys = re.findall(r'Parser key "([\w.]+)"', message)  # from the outermost to the setting
     kinds = [kind for kind in re.findall(r"Expected (?:an? )?<class '([\w.]+)'>", message) if kind != "NoneType"]
     value = re.search(r"(?:Got|Given) value: (.*)", message)
-    if keys and kinds and value:
+    if keys and kinds and value and set(kinds) <= {"bool", "int", "float", "str"}:
         return f"setting {'.'.join(keys)}: {value[1]!r} is not of type {' or '.join(dict.fromkeys(kinds))}"
     lines = [line.strip(" -") for line in message.splitlines()]
     telling = [line for line in lines if line and not re.match(

@@ -114,6 +114,16 @@ def test_a_setting_of_the_wrong_type_is_named(arguments, message):
         run_training(["fit", "--config", "configs/an4.yaml", *arguments])
 
 
+def test_a_logger_whose_package_is_not_there(tone_corpus, tmp_path, monkeypatch):
+    from lightning_utilities.core.imports import RequirementCache
+
+    # Whether or not it is here: a release that will never be.
+    monkeypatch.setattr("pytorch_lightning.loggers.wandb._WANDB_AVAILABLE", RequirementCache("wandb>=10000"))
+    name = "pytorch_lightning.loggers.WandbLogger"
+    with pytest.raises(EarsightError, match=f"{name}: .*wandb"):
+        run_training(tiny_run(tone_corpus / "tones.csv", tmp_path, "characters", "--trainer.logger", name))
+
+
 def test_no_recipe_at_all():
     with pytest.raises(EarsightError, match="name a recipe"):
         run_training(["fit"])
