@@ -80,11 +80,12 @@ class Judge:
     def __call__(self, name: str, clip: np.ndarray) -> JudgedTranscript:
         """Read a waveform (samples,) at the model's rate, or frames (time, feature)."""
         runtime, own = self._calibrated.runtime, self._calibrated
+        if clip.ndim == 2:
+            runtime.check_frames(clip, name)
         seconds = len(clip) * runtime.config.frame_shift if clip.ndim == 2 else len(clip) / own.sample_rate
         if seconds > runtime.config.longest_clip:
             transcript, raw = own.transcript_of(clip, name), self._raw.transcript_of(clip, name)
             return JudgedTranscript(transcript, Confidence(tuple(word.confidence for word in raw.words),
                                                            raw.confidence))
         frames = runtime.frames(clip) if clip.ndim == 1 else clip
-        runtime.check_frames(frames, name)
         return judge(own.transcriber, runtime.outputs(frames), frames)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from common.batch_run import run_command
 from common.errors import EarsightError
@@ -10,7 +11,7 @@ from common.paths import output_names
 from common.recognition import Classification, Timeline, header, written
 
 
-def classify_command(paths: Sequence[Path], refused: Sequence[EarsightError], recogniser: Callable[[Path], object],
+def classify_command(paths: Sequence[Path], refused: Sequence[EarsightError], recogniser: Callable[[Path], Any],
                      form: str, output: Path | None, jobs: int, top: int, timeline: bool, plot: Path | None) -> int:
     """Classify files for the command line; print the results, or write a file for each.
 
