@@ -1,7 +1,7 @@
 """`earsight evaluate` for speech: which of checkpoint and model folder is meant, and how its clips are read."""
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +74,13 @@ class Judge:
     """
 
     def __init__(self, model: str, decoding: dict | None):
-        self._calibrated, self._raw = (SpeechRecogniser(model, "ctc", 1, decoding, calibrated)
-                                       for calibrated in (True, False))
+        self._recogniser = partial(SpeechRecogniser, model, "ctc", 1, decoding)
+        self._calibrated = self._recogniser()
+
+    @cached_property
+    def _raw(self) -> SpeechRecogniser:
+        # A language model may be large: it is not loaded a second time unless a clip is long.
+        return self._recogniser(calibrated=False)
 
     def __call__(self, name: str, clip: np.ndarray) -> JudgedTranscript:
         """Read a waveform (samples,) at the model's rate, or frames (time, feature)."""

@@ -107,6 +107,10 @@ def test_evaluating_reads_long_clips_as_transcribing_does(minutes, tmp_path):
     assert len(report.judged.calibrated) == len(read_by_transcribe.words)
     assert report.judged.calibrated == pytest.approx([word.confidence for word in read_by_transcribe.words])
     assert report.judged.raw != pytest.approx(report.judged.calibrated)
+    np.save(tmp_path / "wide.npy", np.zeros((100 * 300, 5), np.float32))
+    (tmp_path / "wide.csv").write_text("path,text\nwide.npy,one\n")
+    with pytest.raises(EarsightError, match="wide: frames of shape .30000, 5. do not fit"):
+        evaluate_model(MODEL, tmp_path / "wide.csv")
 
 
 def test_threads_blocks_and_stored_frames_make_no_difference(minutes, tmp_path, monkeypatch):
