@@ -1,11 +1,12 @@
 """Speech that the project makes itself: part of `en-small`'s training data, and the demo's example clips.
 
-    python scripts/synthesise.py train DEST [--clips 2500] [--dev-clips 200] [--seed 1]
+    python scripts/synthesise.py train DEST [--clips 2500] [--dev-clips 200] [--seed 1] [--digits] [--kokoro FOLDER]
     python scripts/synthesise.py examples [DEST]
 
 `train` writes DEST/audio/*.flac (16 kHz, mono, 16 bit), DEST/train.jsonl.gz and DEST/dev.jsonl.gz: sentences
 over the words of AN4 and GRID, spoken by espeak-ng and flite, some of them in a room, in noise or over a
-telephone band, and some clips without speech, whose text is empty. Seed and number settle all of a clip.
+telephone band, and some clips without speech, whose text is empty. Seed and number settle all of a clip. With
+`--kokoro` other voices speak, those of scripts/neural_voices.py, which are nearer to people's.
 `examples` renders scripts/examples/ and its transcripts.csv; their sentences are never trained on.
 Both engines are Debian packages: apt install espeak-ng flite.
 """
@@ -24,9 +25,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import neural_voices
 import numpy as np
 import soundfile
 import soxr
+from neural_voices import NeuralVoices
 from tqdm import tqdm
 
 from audio.augmentation import coloured_noise
@@ -244,6 +247,8 @@ VARIANTS = _words(
 DEV_VARIANTS = _words("m4 f3 adam rob steph2 klatt3")
 FLITE = {"slt": 175.0, "rms": 95.0, "awb": 130.0, "kal16": 105.0, "kal": 105.0}  # Hz, usual pitch
 FLITE_SHARE = 0.4  # few voices, but they sound most like people
+NEURAL_PACE = 1.2  # Kokoro's speed at which it says about 150 words a minute
+NEURAL_ENDS = ["", "", "", ".", "!", "?", ","]
 
 
 def draw_voice(rng: np.random.Generator, dev: bool) -> Voice:
@@ -322,10 +327,10 @@ def _run(command: list[str]) -> str:
         ) from error
 
 
-def trim(samples: np.ndarray, margin: float = 0.03) -> np.ndarray:
-    """Scale to peak 1 and cut the silence off both ends, but for `margin` seconds."""
+def trim(samples: np.ndarray, margin: float = 0.03, threshold: float = 0.004) -> np.ndarray:
+    """Scale to peak 1 and cut what is below `threshold` off both ends, but for `margin` seconds."""
     samples = samples / np.abs(samples).max()
-    heard = np.flatnonzero(np.abs(samples) > 0.004)
+    heard = np.flatnonzero(np.abs(samples) > threshold)
     edge = round(margin * RATE)
     return samples[max(heard[0] - edge, 0) : heard[-1] + edge + 1]
 
@@ -421,33 +426,51 @@ class Clip:
     speaker: str | None
 
 
-def draw_digit(rng: np.random.Generator, dev: bool = False) -> Clip:
-    """One digit, cut as closely as FSDD's clips are, at times through noise."""
-    word, voice, manner = _pick(rng, DIGITS), draw_voice(rng, dev), draw_manner(rng)
-    samples = trim(speak(word, voice, manner), margin=rng.uniform(0, 0.03))
+def draw_digit(rng: np.random.Generator, dev: bool = False, neural: NeuralVoices | None = None) -> Clip:
+    """One digit, at times through noise, and cut as closely as FSDD's clips: some end within a soft sound."""
+    word = _pick(rng, DIGITS)
+    spoken, speaker = draw_speech(word, rng, dev, neural)
+    samples = trim(spoken, margin=rng.uniform(0, 0.03), threshold=10 ** (-rng.uniform(18, 48) / 20))
     if rng.random() < 0.5:
         samples = in_noise(samples, rng, snr=rng.uniform(15, 40), slope=rng.uniform(-0.5, 2))
-    return Clip(at_level(samples, rng.uniform(-28, -1)), word, voice.speaker)
+    return Clip(at_level(samples, rng.uniform(-28, -1)), word, speaker)
 
 
-def draw_clip(rng: np.random.Generator, dev: bool = False) -> Clip:
+def draw_clip(rng: np.random.Generator, dev: bool = False, neural: NeuralVoices | None = None) -> Clip:
     """A random clip: mostly speech, SILENT_SHARE of the time none."""
     if rng.random() < SILENT_SHARE:
         return Clip(draw_silence(rng), "", None)
-    sentence, voice, manner = draw_sentence(rng), draw_voice(rng, dev), draw_manner(rng)
-    return Clip(draw_place(speak(sentence, voice, manner), rng), sentence, voice.speaker)
+    sentence = draw_sentence(rng)
+    spoken, speaker = draw_speech(sentence, rng, dev, neural)
+    return Clip(draw_place(spoken, rng), sentence, speaker)
+
+
+def draw_speech(
+    sentence: str, rng: np.random.Generator, dev: bool, neural: NeuralVoices | None
+) -> tuple[np.ndarray, str]:
+    """The sentence in a random voice and manner, trimmed, at RATE; and the speaker's name."""
+    if neural is None:
+        voice, manner = draw_voice(rng, dev), draw_manner(rng)
+        return speak(sentence, voice, manner), voice.speaker
+    voice, manner = neural.draw(rng, dev), draw_manner(rng)
+    speed = np.clip(NEURAL_PACE * manner.rate / manner.tract, 0.5, 2.0)
+    joint = ", " if manner.halting else " "
+    samples = neural.speak(sentence.split(), voice, float(speed), joint, _pick(rng, NEURAL_ENDS))
+    return trim(soxr.resample(samples, neural_voices.RATE * manner.tract, RATE).astype(np.float32)), voice.speaker
 
 
 def synthesise(
     destination: str | Path, *, clips: int = 2500, dev_clips: int = 200, seed: int = 1, digits: bool = False,
-    progress: bool = True
+    neural: NeuralVoices | None = None, progress: bool = True
 ) -> dict[str, Path]:
     """Render the training and development clips, and return the manifests' paths by split.
 
-    With `digits` every clip is one digit and has its word as its label, for classification.
+    With `digits` every clip is one digit and has its word as its label, for classification. With `neural` these
+    voices speak, in place of espeak-ng and flite.
     """
     draw = draw_digit if digits else draw_clip
-    check_engines()
+    if neural is None:
+        check_engines()
     if clips < 1 or dev_clips < 0 or seed < 0:
         raise EarsightError(
             f"{clips} clips, {dev_clips} for development, seed {seed}: give 1, 0 and 0 or more"
@@ -458,8 +481,8 @@ def synthesise(
     for split, count in (("train", clips), ("dev", dev_clips)):
         cuts = []
         for number in range(count):
-            clip = draw(np.random.default_rng((seed, split == "dev", number)), dev=split == "dev")
-            name = f"synth-{split}-{number:05d}"
+            clip = draw(np.random.default_rng((seed, split == "dev", number)), split == "dev", neural)
+            name = f"{'synth' if neural is None else 'neural'}-{split}-{number:05d}"
             path = destination / "audio" / f"{name}.flac"
             _write_sound(path, clip.samples, RATE)
             cuts.append(
@@ -577,6 +600,7 @@ def main(arguments: list[str] | None = None) -> int:
     train.add_argument("--dev-clips", type=int, default=200, help="for development (default: 200)")
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--digits", action="store_true", help="one digit a clip, labelled, for configs/digits.yaml")
+    train.add_argument("--kokoro", type=Path, metavar="FOLDER", help="where Kokoro's files are: speak with its voices")
     examples = commands.add_parser("examples", help="the clips that the demo transcribes")
     examples.add_argument("destination", type=Path, nargs="?", default=EXAMPLES)
     given = parser.parse_args(arguments)
@@ -584,7 +608,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.command == "train":
             written = synthesise(
                 given.destination, clips=given.clips, dev_clips=given.dev_clips, seed=given.seed,
-                digits=given.digits
+                digits=given.digits, neural=given.kokoro and NeuralVoices(given.kokoro)
             )
             print(*written.values(), sep="\n")
         else:

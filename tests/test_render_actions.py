@@ -1,23 +1,20 @@
 """The project's own exercises: how bodies move, what is drawn of them, and how clips and examples are written."""
 
 import csv
-import sys
 from pathlib import Path
 
 import cv2
+import drawn_figures
+import drawn_films
+import exercise_poses
 import numpy as np
 import pytest
+import render_actions
 
 from common.errors import EarsightError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXAMPLES = REPOSITORY / "scripts" / "films"
-sys.path.insert(0, str(REPOSITORY / "scripts"))
-
-import drawn_figures  # noqa: E402
-import drawn_films  # noqa: E402
-import exercise_poses  # noqa: E402
-import render_actions  # noqa: E402
 from exercise_poses import BONES, EXERCISES, SIDES, UP, Body, natural, steady  # noqa: E402
 
 UCF101 = (

@@ -1,15 +1,14 @@
 """The project's own speech: what is said, how it is stored, and the demo's examples."""
 
 import csv
-import importlib.util
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import synthesise
 
 from common.cuts import speaker_of, text_of
 from common.errors import EarsightError
@@ -19,17 +18,6 @@ from common.manifest import read_manifest
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLES = REPOSITORY / "scripts" / "examples"
 LEXICON = REPOSITORY / "configs" / "lexicon.txt"
-
-
-def _script():
-    spec = importlib.util.spec_from_file_location("synthesise", REPOSITORY / "scripts" / "synthesise.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-synthesise = _script()
 needs_engines = pytest.mark.skipif(
     not (shutil.which("espeak-ng") and shutil.which("flite")),
     reason="needs the speech synthesisers: apt install espeak-ng flite",

@@ -1,0 +1,107 @@
+"""Voices nearer to people's than espeak-ng's and flite's: Kokoro-82M, its voices mixed, with foreign accents.
+
+Needs `pip install kokoro-onnx` and a folder that holds two files of that project's model release (Apache 2.0):
+kokoro-v1.0.int8.onnx and voices-v1.0.bin.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import EarsightError
+
+MODEL, VOICES = "kokoro-v1.0.int8.onnx", "voices-v1.0.bin"
+RATE = 24000  # Hz
+DEV_VOICES = ("af_sky", "am_puck", "bf_lily", "bm_lewis", "if_sara")  # never trained on
+FOREIGN_SHARE = 0.5  # of the speakers
+HABIT_SHARE = 0.25  # of the habits below that a foreign speaker has
+# What speakers of other languages make of English sounds: a pattern in espeak-ng's IPA, and what they say.
+HABITS = (
+    ("θ", "s"), ("θ", "t"), ("ð", "z"), ("ð", "d"), ("ɹ", "ʁ"), ("ɹ", "ɾ"), ("ɹ", "r"), ("w", "v"), ("w", "ʋ"),
+    (r"v\b", "f"), (r"z\b", "s"), (r"d\b", "t"), (r"ɡ\b", "k"), ("h", ""), ("z", "s"), (r"\bˈ?s", "z"),
+    (r"ɪ(?!ɹ)", "i"), ("ʌ", "a"), ("ɒ|ɔː", "o"), ("æ", "ɛ"), ("æ", "a"), ("oʊ|əʊ", "o"), ("eɪ", "e"), ("ə", "ɛ"),
+    ("uː", "y"), ("ː", ""), ("t", "ʈ"), ("t(?!ʃ)", "tʰ"), ("tʃ", "ʃ"), ("dʒ", "ʒ"), ("j", "ʝ"), ("l", "ɫ"),
+)  # fmt: skip
+LETTER_A = "ˈeɪ"  # `a` is the letter's name in these corpora, not the article
+
+
+@dataclass(frozen=True)
+class NeuralVoice:
+    """A speaker: shares of Kokoro's voices, apart for sound and for melody, a country, and habits."""
+
+    timbre: tuple[tuple[str, float], ...]  # (voice, share), shares sum to 1
+    prosody: tuple[tuple[str, float], ...]
+    language: str  # espeak-ng's: en-us or en-gb
+    habits: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def speaker(self) -> str:
+        return "kokoro-" + "+".join(name for name, _ in self.timbre)
+
+
+class NeuralVoices:
+    """Kokoro's model and voices, read from `folder`; raises EarsightError where they or kokoro-onnx are missing."""
+
+    def __init__(self, folder: str | Path):
+        missing = [name for name in (MODEL, VOICES) if not (Path(folder) / name).is_file()]
+        if missing:
+            raise EarsightError(
+                f"{folder}: {' and '.join(missing)} not found; they belong to kokoro-onnx's model release"
+            )
+        try:
+            from kokoro_onnx import Kokoro
+        except ImportError as error:
+            raise EarsightError(f"kokoro-onnx does not load ({error}): pip install kokoro-onnx") from error
+        try:
+            self._kokoro = Kokoro(str(Path(folder) / MODEL), str(Path(folder) / VOICES))
+            self._voices = {name: self._kokoro.get_voice_style(name) for name in sorted(self._kokoro.voices)}
+        except Exception as error:  # ONNX Runtime and numpy raise types of their own
+            raise EarsightError(f"{folder}: Kokoro does not load ({error}); fetch its files again") from error
+
+    def draw(self, rng: np.random.Generator, dev: bool = False) -> NeuralVoice:
+        """A speaker for training, or one mixed of the voices that are kept for development."""
+        names = [name for name in self._voices if (name in DEV_VOICES) == dev]
+        timbre = _mixture(names, rng)
+        prosody = _mixture(names, rng) if rng.random() < 0.4 else timbre
+        foreign = rng.random() < FOREIGN_SHARE
+        habits = tuple(habit for habit in HABITS if foreign and rng.random() < HABIT_SHARE)
+        return NeuralVoice(timbre, prosody, "en-gb" if rng.random() < 0.3 else "en-us", habits)
+
+    def phonemes(self, words: list[str], voice: NeuralVoice) -> str:
+        """The words in espeak-ng's IPA, as the speaker says them."""
+        text = " ".join(self._word(word, voice.language) for word in words)
+        for pattern, replacement in voice.habits:
+            text = re.sub(pattern, replacement, text)
+        return text
+
+    def speak(
+        self, words: list[str], voice: NeuralVoice, speed: float = 1.0, joint: str = " ", end: str = ""
+    ) -> np.ndarray:
+        """The words as the voice says them: float32 (n,) at RATE, silence around it included.
+
+        `speed` is within 0.5 and 2; `joint` stands between words (", " makes pauses), `end` after the last, as
+        punctuation that settles the melody.
+        """
+        style = np.concatenate([self._style(voice.timbre)[..., :128], self._style(voice.prosody)[..., 128:]], axis=-1)
+        phonemes = self.phonemes(words, voice).replace(" ", joint) + end
+        samples, _ = self._kokoro.create(phonemes, style, speed=speed, is_phonemes=True, trim=False)
+        return samples
+
+    @cache
+    def _word(self, word: str, language: str) -> str:
+        return LETTER_A if word == "a" else self._kokoro.tokenizer.phonemize(word, language)
+
+    def _style(self, shares: tuple[tuple[str, float], ...]) -> np.ndarray:
+        """(510, 1, 256): a style by the number of phonemes; its first half is the sound, the second the melody."""
+        return sum(np.float32(share) * self._voices[name] for name, share in shares)
+
+
+def _mixture(names: list[str], rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
+    """One to three of the voices, and their shares."""
+    chosen = rng.choice(len(names), size=rng.integers(1, 4), replace=False)
+    return tuple((names[index], float(share)) for index, share in zip(chosen, rng.dirichlet(np.ones(len(chosen)))))
