@@ -10,6 +10,7 @@ import yaml
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from common.errors import EarsightError
+from common.recipes import read_yaml
 
 DEFAULT_SPACE = (
     "model.optimiser.learning_rate=log(3e-4,1e-2)", "model.optimiser.weight_decay=log(1e-3,1e-1)",
@@ -71,11 +72,8 @@ def written(value: Value) -> str:
 
 
 def _read(path: Path) -> list[tuple[str, str]]:
-    try:
-        space = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise EarsightError(f"{path}: cannot be read as YAML ({error})") from error
-    if not isinstance(space, dict) or not all(isinstance(text, str) for text in space.values()):
+    space = read_yaml(path)
+    if not all(isinstance(text, str) for text in space.values()):
         raise EarsightError(f"{path}: holds no lines of SETTING: RANGE, where RANGE is {FORMS}")
     return list(space.items())
 

@@ -34,6 +34,7 @@ from common.labels import Labels
 from common.metrics import validation_metric
 from common.module import SequenceModel
 from common.quiet import leave_out_noise
+from common.recipes import read_yaml
 from common.resume import Resume, RunLock, WholeCheckpoints, check_same_model, find_checkpoint
 from common.signals import set_signals_apart
 
@@ -204,9 +205,19 @@ def resolve(arguments: list[str]) -> dict:
 
 
 def _parse(cli: type[TrainingCLI], arguments: list[str], **options) -> TrainingCLI:
+    _check_recipes(arguments)
     return cli(SequenceModel, SequenceData, subclass_mode_model=True, subclass_mode_data=True,
                trainer_defaults=TRAINER_DEFAULTS, seed_everything_default=1, load_from_checkpoint_support=False,
                args=arguments, **options)
+
+
+def _check_recipes(arguments: list[str]) -> None:
+    """Raise EarsightError for a recipe without settings: the parser would not name the file."""
+    for place, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        recipe = value if equals else "".join(arguments[place + 1:place + 2])
+        if flag == "--config" and Path(recipe).is_file():
+            read_yaml(recipe)
 
 
 @contextmanager

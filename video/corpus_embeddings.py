@@ -15,9 +15,10 @@ import numpy as np
 from common.batch_run import default_jobs, run_parallel
 from common.corpus_parts import Parts, manifests_in, progress_bar
 from common.cuts import frames_cut, group_of, label_of, speaker_of, text_of, video_of
-from common.errors import EarsightError, require
+from common.errors import EarsightError
 from common.files import whole_file
 from common.manifest import read_manifest
+from common.recipes import read_yaml
 from video.embedding import Embed, embedding_blocks
 from video.pictures import PictureSettings, View, ViewSettings, draw_view
 
@@ -75,14 +76,13 @@ class _Recipe:
 
     @staticmethod
     def read(path: Path, weights: str) -> _Recipe:
-        yaml = require("yaml", "train")
+        plain = read_yaml(path)
         try:
-            plain = yaml.safe_load(path.read_text(encoding="utf-8"))
             model, data = plain["model"]["init_args"], plain["data"]["init_args"]
             return _Recipe(PictureSettings.from_dict(model.get("pictures") or {}),
                            model.get("backbone", "mobilenet_v2"), weights or model.get("weights"),
                            ViewSettings(**(data.get("views") or {})))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise EarsightError(f"{path}: no recipe of a video model ({error}); name one like configs/actions-10.yaml"
                                 ) from error
 

@@ -114,6 +114,20 @@ def test_a_setting_of_the_wrong_type_is_named(arguments, message):
         run_training(["fit", "--config", "configs/an4.yaml", *arguments])
 
 
+@pytest.mark.parametrize("content, complaint", [
+    (b"data:\n  init_args: [1,\n  foo: {bar\n", r"line [34] is no YAML .*mend it there"),
+    (b"\xff\xfe\x00", "cannot be read as YAML"),
+    (b"- 1\n- 2\n", "holds no settings"),
+    (b"", "holds no settings"),
+])
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_recipe_that_is_none_is_named(content, complaint, joined, tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_bytes(content)
+    with pytest.raises(EarsightError, match=f"^{recipe}: {complaint}"):
+        run_training(["fit", f"--config={recipe}"] if joined else ["fit", "--config", str(recipe)])
+
+
 def test_a_logger_whose_package_is_not_there(tone_corpus, tmp_path, monkeypatch):
     from lightning_utilities.core.imports import RequirementCache
 
