@@ -158,9 +158,10 @@ def test_a_space_of_a_file(tmp_path):
     rate, cell, spectrum = parse_space([str(path)])
     assert (rate.distribution.low, rate.distribution.high, rate.distribution.log) == (1e-4, 1e-2, True)
     assert cell.examples() == ("lstm", "gru") and spectrum.examples() == (None,)
-    path.write_text("- 3\n")
-    with pytest.raises(EarsightError, match="space.yaml: holds no lines"):
-        parse_space([str(path)])
+    for text, complaint in (("- 3\n", "holds no settings"), ("model.encoder.cell: 3\n", "holds no lines of SETTING")):
+        path.write_text(text)
+        with pytest.raises(EarsightError, match=f"space.yaml: {complaint}"):
+            parse_space([str(path)])
     assert {setting.name for setting in parse_space([])} >= {RATE, "model.encoder.dropout"}
 
 
