@@ -99,6 +99,16 @@ def add_noise(waveform: np.ndarray, noise: np.ndarray, snr: float) -> np.ndarray
     return (waveform + scale * noise).astype(np.float32)
 
 
+def cut_quiet_ends(waveform: np.ndarray, window: int, depth: float) -> np.ndarray:
+    """Cut both ends off up to where the power over `window` samples comes within `depth` dB of its largest.
+
+    So are recordings cut that a loudness detector made, weak first and last sounds and all.
+    """
+    power = np.convolve(waveform.astype(np.float64) ** 2, np.ones(window), mode="same")
+    heard = np.flatnonzero(power >= power.max() * 10 ** (-depth / 10))
+    return waveform[heard[0] : heard[-1] + 1]
+
+
 def coloured_noise(samples: int, slope: float, rng: np.random.Generator) -> np.ndarray:
     """Noise of power 1 / f ** slope (0 white, 1 pink, 2 brown, -1 blue) and root mean square 1."""
     spectrum = np.fft.rfft(rng.standard_normal(samples))

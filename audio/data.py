@@ -6,7 +6,7 @@ import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from audio.augmentation import add_noise, coloured_noise
+from audio.augmentation import add_noise, coloured_noise, cut_quiet_ends
 from audio.corpora import OPENERS
 from audio.reading import resample
 from common.data import SequenceData, read_frames_cut
@@ -14,6 +14,9 @@ from common.errors import EarsightError, first_line
 from common.frames import stretch_frames
 from common.manifest import read_manifest
 from common.shards import fetched
+
+ENDS_WINDOW = 0.02  # s, over which ends that are cut off are quiet
+ENDS_DEPTH = 18.0, 42.0  # dB below the loudest, at which they are
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class ClipAugmentation:
         snr: signal-to-noise ratios, dB: the lowest and the highest.
         noises: manifest of noise recordings; without one the noise is synthetic, white to brown.
         gain: largest change of level, dB.
+        cut_ends: share of waveforms that lose their quiet ends, and with them weak first and last sounds; for single
+            words that are cut as closely.
     """
 
     speed: float = 0.0
@@ -33,6 +38,7 @@ class ClipAugmentation:
     snr: tuple[float, float] = (5.0, 30.0)
     noises: str | None = None
     gain: float = 0.0
+    cut_ends: float = 0.0
 
 
 class SpeechData(SequenceData):
@@ -64,6 +70,8 @@ class SpeechData(SequenceData):
         clip = read_clip(cut, self.sample_rate, speed=1 + a.speed * rng.uniform(-1, 1))
         if clip.ndim == 2:
             return clip
+        if a.cut_ends and rng.random() < a.cut_ends:
+            clip = cut_quiet_ends(clip, round(ENDS_WINDOW * self.sample_rate), rng.uniform(*ENDS_DEPTH))
         if rng.random() < a.noise:
             clip = add_noise(clip, self._noise(len(clip), rng), rng.uniform(*a.snr))
         return clip * np.float32(10 ** (a.gain * rng.uniform(-1, 1) / 20))

@@ -9,6 +9,7 @@ from audio.augmentation import (
     add_noise,
     augment_cepstra,
     coloured_noise,
+    cut_quiet_ends,
     warp_matrices,
 )
 from audio.frontend import Mfcc, preset
@@ -92,6 +93,16 @@ def test_noise_has_the_asked_ratio():
     ratio = 10 * np.log10(np.mean(speech**2) / np.mean((noisy - speech) ** 2))
     assert ratio == pytest.approx(12, abs=0.01) and noisy.dtype == np.float32
     assert np.array_equal(add_noise(np.zeros(10, np.float32), np.ones(5, np.float32), 0), np.zeros(10))
+
+
+@pytest.mark.parametrize("depth, kept", [(10, slice(2000, 4000)), (30, slice(1000, 4000)), (50, slice(1000, 5000)),
+                                          (70, slice(0, 6000))])
+def test_quiet_ends_are_cut_off_to_a_depth(depth, kept):
+    levels = np.repeat([1e-3, 0.1, 1.0, 1.0, 10 ** -2, 1e-3], 1000)  # -60, -20, 0, 0, -40, -60 dB
+    sound = (levels * np.tile([1.0, -1.0], 3000)).astype(np.float32)
+    cut = cut_quiet_ends(sound, 10, depth)
+    assert abs(len(cut) - len(sound[kept])) <= 10 and cut.dtype == np.float32
+    assert np.array_equal(cut_quiet_ends(np.zeros(50, np.float32), 10, depth), np.zeros(50))
 
 
 @pytest.mark.parametrize("slope", [-1, 0, 1, 2])

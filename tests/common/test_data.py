@@ -82,6 +82,24 @@ def test_workers_read_the_same(mixed):
     assert all(a.ids == b.ids and torch.equal(a.inputs, b.inputs) for a, b in zip(here, there, strict=True))
 
 
+def test_only_training_clips_lose_their_quiet_ends(tmp_path):
+    """All of them or the share that is asked for; 60 dB below is quiet at any depth that is drawn."""
+    loud, quiet = tone(300, 0.5, 16000), 0.001 * tone(300, 0.25, 16000)
+    for i in range(20):
+        write_wav(tmp_path / f"{i}.wav", np.concatenate([quiet, loud, quiet]), 16000)
+    table = tmp_path / "clips.csv"
+    table.write_text("path,text\n" + "".join(f"{i}.wav,a\n" for i in range(20)))
+
+    def seconds(share):
+        data = SpeechData(str(table), str(table), workers=0, augmentation=ClipAugmentation(cut_ends=share))
+        assert all((batch.input_lengths == 16000).all() for batch in data.val_dataloader())
+        return np.concatenate([batch.input_lengths / 16000 for batch in batches(data)])
+
+    assert (seconds(0.0) == 1.0).all()
+    assert seconds(1.0) == pytest.approx(0.5, abs=0.03)
+    assert 0 < np.sum(seconds(0.5) == 1.0) < 20
+
+
 def test_curriculum_starts_with_the_short(mixed):
     data = SpeechData(str(mixed), str(mixed), batch_duration=10, workers=0, curriculum=1)
     durations = {cut.id: cut.duration for cut in data.cuts("train")}
