@@ -54,11 +54,15 @@ class NeuralVoices:
                 f"{folder}: {' and '.join(missing)} not found; they belong to kokoro-onnx's model release"
             )
         try:
+            import onnxruntime
             from kokoro_onnx import Kokoro
         except ImportError as error:
             raise EarsightError(f"kokoro-onnx does not load ({error}): pip install kokoro-onnx") from error
         try:
-            self._kokoro = Kokoro(str(Path(folder) / MODEL), str(Path(folder) / VOICES))
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = 1  # callers work in parallel
+            session = onnxruntime.InferenceSession(str(Path(folder) / MODEL), options)
+            self._kokoro = Kokoro.from_session(session, str(Path(folder) / VOICES))
             self._voices = {name: self._kokoro.get_voice_style(name) for name in sorted(self._kokoro.voices)}
         except Exception as error:  # ONNX Runtime and numpy raise types of their own
             raise EarsightError(f"{folder}: Kokoro does not load ({error}); fetch its files again") from error

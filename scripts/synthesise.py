@@ -29,10 +29,12 @@ import neural_voices
 import numpy as np
 import soundfile
 import soxr
+from lhotse.cut import Cut
 from neural_voices import NeuralVoices
 from tqdm import tqdm
 
 from audio.augmentation import coloured_noise
+from common.batch_run import default_jobs, run_parallel
 from common.cuts import recording_cut
 from common.errors import EarsightError
 from common.files import whole_file, write_whole
@@ -479,29 +481,36 @@ def synthesise(
     manifests = {}
     bar = tqdm(total=clips + dev_clips, desc="synthesis", unit="clip", disable=None if progress else True)
     for split, count in (("train", clips), ("dev", dev_clips)):
-        cuts = []
-        for number in range(count):
+
+        def render(number: int, split: str = split) -> Cut:
             clip = draw(np.random.default_rng((seed, split == "dev", number)), split == "dev", neural)
             name = f"{'synth' if neural is None else 'neural'}-{split}-{number:05d}"
-            path = destination / "audio" / f"{name}.flac"
-            _write_sound(path, clip.samples, RATE)
-            cuts.append(
-                recording_cut(
-                    name,
-                    path,
-                    sample_rate=RATE,
-                    num_samples=len(clip.samples),
-                    text=clip.text,
-                    label=clip.text if digits else None,
-                    speaker=clip.speaker,
-                    language="English",
-                )
-            )
+            return _stored(clip, name, destination / "audio" / f"{name}.flac", digits)
+
+        cuts = []
+        for _, cut in run_parallel(range(count), render, default_jobs()):
+            if isinstance(cut, EarsightError):
+                raise cut
+            cuts.append(cut)
             bar.update()
         if cuts:
             manifests[split] = write_manifest(cuts, destination / f"{split}.jsonl.gz")
     bar.close()
     return manifests
+
+
+def _stored(clip: Clip, name: str, path: Path, labelled: bool) -> Cut:
+    _write_sound(path, clip.samples, RATE)
+    return recording_cut(
+        name,
+        path,
+        sample_rate=RATE,
+        num_samples=len(clip.samples),
+        text=clip.text,
+        label=clip.text if labelled else None,
+        speaker=clip.speaker,
+        language="English",
+    )
 
 
 def _write_sound(path: Path, samples: np.ndarray, rate: int) -> None:
