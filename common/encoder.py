@@ -31,6 +31,9 @@ class EncoderSettings:
         input_dropout: share of the input's features dropped.
         streams: widths of the parts that a frame's features fall into (picture and motion, say), each of which is read
             by an encoder of its own; their outputs stand side by side. None reads all features together.
+        members: encoders that read the same features, each from its own random start and with a head of its own, so
+            that the mean of what they say errs less than one does (deep ensembles: Lakshminarayanan et al., 2017).
+            Training and recognition take as many times as long.
     """
 
     cell: str = "lstm"
@@ -44,11 +47,13 @@ class EncoderSettings:
     heads: int = 4
     input_dropout: float = 0.0
     streams: tuple[int, ...] = ()
+    members: int = 1
 
 
 def build_encoder(n_features: int, settings: EncoderSettings) -> "Encoder | StreamEncoder":
     """An encoder for frames of `n_features`, as the settings want it."""
-    return StreamEncoder(n_features, settings) if settings.streams else Encoder(n_features, settings)
+    several = settings.streams or settings.members != 1
+    return StreamEncoder(n_features, settings) if several else Encoder(n_features, settings)
 
 
 class Encoder(nn.Module):
@@ -87,21 +92,31 @@ class Encoder(nn.Module):
 
 
 class StreamEncoder(nn.Module):
-    """An `Encoder` for each stream of features, their hidden states side by side, each `n_output` / streams wide."""
+    """`members` encoders for each stream of features (or for all features), their hidden states side by side.
+
+    Those of a stream follow each other; each is `n_output` / encoders wide.
+    """
 
     def __init__(self, n_features: int, settings: EncoderSettings):
         super().__init__()
-        self.widths = list(settings.streams)
+        self.widths = list(settings.streams) or [n_features]
+        self.members = settings.members
         if sum(self.widths) != n_features or min(self.widths) < 1:
             raise EarsightError(f"encoder.streams {self.widths} do not add up to a frame's {n_features} features")
-        each = replace(settings, streams=())
-        self.encoders = nn.ModuleList(Encoder(width, each) for width in self.widths)
+        if self.members < 1:
+            raise EarsightError(f"encoder.members {self.members}: give 1 or more")
+        each = replace(settings, streams=(), members=1)
+        self.encoders = nn.ModuleList(Encoder(width, each) for width in self.widths for _ in range(self.members))
         self.stride = settings.stride
         self.n_output = sum(encoder.n_output for encoder in self.encoders)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
-        read = [encoder(part, lengths) for encoder, part in zip(self.encoders, frames.split(self.widths, dim=-1))]
+        read = [encoder(part, lengths) for encoder, part in zip(self.encoders, self.parts(frames))]
         return [torch.cat(layer, dim=-1) for layer in zip(*(hidden for hidden, _ in read))], read[0][1]
+
+    def parts(self, frames: Tensor) -> list[Tensor]:
+        """What each of the encoders reads of frames (batch, time, feature)."""
+        return [part for part in frames.split(self.widths, dim=-1) for _ in range(self.members)]
 
     output_lengths = Encoder.output_lengths
 

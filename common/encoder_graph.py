@@ -24,7 +24,7 @@ class LayerRun:
     """One direction of a recurrent layer on a clip.
 
     Attributes:
-        layer: from 1, the lowest first; the layers of a model's streams follow each other.
+        layer: from 1, the lowest first; the layers of a model's streams and members follow each other.
         direction: "forward" or "backward".
         kind: "lstm" or "gru".
         values: see `common.cells.replay`, (time, hidden) each, in the clip's own order.

@@ -31,15 +31,14 @@ class EqualLengths(nn.Module):
         super().__init__()
         self.model = model.eval()
         apart = isinstance(model.encoder, StreamEncoder)
-        self.widths = model.encoder.widths if apart else [model.normaliser.n_features]
+        self.parts = model.encoder.parts if apart else lambda frames: [frames]
         encoders = model.encoder.encoders if apart else [model.encoder]
         self.encoders = nn.ModuleList(EqualLengthsEncoder(encoder) for encoder in encoders)
 
     def forward(self, frames: Tensor) -> Tensor:
         lengths = torch.ones_like(frames[:, :, 0], dtype=torch.int64).sum(dim=1)
         frames = self.model.normaliser(frames, lengths)
-        streams = frames.split(self.widths, dim=-1) if len(self.encoders) > 1 else [frames]
-        read = [encoder(stream, lengths) for encoder, stream in zip(self.encoders, streams)]
+        read = [encoder(part, lengths) for encoder, part in zip(self.encoders, self.parts(frames))]
         hidden = torch.cat([states for states, _ in read], dim=-1) if len(read) > 1 else read[0][0]
         return self.model.head(hidden, read[0][1])
 

@@ -55,7 +55,7 @@ def encoder_gates(encoder: Encoder | StreamEncoder, frames: Tensor, lengths: Ten
     The encoder is taken as it runs outside of training, without dropout. A Transformer has no such gates.
     """
     if isinstance(encoder, StreamEncoder):
-        for i, (part, each) in enumerate(zip(frames.split(encoder.widths, dim=-1), encoder.encoders), start=1):
+        for i, (part, each) in enumerate(zip(encoder.parts(frames), encoder.encoders), start=1):
             for cell in encoder_gates(each, part, lengths):
                 yield CellGates(f"stream{i}_{cell.name}", cell.values, cell.lengths)
         return

@@ -60,14 +60,14 @@ class ClassificationHead(nn.Module):
 
 
 class StreamHeads(nn.Module):
-    """A head for each stream of a `StreamEncoder`, and the mean of their log-probabilities (late fusion).
+    """A head for each encoder of a `StreamEncoder`, and the mean of their log-probabilities (late fusion).
 
-    Each head learns alone: one that is trained on what the streams say together leans on the stream that is learnt
-    by heart first.
+    Each head learns alone: one that is trained on what they say together leans on the stream that is learnt by heart
+    first, and members of an ensemble would err alike.
 
     Args:
         head: `CTCHead` or `ClassificationHead`.
-        streams: how many.
+        streams: how many encoders.
         others: the head's arguments, `n_features` of all streams together.
     """
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from common.ctc import greedy
 from common.data import Batch, Clip, read_frames_cut
-from common.encoder import EncoderSettings, build_encoder
+from common.encoder import EncoderSettings, StreamEncoder, build_encoder
 from common.errors import EarsightError
 from common.frames import FrameNormaliser
 from common.heads import ClassificationHead, CTCHead, StreamHeads
@@ -87,8 +87,8 @@ class SequenceModel(pl.LightningModule):
         self.normaliser = FrameNormaliser(n_features, **asdict(normaliser))
         self.encoder = build_encoder(self.normaliser.n_features, encoder)
         head = ClassificationHead if self.labels.kind == "classes" else CTCHead
-        if encoder.streams:
-            head = partial(StreamHeads, head, len(encoder.streams))
+        if isinstance(self.encoder, StreamEncoder):
+            head = partial(StreamHeads, head, len(self.encoder.encoders))
         self.head = head(self.encoder.n_output, len(self.labels), head_dropout)
         self.auxiliary_head = None
         if self.auxiliary_labels:

@@ -130,6 +130,27 @@ def test_streams_are_read_apart():
         build_encoder(10, EncoderSettings(streams=(3, 3)))
 
 
+@pytest.mark.parametrize("streams, widths", [((), [10, 10, 10]), ((7, 3), [7, 7, 7, 3, 3, 3])])
+def test_members_read_the_same_from_starts_of_their_own(streams, widths):
+    settings = EncoderSettings(hidden=4, layers=2, stride=2, channels=6, streams=streams, members=3)
+    several = build_encoder(10, settings).eval()
+    torch.manual_seed(2)
+    frames, lengths = torch.randn(2, 9, 10), torch.tensor([9, 5])
+    parts = several.parts(frames)
+    assert [part.shape[-1] for part in parts] == widths and torch.equal(parts[0], parts[1])
+    with torch.no_grad():
+        hidden, shorter = several(frames, lengths)
+        alone = [encoder(part, lengths)[0][-1] for encoder, part in zip(several.encoders, parts)]
+    assert shorter.tolist() == [5, 3] and several.n_output == 8 * len(widths)
+    assert torch.equal(hidden[-1], torch.cat(alone, dim=-1))
+    assert not torch.allclose(alone[0], alone[1])
+
+
+def test_an_encoder_has_a_member():
+    with pytest.raises(EarsightError, match="members 0: give 1 or more"):
+        build_encoder(10, EncoderSettings(members=0))
+
+
 def test_input_dropout_is_for_training():
     encoder = Encoder(4, EncoderSettings(hidden=3, layers=1, stride=1, channels=0, input_dropout=0.5))
     frames, lengths = torch.ones(1, 6, 4), torch.tensor([6])

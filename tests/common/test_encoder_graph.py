@@ -13,11 +13,11 @@ def frames_of(time):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-@pytest.mark.parametrize("encoder", [{}, {"bidirectional": False}, {"streams": (2, 4)}])
+@pytest.mark.parametrize("encoder", [{}, {"bidirectional": False}, {"streams": (2, 4)}, {"members": 2}])
 def test_replayed_outputs_are_those_of_the_graph(cell, encoder, tmp_path):
     _, folder = exported(tmp_path / "model", cell=cell, **encoder)
     run = run_encoder(folder, frames_of(31))
-    layers = 4 if "streams" in encoder else 2
+    layers = 4 if "streams" in encoder or "members" in encoder else 2
     directions = ["forward"] if encoder.get("bidirectional") is False else ["forward", "backward"]
     assert [(each.layer, each.direction, each.kind) for each in run.layers] == [
         (layer, direction, cell) for layer in range(1, layers + 1) for direction in directions]

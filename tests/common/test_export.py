@@ -16,16 +16,17 @@ from common.runtime import Runtime
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "transformer"])
-@pytest.mark.parametrize("kind, streams", [
-    ("characters", ()), ("characters", (2, 4)), ("classes", ()), ("classes", (1, 3, 2))])
-def test_folder_equals_model(cell, kind, streams, tmp_path):
+@pytest.mark.parametrize("kind, streams, members", [
+    ("characters", (), 1), ("characters", (2, 4), 1), ("classes", (), 1), ("classes", (1, 3, 2), 1),
+    ("characters", (), 3), ("classes", (2, 4), 2)])
+def test_folder_equals_model(cell, kind, streams, members, tmp_path):
     torch.manual_seed(1)
     labels = Labels(kind, ("<blank>", "a", "b", "c"))
     # Deltas triple each frame; those of streams would not lie beside their own features.
     normaliser = NormaliserSettings(normalise="set") if streams else NormaliserSettings(deltas=2)
     model = SequenceModel(labels.to_dict(), n_features=6, normaliser=normaliser,
                           encoder=EncoderSettings(cell=cell, hidden=8, layers=2, stride=3, channels=8,
-                                                  streams=streams)).eval()
+                                                  streams=streams, members=members)).eval()
     settings = {"sample_rate": 0, "frame_shift": 0.01, "frontend": {}}
     folder = export_model(model, tmp_path / "model", lambda path: path.touch(), settings)
     session = Runtime(folder)._encoder

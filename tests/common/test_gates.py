@@ -45,8 +45,9 @@ def test_walked_gates_give_the_encoders_output(cell, bidirectional, norm):
     assert all(value[2, 1:].abs().sum() == 0 for c in cells for value in c.values.values())  # padding
 
 
-def test_streams_are_walked_apart():
-    both = build_encoder(10, EncoderSettings(hidden=4, layers=1, stride=1, channels=0, streams=(7, 3))).eval()
+@pytest.mark.parametrize("several", [{"streams": (7, 3)}, {"members": 2}])
+def test_streams_and_members_are_walked_apart(several):
+    both = build_encoder(10, EncoderSettings(hidden=4, layers=1, stride=1, channels=0, **several)).eval()
     x, lengths = torch.randn(2, 9, 10), torch.tensor([9, 5])
     cells = list(encoder_gates(both, x, lengths))
     assert [c.name for c in cells] == [f"stream{i}_layer1_{way}" for i in (1, 2) for way in ("forward", "backward")]
