@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.frames import clip_mean, length_mask
+from ..common.nn.frames import clip_mean, length_mask
 
 LOWEST_NOISE = 30 / 16000  # cycles a sample, below which noise gets no louder: 30 Hz at 16 kHz
 

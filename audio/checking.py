@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from audio import reading
-from common.checking import Note
-from common.cuts import DEFAULT_FRAME_SHIFT, clip_files
-from common.errors import EarsightError
-from common.shards import fetched
+from ..common.data.checking import Note
+from ..common.data.cuts import DEFAULT_FRAME_SHIFT, clip_files
+from ..common.data.shards import fetched
+from ..common.errors import EarsightError
+from . import reading
 
 FULL_SCALE = 0.9999  # 16-bit sound reaches 32767 / 32768
 CLIPPED_SHARE = 0.001  # of the samples; loud speech touches full scale now and then, clipped speech stays

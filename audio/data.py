@@ -6,14 +6,14 @@ import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from audio.augmentation import add_noise, coloured_noise, cut_quiet_ends
-from audio.corpora import OPENERS
-from audio.reading import resample
-from common.data import SequenceData, read_frames_cut
-from common.errors import EarsightError, first_line
-from common.frames import stretch_frames
-from common.manifest import read_manifest
-from common.shards import fetched
+from ..common.data.datamodule import SequenceData, read_frames_cut
+from ..common.data.manifest import read_manifest
+from ..common.data.shards import fetched
+from ..common.errors import EarsightError, first_line
+from ..common.nn.frames import stretch_frames
+from .augmentation import add_noise, coloured_noise, cut_quiet_ends
+from .corpora.importers import OPENERS
+from .reading import resample
 
 ENDS_WINDOW = 0.02  # s, over which ends that are cut off are quiet
 ENDS_DEPTH = 18.0, 42.0  # dB below the loudest, at which they are

@@ -13,12 +13,18 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from audio.corpora import OPENERS
-from audio.data import read_clip
-from audio.noise_clips import noise_clips
-from common import metrics
-from common.batch_run import default_jobs
-from common.confidence import (
+from ..common import metrics
+from ..common.batch_run import default_jobs
+from ..common.data.cuts import text_of
+from ..common.data.datamodule import read_frames_cut
+from ..common.data.manifest import read_manifest
+from ..common.decoding.decoders import Decoder, Hypothesis
+from ..common.decoding.lexicon import find_lexicon
+from ..common.decoding.ngram import words_of_arpa
+from ..common.decoding.options import DecodingOptions
+from ..common.errors import EarsightError
+from ..common.files import whole_file
+from ..common.inference.confidence import (
     Calibration,
     confidences,
     fit_logistic,
@@ -27,19 +33,13 @@ from common.confidence import (
     word_confidences,
     word_features,
 )
-from common.cuts import text_of
-from common.data import read_frames_cut
-from common.decoding import Decoder, Hypothesis
-from common.decoding_options import DecodingOptions
-from common.errors import EarsightError
-from common.evaluation import run_folder
-from common.files import whole_file
-from common.lexicon import find_lexicon
-from common.manifest import read_manifest
-from common.model_folder import read_config, write_config
-from common.ngram import words_of_arpa
-from common.report_layout import percent, table
-from common.runtime import Runtime
+from ..common.inference.runtime import Runtime
+from ..common.model_folder import read_config, write_config
+from ..common.reports.evaluation import run_folder
+from ..common.reports.layout import percent, table
+from .corpora.importers import OPENERS
+from .data import read_clip
+from .noise_clips import noise_clips
 
 LM_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 WORD_SCORES = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)

@@ -8,21 +8,21 @@ import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from audio.corpora import OPENERS
-from audio.data import read_clip
-from audio.exhibits import exhibit
-from audio.model import SpeechModel, load_model
-from audio.recognising import SpeechRecogniser
-from common.batch_run import default_jobs, run_parallel
-from common.classification_report import ClassificationReport
-from common.data import read_frames_cut
-from common.errors import EarsightError
-from common.evaluation import JudgedTranscript, Outcome, evaluate, judge, run_checkpoint, run_folder
-from common.labels import Labels
-from common.manifest import read_manifest
-from common.report_page import write_page
-from common.runtime import Runtime
-from common.transcription_report import Confidence, TranscriptionReport
+from ..common.batch_run import default_jobs, run_parallel
+from ..common.data.datamodule import read_frames_cut
+from ..common.data.manifest import read_manifest
+from ..common.errors import EarsightError
+from ..common.inference.runtime import Runtime
+from ..common.labels import Labels
+from ..common.reports.classification import ClassificationReport
+from ..common.reports.evaluation import JudgedTranscript, Outcome, evaluate, judge, run_checkpoint, run_folder
+from ..common.reports.pages.page import write_page
+from ..common.reports.transcription import Confidence, TranscriptionReport
+from .corpora.importers import OPENERS
+from .data import read_clip
+from .exhibits import exhibit
+from .model import SpeechModel, load_model
+from .recognition.recogniser import SpeechRecogniser
 
 
 def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: dict | None = None,
@@ -32,7 +32,7 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
 
     Args:
         worst: how many of the worst clips the report has.
-        decoding: fields of `common.decoding_options.DecodingOptions` that differ from what the folder stores; a
+        decoding: fields of `common.decoding.options.DecodingOptions` that differ from what the folder stores; a
             checkpoint is decoded greedily.
         page: folder for the report as a web page.
 

@@ -6,10 +6,10 @@ import numpy as np
 import soundfile
 from lhotse.cut import Cut
 
-from audio.data import read_clip
-from common.data import read_frames_cut
-from common.exhibits import LONGEST, ROWS, Exhibit, frames_exhibit, heat_map
-from common.html import data_uri
+from ..common.data.datamodule import read_frames_cut
+from ..common.reports.pages.exhibits import LONGEST, ROWS, Exhibit, frames_exhibit, heat_map
+from ..common.reports.pages.html import data_uri
+from .data import read_clip
 
 RATES = (8000, 16000)  # Hz, which MP3 knows
 WINDOW, HOP = 0.025, 0.01  # seconds

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio.reading import FRAME_SUFFIXES, info, read
-from audio.recognising import SpeechRecogniser
-from common import report_layout as layout
-from common.encoder_graph import run_encoder
-from common.errors import EarsightError
-from common.explain_figure import figure, frames_panel, waveform_panel, words_panel
-from common.explaining import Choice, check_duration, inside_panels, inside_title, output_panel
-from common.model_folder import find_model, read_config
+from ..common.errors import EarsightError
+from ..common.explain.encoder_graph import run_encoder
+from ..common.explain.explaining import Choice, check_duration, inside_panels, inside_title, output_panel
+from ..common.explain.figure import figure, frames_panel, waveform_panel, words_panel
+from ..common.model_folder import find_model, read_config
+from ..common.reports import layout
+from .reading import FRAME_SUFFIXES, info, read
+from .recognition.recogniser import SpeechRecogniser
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

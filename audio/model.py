@@ -10,15 +10,16 @@ from lhotse.cut import Cut
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from audio.augmentation import SpectrumSettings, augment_cepstra
-from audio.data import read_clip
-from audio.frontend import Mfcc, MfccSettings, export_onnx, preset
-from common.checkpoint import model_options, read_checkpoint, restore
-from common.data import Batch, Clip
-from common.encoder import EncoderSettings
-from common.errors import EarsightError
-from common.export import export_model
-from common.module import NormaliserSettings, OptimiserSettings, SequenceModel
+from ..common.checkpoint import read_checkpoint
+from ..common.data.datamodule import Batch, Clip
+from ..common.errors import EarsightError
+from ..common.nn.encoder import EncoderSettings
+from ..common.nn.module import NormaliserSettings, OptimiserSettings, SequenceModel
+from ..common.nn.restoring import model_options, restore
+from ..common.training.export import export_model
+from .augmentation import SpectrumSettings, augment_cepstra
+from .data import read_clip
+from .frontends.mfcc import Mfcc, MfccSettings, export_onnx, preset
 
 
 def load_model(path: str | Path) -> SequenceModel:
@@ -35,7 +36,7 @@ def load_model(path: str | Path) -> SequenceModel:
 
 
 def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
-    """Turn a checkpoint into a model folder; see `common.export.export_model`."""
+    """Turn a checkpoint into a model folder; see `common.training.export.export_model`."""
     model = load_model(checkpoint)
     if not isinstance(model, SpeechModel):
         settings = {"sample_rate": 0, "frame_shift": model.settings["frame_shift"], "frontend": {}}
@@ -52,7 +53,7 @@ class SpeechModel(SequenceModel):
         labels, auxiliary_labels, normaliser, encoder, optimiser, auxiliary_weight, auxiliary_layer,
             head_dropout: see `SequenceModel`.
         mfcc: preset of the frontend: "an4", "librosa", "torchaudio" or "kaldi".
-        mfcc_changes: fields of `audio.frontend.MfccSettings` that differ from the preset.
+        mfcc_changes: fields of `audio.frontends.mfcc.MfccSettings` that differ from the preset.
         spectrum: augmentation of frames in training; none by default.
     """
 

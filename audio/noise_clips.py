@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from audio.augmentation import coloured_noise
+from .augmentation import coloured_noise
 
 SCALE = (130.8, 146.8, 164.8, 174.6, 196.0, 220.0, 246.9, 261.6, 293.7, 329.6, 349.2, 392.0, 440.0, 493.9, 523.3)  # Hz
 

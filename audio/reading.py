@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
-from common.errors import EarsightError
+from ..common.errors import EarsightError
 
 if TYPE_CHECKING:
     import av

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from common.errors import EarsightError
-from common.files import partial_of, write_whole
-from common.paths import output_names
+from .errors import EarsightError
+from .files import partial_of, write_whole
+from .paths import output_names
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

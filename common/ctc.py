@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.labels import BLANK, WORD_START, Labels
+from .labels import BLANK, WORD_START, Labels
 
 
 @dataclass(frozen=True)

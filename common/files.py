@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from common.errors import EarsightError
+from .errors import EarsightError
 
 
 @contextmanager

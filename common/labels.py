@@ -9,8 +9,8 @@ from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
-from common.errors import EarsightError, require
-from common.metrics import count_errors
+from .errors import EarsightError, require
+from .metrics import count_errors
 
 BLANK = 0  # CTC's blank is always output 0
 WORD_START = "▁"  # how SentencePiece marks a piece that begins a word

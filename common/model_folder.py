@@ -5,9 +5,9 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from common.errors import EarsightError, require
-from common.files import write_whole
-from common.labels import Labels
+from .errors import EarsightError, require
+from .files import write_whole
+from .labels import Labels
 
 FORMAT = 1  # raised when a folder of an older program can no longer be read
 CONFIG = "config.json"
@@ -33,9 +33,10 @@ class ModelConfig:
         longest_clip: seconds, of those that it was trained on; longer ones are cut into utterances no longer than that.
         frontend, model: the settings that trained, for the reader's information.
         decoding: how text is decoded unless the user says otherwise: fields of
-            `common.decoding_options.DecodingOptions`, its files by their names in the folder; empty for greedy.
-        confidence: `common.confidence.Calibration` as plain types; empty where none was fitted.
-        times: seconds added to words' `start` and `end`, see `common.word_times`; empty where they were not fitted.
+            `common.decoding.options.DecodingOptions`, its files by their names in the folder; empty for greedy.
+        confidence: `common.inference.confidence.Calibration` as plain types; empty where none was fitted.
+        times: seconds added to words' `start` and `end`, see `common.inference.word_times`; empty where they were not
+            fitted.
         about: free text of a model's card: description, trained_on, licence, figures.
         versions: of the programs that wrote the folder.
     """
@@ -107,7 +108,7 @@ def medium_of(model: str | Path) -> str:
     """What a checkpoint file, a model folder or an installed model takes: "speech", "video" or "frames"."""
     if Path(model).is_file():
         require("torch", "train")
-        from common.checkpoint import read_checkpoint
+        from .checkpoint import read_checkpoint
 
         return read_checkpoint(model)["earsight"]["medium"]
     return read_config(find_model(model)).medium

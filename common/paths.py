@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from common.errors import EarsightError
+from .errors import EarsightError
 
 
 def expand(paths: Sequence[str], suffixes: Collection[str]) -> tuple[list[Path], list[EarsightError]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common.errors import EarsightError, first_line, require
+from .errors import EarsightError, first_line, require
 
 
 def read_yaml(path: str | Path) -> dict:

@@ -26,9 +26,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from common.errors import EarsightError
-from common.files import write_whole
-from common.metrics import ErrorCounts, word_errors
+from earsight.common.errors import EarsightError
+from earsight.common.files import write_whole
+from earsight.common.metrics import ErrorCounts, word_errors
 from scripts.bench_speech import CORES, plain_words, sound_seconds
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -44,7 +44,7 @@ print(json.dumps({{"seconds": time.perf_counter() - start, "texts": texts}}))
 """
 WAYS = {
     "Earsight": """
-from audio.recognising import SpeechRecogniser
+from earsight.audio.recognition.recogniser import SpeechRecogniser
 recogniser = SpeechRecogniser(settings["model"], "ctc", 2)
 read = lambda path: recogniser.transcribe(path).text
 """,
@@ -71,11 +71,11 @@ def read(path):
 
 def decoders(model: Path, manifest: Path, repeats: int) -> list[dict]:
     """Each way of decoding over the same outputs: its word error rate and best time."""
-    from audio.decoder_tuning import read_clips
-    from common.decoding import Decoder
-    from common.decoding_options import decoding_options
-    from common.hotwords import Hotword
-    from common.runtime import Runtime
+    from earsight.audio.decoder_tuning import read_clips
+    from earsight.common.decoding.decoders import Decoder
+    from earsight.common.decoding.hotwords import Hotword
+    from earsight.common.decoding.options import decoding_options
+    from earsight.common.inference.runtime import Runtime
 
     runtime = Runtime(model)
     stored = runtime.config.decoding
@@ -100,9 +100,9 @@ def decoders(model: Path, manifest: Path, repeats: int) -> list[dict]:
 
 def systems(model: Path, manifest: Path, waveforms: Path, scratch: Path) -> list[dict]:
     """Each system over the clips that have a waveform: its word error rate and time."""
-    from common.cuts import text_of
-    from common.manifest import read_manifest
-    from common.model_folder import read_config
+    from earsight.common.data.cuts import text_of
+    from earsight.common.data.manifest import read_manifest
+    from earsight.common.model_folder import read_config
 
     config = read_config(model)
     spoken = {waveforms / f"{cut.id.split('-', 1)[-1]}.wav": text_of(cut) for cut in read_manifest(manifest)}

@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 from bench_speech import CORES, EARSIGHT, REPOSITORY, Row, as_json, as_table
 
-from audio.reading import read
-from common.errors import EarsightError
-from common.files import write_whole
+from earsight.audio.reading import read
+from earsight.common.errors import EarsightError
+from earsight.common.files import write_whole
 
 EXAMPLES = REPOSITORY / "scripts" / "examples"
 CLIPS = ("grid-sentence.wav", "phone-number.ogg")  # which en-small reads without an error

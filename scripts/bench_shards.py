@@ -8,7 +8,6 @@ writes each of them into the shards, so that all hours are stored and read. The 
 
 import argparse
 import json
-import os
 import random
 import subprocess
 import sys
@@ -45,8 +44,8 @@ def main() -> None:
 
 
 def write_manifests(folder: Path, hours: float) -> None:
-    from common.cuts import recording_cut
-    from common.manifest import write_manifest
+    from earsight.common.data.cuts import recording_cut
+    from earsight.common.data.manifest import write_manifest
 
     folder.mkdir(parents=True, exist_ok=True)
     noise = folder / "noise.wav"
@@ -69,10 +68,10 @@ def write_manifests(folder: Path, hours: float) -> None:
 def train(folder: Path, workers: int, batch_duration: float) -> tuple[int, int]:
     """Train one epoch; the peak resident memory of the main process and of the largest worker, bytes."""
     command = [sys.executable, "-m", "earsight", "train", "fit", "--run", str(folder / "run"),
-               "--data", "audio.data.SpeechData", "--data.train", str(folder / "shards/train"),
+               "--data", "earsight.audio.data.SpeechData", "--data.train", str(folder / "shards/train"),
                "--data.validation", str(folder / "shards/dev"), "--data.sample_rate", str(SAMPLE_RATE),
                "--data.batch_duration", str(batch_duration), "--data.workers", str(workers),
-               "--model", "audio.model.SpeechModel", "--model.mfcc_changes", json.dumps(MFCC),
+               "--model", "earsight.audio.model.SpeechModel", "--model.mfcc_changes", json.dumps(MFCC),
                "--model.encoder.hidden", "16", "--model.encoder.layers", "1", "--model.encoder.channels", "16",
                "--model.encoder.stride", "3", "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu",
                "--trainer.enable_progress_bar", "false", "--threads", "1"]
@@ -105,6 +104,4 @@ def peak_memory(pid: int) -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONPATH", str(REPOSITORY))
-    sys.path.insert(0, str(REPOSITORY))
     main()

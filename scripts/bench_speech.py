@@ -34,16 +34,16 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from common.errors import EarsightError, require
-from common.files import write_whole
-from common.model_folder import find_model, read_config
+from earsight.common.errors import EarsightError, require
+from earsight.common.files import write_whole
+from earsight.common.model_folder import find_model, read_config
 
 if TYPE_CHECKING:
     import kaldi_native_fbank
     import numpy as np
     import torch
 
-    from audio.frontend import MfccSettings
+    from earsight.audio.frontends.mfcc import MfccSettings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GRID = REPOSITORY.parent / "shared" / "data" / "grid"
@@ -181,8 +181,8 @@ class Bench:
         require("kaldi_native_fbank", "test")
         import numpy as np
 
-        from audio.frontend import MfccSettings
-        from audio.recognising import SpeechRecogniser
+        from earsight.audio.frontends.mfcc import MfccSettings
+        from earsight.audio.recognition.recogniser import SpeechRecogniser
 
         recogniser = SpeechRecogniser(self.model, self.config.task, usable_cores())
         settings = MfccSettings(**self.config.frontend)
@@ -252,7 +252,7 @@ def grid_clips() -> list[str]:
 
 def sound_seconds(paths: Sequence[str]) -> float:
     """How long files play."""
-    from audio.reading import info
+    from earsight.audio.reading import info
 
     return sum(info(path).duration for path in paths)
 
@@ -264,7 +264,7 @@ def read_texts(out: Path) -> dict[str, str]:
 
 def error_rate(texts: dict[str, str]) -> float:
     """Word error rate of what was read in GRID clips (path -> text), against their alignments."""
-    from common.metrics import ErrorCounts, word_errors
+    from earsight.common.metrics import ErrorCounts, word_errors
 
     counts = (word_errors(grid_words(path), plain_words(text)) for path, text in texts.items())
     return sum(counts, ErrorCounts()).rate
@@ -290,7 +290,7 @@ def training_steps(dtype: torch.dtype | None) -> dict[str, Callable[[], None]]:
     import torch
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-    from common.encoder import RecurrentLayers
+    from earsight.common.nn.encoder import RecurrentLayers
 
     generator = torch.Generator().manual_seed(0)
     lengths = torch.randint(60, 141, (16,), generator=generator)

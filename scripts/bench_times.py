@@ -17,16 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
-from audio.aligning import Aligner
-from audio.corpora import OPENERS
-from audio.data import read_clip
-from common.cuts import text_of
-from common.errors import EarsightError
-from common.manifest import read_manifest
-from common.metrics import align
-from common.model_folder import write_config
-from common.recognition import Word
-from common.transcribing import folder_transcriber
+from earsight.audio.corpora.importers import OPENERS
+from earsight.audio.data import read_clip
+from earsight.audio.recognition.aligning import Aligner
+from earsight.common.data.cuts import text_of
+from earsight.common.data.manifest import read_manifest
+from earsight.common.errors import EarsightError
+from earsight.common.inference.recognition import Word
+from earsight.common.inference.transcribing import folder_transcriber
+from earsight.common.metrics import align
+from earsight.common.model_folder import write_config
 
 Errors = list[tuple[float, float]]  # of a word's start and end, in seconds
 

@@ -39,14 +39,14 @@ from typing import TYPE_CHECKING
 
 from bench_speech import CORES, REPOSITORY, Row, as_json, as_table
 
-from common.errors import EarsightError, require
-from common.files import write_whole
+from earsight.common.errors import EarsightError, require
+from earsight.common.files import write_whole
 
 if TYPE_CHECKING:
     import torch
 
-    from common.data import Batch, SequenceData
-    from common.module import SequenceModel
+    from earsight.common.data.datamodule import Batch, SequenceData
+    from earsight.common.nn.module import SequenceModel
 
 AN4, GRID = "configs/an4.yaml", "configs/grid.yaml"
 TURNS = 3
@@ -158,7 +158,7 @@ class Bench:
 
 def opened(recipe: str, *arguments: str) -> tuple[SequenceModel, SequenceData]:
     """A recipe's model in training, and its data."""
-    from common.training import open_recipe
+    from earsight.common.training.cli import open_recipe
 
     try:
         cli = open_recipe(["--config", recipe, "--threads", "1", *arguments])
@@ -250,10 +250,10 @@ def noise_job(folder: Path) -> tuple[SequenceModel, SequenceData]:
     import numpy as np
     from lhotse import CutSet
 
-    from common.cuts import frames_cut
-    from common.data import SequenceData
-    from common.encoder import EncoderSettings
-    from common.module import SequenceModel
+    from earsight.common.data.cuts import frames_cut
+    from earsight.common.data.datamodule import SequenceData
+    from earsight.common.nn.encoder import EncoderSettings
+    from earsight.common.nn.module import SequenceModel
 
     rng, cuts = np.random.default_rng(0), []
     for i in range(CLIPS):

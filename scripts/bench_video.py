@@ -26,8 +26,8 @@ from statistics import median
 
 from bench_speech import CORES, EARSIGHT, REPOSITORY, Row, as_json, as_table
 
-from common.errors import EarsightError
-from common.files import write_whole
+from earsight.common.errors import EarsightError
+from earsight.common.files import write_whole
 
 CLIPS = REPOSITORY.parent / "shared" / "data" / "ufc10" / "videos"
 FILMS = REPOSITORY / "scripts" / "films"
@@ -78,9 +78,9 @@ class Bench:
 
     def overlap(self) -> list[Row]:
         """How much the pipeline costs over its slower part."""
-        from video.embedding import embed_block, moment_blocks
-        from video.pictures import pictures
-        from video.recognising import ActionRecogniser
+        from earsight.video.frontends.embedding import embed_block, moment_blocks
+        from earsight.video.frontends.pictures import pictures
+        from earsight.video.recognition.recogniser import ActionRecogniser
 
         recogniser = ActionRecogniser(self.args.model, CORES - 1)
         with tempfile.TemporaryDirectory() as folder:

@@ -23,8 +23,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from time import perf_counter
 
-from common.errors import EarsightError
-from common.files import write_whole
+from earsight.common.errors import EarsightError
+from earsight.common.files import write_whole
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 N_MFCC, CNN_FEATURES = 13, 1280  # of the recipes
@@ -75,7 +75,7 @@ class Corpus:
     @property
     def widths(self) -> tuple[int, ...]:
         """Features of a frame of each stream that has an encoder of its own."""
-        from video.pictures import PictureSettings
+        from earsight.video.frontends.pictures import PictureSettings
 
         pictures = _recipe(self)["model"]["init_args"].get("pictures")
         return tuple(PictureSettings.from_dict(pictures).widths(CNN_FEATURES)) if pictures else (N_MFCC,)
@@ -140,7 +140,7 @@ def width(corpus: Corpus, kind: Kind) -> int:
 
 def parameters(corpus: Corpus, kind: Kind, hidden: int) -> int:
     """How many an encoder has, without its head."""
-    from common.encoder import EncoderSettings, build_encoder
+    from earsight.common.nn.encoder import EncoderSettings, build_encoder
 
     streams = corpus.widths if len(corpus.widths) > 1 else ()
     encoder = build_encoder(sum(corpus.widths), EncoderSettings(**corpus.settings(kind, hidden), streams=streams))
@@ -177,9 +177,9 @@ def evaluated(corpus: Corpus, folder: Path, manifest: str) -> float:
 
 def reading_speeds(corpus: Corpus, folders: list[Path]) -> list[float]:
     """How many seconds of clips each run's exported model reads in a second, from stored frames, on one thread."""
-    from common.data import read_frames_cut
-    from common.manifest import read_manifest
-    from common.runtime import Runtime
+    from earsight.common.data.datamodule import read_frames_cut
+    from earsight.common.data.manifest import read_manifest
+    from earsight.common.inference.runtime import Runtime
 
     models = []
     for folder in folders:

@@ -17,15 +17,15 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 from tqdm import tqdm
 
-from audio.corpora import OPENERS
-from audio.data import read_clip
-from audio.model import SpeechModel, load_model
-from common.cuts import frames_cut, speaker_of, text_of
-from common.data import make_batch, read_frames_cut
-from common.errors import EarsightError
-from common.files import whole_file
-from common.labels import BLANK, BOUNDARY
-from common.manifest import read_manifest, write_manifest
+from earsight.audio.corpora.importers import OPENERS
+from earsight.audio.data import read_clip
+from earsight.audio.model import SpeechModel, load_model
+from earsight.common.data.cuts import frames_cut, speaker_of, text_of
+from earsight.common.data.datamodule import make_batch, read_frames_cut
+from earsight.common.data.manifest import read_manifest, write_manifest
+from earsight.common.errors import EarsightError
+from earsight.common.files import whole_file
+from earsight.common.labels import BLANK, BOUNDARY
 
 EDGE = 0.15  # seconds kept before a word's first phone and after its last, where no other word is nearer
 LONGEST, SHORTEST = 1.2, 0.15  # seconds; what is beyond was not aligned well

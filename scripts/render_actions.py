@@ -27,8 +27,8 @@ from drawn_films import HABITS, Habit, film, perform, perform_in_turn
 from exercise_poses import EXERCISES
 from tqdm import tqdm
 
-from common.errors import EarsightError
-from common.files import whole_file, write_whole
+from earsight.common.errors import EarsightError
+from earsight.common.files import whole_file, write_whole
 
 EXAMPLES = Path(__file__).resolve().parent / "films"
 RATES = Fraction(25), Fraction(30000, 1001), Fraction(30)  # frames a second

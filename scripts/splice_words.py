@@ -16,10 +16,10 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 from tqdm import tqdm
 
-from common.cuts import frames_cut, speaker_of, text_of
-from common.data import read_frames_cut
-from common.files import whole_file
-from common.manifest import read_manifest, write_manifest
+from earsight.common.data.cuts import frames_cut, speaker_of, text_of
+from earsight.common.data.datamodule import read_frames_cut
+from earsight.common.data.manifest import read_manifest, write_manifest
+from earsight.common.files import whole_file
 
 MOST_WORDS = 8
 JOIN = 2  # frames over which two words are blended

@@ -33,12 +33,12 @@ from lhotse.cut import Cut
 from neural_voices import NeuralVoices
 from tqdm import tqdm
 
-from audio.augmentation import coloured_noise
-from common.batch_run import default_jobs, run_parallel
-from common.cuts import recording_cut
-from common.errors import EarsightError
-from common.files import whole_file, write_whole
-from common.manifest import write_manifest
+from earsight.audio.augmentation import coloured_noise
+from earsight.common.batch_run import default_jobs, run_parallel
+from earsight.common.data.cuts import recording_cut
+from earsight.common.data.manifest import write_manifest
+from earsight.common.errors import EarsightError
+from earsight.common.files import whole_file, write_whole
 
 RATE = 16000  # Hz
 SILENT_SHARE = 0.06  # of the clips: no speech, empty text

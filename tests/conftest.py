@@ -62,10 +62,11 @@ def tone_corpus(tmp_path_factory) -> Path:
 
 def tiny_run(train: Path, run: Path, labels: str, *options: str, epochs: int = 1) -> list[str]:
     """Arguments of `earsight train fit` for a model that trains in seconds."""
-    return ["fit", "--data", "audio.data.SpeechData", "--data.train", str(train), "--data.validation", str(train),
-            "--data.labels", labels, "--data.workers", "0", "--data.batch_duration", "2.5",
-            "--model", "audio.model.SpeechModel", "--model.encoder.hidden", "32", "--model.encoder.layers", "1",
-            "--model.encoder.channels", "24", "--model.encoder.dropout", "0", "--model.head_dropout", "0",
+    return ["fit", "--data", "earsight.audio.data.SpeechData", "--data.train", str(train),
+            "--data.validation", str(train), "--data.labels", labels, "--data.workers", "0",
+            "--data.batch_duration", "2.5", "--model", "earsight.audio.model.SpeechModel",
+            "--model.encoder.hidden", "32", "--model.encoder.layers", "1", "--model.encoder.channels", "24",
+            "--model.encoder.dropout", "0", "--model.head_dropout", "0",
             "--model.optimiser.learning_rate", "0.01", "--trainer.accelerator", "cpu",
             "--trainer.max_epochs", str(epochs), "--trainer.enable_progress_bar", "false",
             "--trainer.enable_model_summary", "false", "--threads", "1", "--run", str(run), *options]
@@ -74,7 +75,7 @@ def tiny_run(train: Path, run: Path, labels: str, *options: str, epochs: int = 1
 @pytest.fixture(scope="session")
 def tone_runs(tone_corpus, tmp_path_factory) -> dict[str, Path]:
     """Runs of `earsight train` on the tones: "ctc" and "classification" -> the run's folder."""
-    from common.training import run_training
+    from earsight.common.training.cli import run_training
 
     runs = {"ctc": tmp_path_factory.mktemp("ctc"), "classification": tmp_path_factory.mktemp("classification")}
     assert run_training(tiny_run(tone_corpus / "tones.csv", runs["ctc"], "characters", "--data.curriculum", "3",
@@ -86,7 +87,7 @@ def tone_runs(tone_corpus, tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def tone_models(tone_runs, tmp_path_factory) -> dict[str, Path]:
     """Model folders of `tone_runs`."""
-    from audio.model import export_checkpoint
+    from earsight.audio.model import export_checkpoint
 
     folder = tmp_path_factory.mktemp("models")
     return {task: export_checkpoint(run / "model.ckpt", folder / task) for task, run in tone_runs.items()}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from common.recognition import Word
+from earsight.common.inference.recognition import Word
 
 TEXTS = ["a", "zero", "seven", "it's", 'say "no"', '"', '""', "<b>", "&amp;", "&", "-->", "a-->b", "größe", "你好", "é",
          "line\nbreak", "tab\there", "two words", ";;", ";;x", "a_b", "", " ", "\n", "#1", "x" * 60, "end.", "\u00a0x",

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import soundfile
 
-from common.manifest import read_manifest
+from earsight.common.data.manifest import read_manifest
 
 RNG = np.random.default_rng(0)
 

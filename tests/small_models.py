@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
-from common.encoder import EncoderSettings
-from common.export import export_model
-from common.labels import Labels
-from common.module import NormaliserSettings, SequenceModel
+from earsight.common.labels import Labels
+from earsight.common.nn.encoder import EncoderSettings
+from earsight.common.nn.module import NormaliserSettings, SequenceModel
+from earsight.common.training.export import export_model
 
 
 def exported(folder: Path, int8: bool = False, **encoder) -> tuple[SequenceModel, Path]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from common.checking import Note
-from common.cuts import video_of
-from common.errors import EarsightError
-from video import reading
+from ..common.data.checking import Note
+from ..common.data.cuts import video_of
+from ..common.errors import EarsightError
+from . import reading
 
 MIN_FRAMES = 2
 ROUNDING = 1e-3  # seconds, of times in manifests

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from lhotse.cut import Cut
 
-from common.cuts import video_of
-from common.data import Clip, SequenceData, read_frames_cut
-from common.errors import EarsightError
-from common.frames import stretch_frames
-from video.corpora import OPENERS
-from video.pictures import PictureSettings, View, ViewSettings, draw_view, pictures
+from ..common.data.cuts import video_of
+from ..common.data.datamodule import Clip, SequenceData, read_frames_cut
+from ..common.errors import EarsightError
+from ..common.nn.frames import stretch_frames
+from .corpora.importers import OPENERS
+from .frontends.pictures import PictureSettings, View, ViewSettings, draw_view, pictures
 
 
 @dataclass(frozen=True)

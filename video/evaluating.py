@@ -8,22 +8,22 @@ import torch
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from common.batch_run import default_jobs, run_parallel
-from common.classification_report import ClassificationReport
-from common.cuts import video_of
-from common.data import read_frames_cut
-from common.errors import EarsightError
-from common.evaluation import Outcome, evaluate, order_figures
-from common.labels import Labels
-from common.manifest import read_manifest
-from common.report_page import write_page
-from common.runtime import Runtime
-from common.transcription_report import TranscriptionReport
-from video.corpora import OPENERS
-from video.embedding import embedding_blocks
-from video.exhibits import exhibit
-from video.model import load_model
-from video.pictures import PictureSettings
+from ..common.batch_run import default_jobs, run_parallel
+from ..common.data.cuts import video_of
+from ..common.data.datamodule import read_frames_cut
+from ..common.data.manifest import read_manifest
+from ..common.errors import EarsightError
+from ..common.inference.runtime import Runtime
+from ..common.labels import Labels
+from ..common.reports.classification import ClassificationReport
+from ..common.reports.evaluation import Outcome, evaluate, order_figures
+from ..common.reports.pages.page import write_page
+from ..common.reports.transcription import TranscriptionReport
+from .corpora.importers import OPENERS
+from .exhibits import exhibit
+from .frontends.embedding import embedding_blocks
+from .frontends.pictures import PictureSettings
+from .model import load_model
 
 Frames = Callable[[np.ndarray], np.ndarray]
 

@@ -5,12 +5,12 @@ import io
 import numpy as np
 from lhotse.cut import Cut
 
-from common.cuts import video_of
-from common.data import read_frames_cut
-from common.exhibits import Exhibit, frames_exhibit
-from common.html import data_uri
-from video.reading import sample
-from video.recognising import shrunk
+from ..common.data.cuts import video_of
+from ..common.data.datamodule import read_frames_cut
+from ..common.reports.pages.exhibits import Exhibit, frames_exhibit
+from ..common.reports.pages.html import data_uri
+from .reading import sample
+from .recognition.recogniser import shrunk
 
 PICTURES = 8
 GAP = 4  # pixels between pictures

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.encoder_graph import run_encoder
-from common.explain_figure import AXIS, figure, frames_panel, pictures_panel
-from common.explaining import Choice, check_duration, inside_panels, inside_title, output_panel
-from common.recognition import classification
-from video.reading import probe, sample
-from video.recognising import ActionRecogniser, shrunk
+from ..common.explain.encoder_graph import run_encoder
+from ..common.explain.explaining import Choice, check_duration, inside_panels, inside_title, output_panel
+from ..common.explain.figure import AXIS, figure, frames_panel, pictures_panel
+from ..common.inference.recognition import classification
+from .reading import probe, sample
+from .recognition.recogniser import ActionRecogniser, shrunk
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

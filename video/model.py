@@ -11,17 +11,18 @@ from lhotse.cut import Cut
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from common.checkpoint import model_options, read_checkpoint, restore
-from common.cuts import video_of
-from common.data import Batch, Clip
-from common.encoder import EncoderSettings
-from common.errors import EarsightError
-from common.export import export_model
-from common.frames import length_mask
-from common.module import NormaliserSettings, OptimiserSettings, SequenceModel
-from video.backbone import FrameEmbedder, export_onnx
-from video.data import read_video
-from video.pictures import PictureSettings
+from ..common.checkpoint import read_checkpoint
+from ..common.data.cuts import video_of
+from ..common.data.datamodule import Batch, Clip
+from ..common.errors import EarsightError
+from ..common.nn.encoder import EncoderSettings
+from ..common.nn.frames import length_mask
+from ..common.nn.module import NormaliserSettings, OptimiserSettings, SequenceModel
+from ..common.nn.restoring import model_options, restore
+from ..common.training.export import export_model
+from .data import read_video
+from .frontends.backbone import FrameEmbedder, export_onnx
+from .frontends.pictures import PictureSettings
 
 
 def load_model(path: str | Path) -> "VideoModel":
@@ -34,7 +35,7 @@ def load_model(path: str | Path) -> "VideoModel":
 
 
 def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
-    """Turn a checkpoint into a model folder; see `common.export.export_model`."""
+    """Turn a checkpoint into a model folder; see `common.training.export.export_model`."""
     model = load_model(checkpoint)
     settings = {"sample_rate": 0, "frame_shift": 1 / model.pictures.rate, "frontend": asdict(model.pictures)}
     return export_model(model, destination, partial(export_onnx, model.frontend, model.pictures), settings, int8, card)
@@ -46,8 +47,8 @@ class VideoModel(SequenceModel):
     Args:
         labels, auxiliary_labels, normaliser, encoder, optimiser, auxiliary_weight, auxiliary_layer,
             head_dropout: see `SequenceModel`.
-        pictures: how a video is sampled, and which streams there are; see `video.pictures.PictureSettings`.
-        backbone, weights, tuned_blocks: the CNN; see `video.backbone.FrameEmbedder`.
+        pictures: how a video is sampled, and which streams there are; see `video.frontends.pictures.PictureSettings`.
+        backbone, weights, tuned_blocks: the CNN; see `video.frontends.backbone.FrameEmbedder`.
         backbone_rate: learning rate of the tuned blocks, as a share of the others'.
         fusion: "late": each stream has an encoder and a head of its own, and they speak together (their
             log-probabilities' mean); "early": one encoder reads all streams' features side by side.

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from common.errors import EarsightError, first_line
+from ..common.errors import EarsightError, first_line
 
 if TYPE_CHECKING:
     import av

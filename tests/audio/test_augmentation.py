@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from audio.augmentation import (
+from earsight.audio.augmentation import (
     SpectrumSettings,
     add_noise,
     augment_cepstra,
@@ -12,8 +12,8 @@ from audio.augmentation import (
     cut_quiet_ends,
     warp_matrices,
 )
-from audio.frontend import Mfcc, preset
-from common.frames import stretch_frames
+from earsight.audio.frontends.mfcc import Mfcc, preset
+from earsight.common.nn.frames import stretch_frames
 
 MFCC = Mfcc(preset("an4"))
 NOTHING = SpectrumSettings(warp=0, bands=0, spans=0)

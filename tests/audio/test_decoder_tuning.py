@@ -7,13 +7,13 @@ import shutil
 import numpy as np
 import pytest
 
-from audio.decoder_tuning import best_cell, tune_decoder
-from audio.evaluating import evaluate_model
-from audio.noise_clips import noise_clips
-from audio.recognising import SpeechRecogniser
-from common.errors import EarsightError
-from common.model_folder import read_config
-from common.ngram import make_model
+from earsight.audio.decoder_tuning import best_cell, tune_decoder
+from earsight.audio.evaluating import evaluate_model
+from earsight.audio.noise_clips import noise_clips
+from earsight.audio.recognition.recogniser import SpeechRecogniser
+from earsight.common.decoding.ngram import make_model
+from earsight.common.errors import EarsightError
+from earsight.common.model_folder import read_config
 
 
 @pytest.fixture(scope="module")

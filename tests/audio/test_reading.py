@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio import reading
-from audio.reading import FRAME_SUFFIXES, SOUND_SUFFIXES, info, read, read_frames, resample
-from common.errors import EarsightError
-
-REPOSITORY = Path(reading.__file__).resolve().parent.parent
+from conftest import REPOSITORY
+from earsight.audio import reading
+from earsight.audio.reading import FRAME_SUFFIXES, SOUND_SUFFIXES, info, read, read_frames, resample
+from earsight.common.errors import EarsightError
 
 
 def speechlike(rate: int, seconds: float = 2.0, seed: int = 0) -> np.ndarray:

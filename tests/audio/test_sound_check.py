@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio.checking import SoundCheck
-from common.checking import check
-from common.cuts import recording_cut
-from common.manifest import read_manifest
+from earsight.audio.checking import SoundCheck
+from earsight.common.data.checking import check
+from earsight.common.data.cuts import recording_cut
+from earsight.common.data.manifest import read_manifest
 
 RATE = 8000
 GOOD = np.random.default_rng(0).uniform(-0.3, 0.3, RATE)

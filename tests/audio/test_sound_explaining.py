@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import earsight
-from audio.explaining import explain
-from audio.recognising import SpeechRecogniser
-from common.explaining import Choice
 from conftest import REPOSITORY, tone, write_wav
+from earsight.app.main import main
+from earsight.audio.explaining import explain
+from earsight.audio.recognition.recogniser import SpeechRecogniser
+from earsight.common.explain.explaining import Choice
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_silence_is_drawn(tone_models, tmp_path):
 
 def test_command_writes_a_picture(clip, tone_models, tmp_path):
     out = tmp_path / "new/clip.png"
-    assert earsight.main(["explain", str(clip), "--output", str(out), "--model", str(tone_models["ctc"]),
+    assert main(["explain", str(clip), "--output", str(out), "--model", str(tone_models["ctc"]),
                           "--units", "3", "1"]) == 0
     with Image.open(out) as picture:
         assert picture.width == 1800 and picture.height > 1000
@@ -58,7 +58,7 @@ def test_command_writes_a_picture(clip, tone_models, tmp_path):
 
 def test_torch_is_never_imported(clip, tone_models, tmp_path):
     arguments = ["explain", str(clip), "--output", str(tmp_path / "a.png"), "--model", str(tone_models["ctc"])]
-    code = f"import sys, earsight; earsight.main({arguments}); print(sorted({{'torch', 'lhotse'}} & set(sys.modules)))"
+    code = f"import sys, earsight; main({arguments}); print(sorted({{'torch', 'lhotse'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
     assert done.stdout == "[]\n" and (tmp_path / "a.png").exists(), done.stderr
 
@@ -78,7 +78,7 @@ def test_bad_input_is_one_line(clip, tone_models, tmp_path, capsys):
             ([clip, "--output", tmp_path / "file/a.png"], "a.png: cannot be written"),
             ([clip, "--output", out, "--layer", "9"], "--layer 9: there are 1 to 1"),
             ([clip, "--output", out, "--units", "32"], "--unit 32: there are 0 to 31")):
-        assert earsight.main(["explain", *map(str, arguments), "--model", str(tone_models["ctc"])]) == 1
+        assert main(["explain", *map(str, arguments), "--model", str(tone_models["ctc"])]) == 1
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 1 and lines[0].startswith("error: ") and told in lines[0], arguments
     assert not out.exists()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from common import batch_run
-from common.batch_run import share_cores
+from earsight.common import batch_run
+from earsight.common.batch_run import share_cores
 
 
 @pytest.mark.parametrize("cores, jobs, files, spare, expected", [

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from common.errors import EarsightError, MissingExtra, require
-from common.files import whole_file, write_whole
+from earsight.common.errors import EarsightError, MissingExtra, require
+from earsight.common.files import whole_file, write_whole
 
 
 def test_text_and_bytes_are_written(tmp_path):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from common.ctc import greedy
-from common.errors import EarsightError
-from common.labels import BLANK, Labels, build_labels, read_lexicon
+from earsight.common.ctc import greedy
+from earsight.common.errors import EarsightError
+from earsight.common.labels import BLANK, Labels, build_labels, read_lexicon
 
 TEXTS = ["bin blue at f two now", "set red with o nine again", "two two"]
 

@@ -4,7 +4,7 @@ import random
 import numpy as np
 import pytest
 
-from common.metrics import (
+from earsight.common.metrics import (
     Edit,
     ErrorCounts,
     accuracy,

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from common import model_folder
-from common.errors import EarsightError
-from common.model_folder import PACKAGE_ROOT, describe_models, find_model, installed_models, read_config
+from earsight.common import model_folder
+from earsight.common.errors import EarsightError
+from earsight.common.model_folder import PACKAGE_ROOT, describe_models, find_model, installed_models, read_config
 
 
 def test_models_of_the_package_are_found_by_name():

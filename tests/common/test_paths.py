@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.paths import expand, output_names
+from earsight.common.paths import expand, output_names
 
 SOUND = {".wav", ".flac"}
 

@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
+from conftest import REPOSITORY
+
 BOTHERED = """
 import os, signal, threading, time
 import torch
-from common.signals import set_signals_apart
+from earsight.common.signals import set_signals_apart
 
 set_signals_apart()
 torch.set_num_threads(1)

@@ -14,19 +14,19 @@ import torchvision
 from films import corpus, sliding, write_film
 
 import earsight
-from common.checkpoint import read_checkpoint
-from common.classification_report import ClassificationReport
-from common.errors import EarsightError
-from common.manifest import read_manifest
-from common.training import run_training
 from conftest import REPOSITORY
-from video.backbone import FrameEmbedder, export_onnx
-from video.corpora import prepare
-from video.embedding import BLOCK, embedding_blocks
-from video.evaluating import evaluate_model
-from video.model import export_checkpoint
-from video.pictures import FlowSettings, PictureSettings, StreamSettings, View, pictures
-from video.recognising import ActionRecogniser
+from earsight.common.checkpoint import read_checkpoint
+from earsight.common.data.manifest import read_manifest
+from earsight.common.errors import EarsightError
+from earsight.common.reports.classification import ClassificationReport
+from earsight.common.training.cli import run_training
+from earsight.video.corpora.importers import prepare
+from earsight.video.evaluating import evaluate_model
+from earsight.video.frontends.backbone import FrameEmbedder, export_onnx
+from earsight.video.frontends.embedding import BLOCK, embedding_blocks
+from earsight.video.frontends.pictures import FlowSettings, PictureSettings, StreamSettings, View, pictures
+from earsight.video.model import export_checkpoint
+from earsight.video.recognition.recogniser import ActionRecogniser
 
 BACKBONE = "shufflenet_v2_x0_5"
 PICTURES = PictureSettings(rate=8, picture=StreamSettings(64, 96, every=3), motion=StreamSettings(48, 64, every=2),
@@ -65,9 +65,9 @@ def world(tmp_path_factory):
 
 
 def training(folder, manifests, run, *options, epochs=1):
-    return ["fit", "--data", "video.data.VideoData", "--data.train", str(manifests / "train.jsonl.gz"),
+    return ["fit", "--data", "earsight.video.data.VideoData", "--data.train", str(manifests / "train.jsonl.gz"),
             "--data.validation", str(manifests / "dev.jsonl.gz"), "--data.workers", "0",
-            "--data.batch_duration", "4", "--model", "video.model.VideoModel",
+            "--data.batch_duration", "4", "--model", "earsight.video.model.VideoModel",
             "--model.pictures.rate", "8", "--model.pictures.picture", "{height: 64, width: 96, every: 3}",
             "--model.pictures.motion", "{height: 48, width: 64, every: 2}",
             "--model.pictures.flow", "{height: 48, width: 64, grids: [2]}", "--model.pictures.lag", "0.125",
@@ -153,9 +153,9 @@ def test_a_cnn_that_is_tuned(world, tmp_path):
 
 def test_training_from_videos_sees_what_embeddings_hold(world):
     """Two clips in a batch, one of them shorter: each has the frames that it has alone."""
-    from common.data import make_batch
-    from video.data import read_pictures
-    from video.model import load_model
+    from earsight.common.data.datamodule import make_batch
+    from earsight.video.data import read_pictures
+    from earsight.video.model import load_model
 
     model = load_model(world / "run" / "model.ckpt")
     cuts = list(read_manifest(world / "films-manifests" / "train.jsonl.gz"))[:2]

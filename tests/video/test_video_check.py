@@ -5,11 +5,11 @@ import shutil
 import pytest
 from small_corpora import video
 
-import earsight
-from common.checking import check
-from common.cuts import video_cut
-from video.checking import VideoCheck
-from video.corpus_files import info
+from earsight.app.main import main
+from earsight.common.data.checking import check
+from earsight.common.data.cuts import video_cut
+from earsight.video.checking import VideoCheck
+from earsight.video.corpora.files import info
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_a_part_between_two_pictures_is_empty(make):
 
 
 def test_a_file_is_decoded_once_for_its_parts(make, film, monkeypatch):
-    from video import checking
+    from earsight.video import checking
 
     opened, read = [], checking.reading.read_frames
     monkeypatch.setattr(checking.reading, "read_frames", lambda path: opened.append(path) or read(path))
@@ -103,22 +103,22 @@ def test_the_command_line_prepares_and_checks(tmp_path, film, capsys):
             shutil.copy(film, tmp_path / "clips" / label / f"{label}{i}.mp4")
     out = tmp_path / "out"
     prepare = ["prepare", "folder", str(tmp_path / "clips"), str(out), "test_share=0.2"]
-    assert earsight.main(prepare) == 0
+    assert main(prepare) == 0
     printed = capsys.readouterr().out
     assert f"train: {out / 'train.jsonl.gz'}: 9 clips, 0.01 h, 2 classes" in printed
     manifests = [str(out / f"{split}.jsonl.gz") for split in ("train", "dev", "test")]
-    assert earsight.main(["check", *manifests]) == 0
+    assert main(["check", *manifests]) == 0
     assert "9 clips, 0.01 h: nothing wrong" in capsys.readouterr().out
-    assert earsight.main(["check", str(tmp_path / "clips")]) == 0
+    assert main(["check", str(tmp_path / "clips")]) == 0
     capsys.readouterr()
 
     (tmp_path / "clips" / "jump" / "jump1.mp4").write_text("not a film")
     (tmp_path / "clips" / "rest").mkdir()
-    assert earsight.main(prepare) == 1
+    assert main(prepare) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1
     assert "jump1.mp4" in error and "rest: a class folder with no clip" in error
-    assert earsight.main(["check", str(tmp_path / "clips")]) == 1
+    assert main(["check", str(tmp_path / "clips")]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "unreadable: 1 (cannot be read)" in lines and "empty class: 1 (a class folder with no clip)" in lines
     assert lines[0].endswith("12 clips, 0.01 h: 2 findings")
@@ -128,5 +128,5 @@ def test_the_command_line_prepares_and_checks(tmp_path, film, capsys):
         (["dev_share"], "dev_share: not an option; options are given as NAME=VALUE"),
         (["devshare=0"], "folder has no option 'devshare'; did you mean dev_share?"),
     ):
-        assert earsight.main([*prepare[:4], *words]) == 1
+        assert main([*prepare[:4], *words]) == 1
         assert capsys.readouterr().err == f"error: {message}\n"

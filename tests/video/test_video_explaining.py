@@ -5,7 +5,8 @@ import pytest
 from films import sliding, write_film
 
 import earsight
-from video.explaining import explain
+from earsight.app.main import main
+from earsight.video.explaining import explain
 
 
 def test_panels_of_a_film(tmp_path):
@@ -24,6 +25,6 @@ def test_panels_of_a_film(tmp_path):
 
 def test_a_broken_film_is_one_line(tmp_path, capsys):
     (tmp_path / "film.mp4").write_bytes(b"nothing of a film")
-    assert earsight.main(["explain", str(tmp_path / "film.mp4"), "--output", str(tmp_path / "a.png")]) == 1
+    assert main(["explain", str(tmp_path / "film.mp4"), "--output", str(tmp_path / "a.png")]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and "film.mp4" in lines[0]

@@ -14,11 +14,11 @@ import av
 import numpy as np
 import pytest
 
-from common.errors import EarsightError
-from video import reading
-from video.reading import VIDEO_SUFFIXES, VideoInfo, probe, read_frames, sample
+from conftest import REPOSITORY
+from earsight.common.errors import EarsightError
+from earsight.video import reading
+from earsight.video.reading import VIDEO_SUFFIXES, VideoInfo, probe, read_frames, sample
 
-REPOSITORY = Path(reading.__file__).resolve().parent.parent
 RATE = 25
 
 
@@ -209,7 +209,7 @@ def test_opencv_alone_reads_what_it_is_true_to(written, name, monkeypatch):
 
 def test_libav_is_not_even_imported_for_these(written):
     code = (
-        "import sys\nfrom video.reading import sample\n"
+        "import sys\nfrom earsight.video.reading import sample\n"
         f"assert len([*sample({str(written['clip.mp4'])!r}, 5)]) == 4\n"
         "print('av' in sys.modules)"
     )

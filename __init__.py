@@ -1,0 +1,48 @@
+"""Earsight: speech into text and video into actions, by bidirectional LSTMs that run on a plain CPU.
+
+    import earsight
+    earsight.transcribe("clip.wav").text
+    earsight.classify("push-ups.mp4").probabilities
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .common.errors import EarsightError
+
+if TYPE_CHECKING:
+    from .common.inference.recognition import Classification, Transcript
+
+__all__ = ["EarsightError", "classify", "transcribe"]
+
+
+def transcribe(path: str | Path, model: str | Path | None = None, **decoding: Any) -> "Transcript":
+    """Read the speech in a sound file, a video's sound track, or stored frames.
+
+    Args:
+        path: the file.
+        model: a model folder or the name of an installed model; that of the package unless one is named.
+        decoding: what differs from the model's own: `decoder`, `lm`, `lexicon`, `n_best`, `hotwords` (a sequence, each
+            as on the command line), and the other fields of `earsight.common.decoding.options.DecodingOptions`.
+
+    Raises:
+        EarsightError: the file or the model cannot be read; the message says what to do.
+    """
+    from .app.recognisers import DEFAULT_TRANSCRIBER, recogniser
+    from .common.batch_run import default_jobs
+    from .common.decoding.options import given_options
+
+    options = given_options(**decoding)
+    return recogniser(model or DEFAULT_TRANSCRIBER, "ctc", default_jobs(), **options).transcribe(path)
+
+
+def classify(path: str | Path, model: str | Path | None = None) -> "Classification":
+    """Classify a video, a sound file or stored frames, with a model of the package unless one is named.
+
+    Raises:
+        EarsightError: the file or the model cannot be read; the message says what to do.
+    """
+    from .app.recognisers import default_classifier, recogniser
+    from .common.batch_run import default_jobs
+
+    return recogniser(model or default_classifier(path), "classification", default_jobs()).classify(path)

@@ -1,0 +1,43 @@
+"""Commands that make what a training or a decoder reads: prepare, check, lm."""
+
+import argparse
+
+from ...common.errors import require
+from ..media import openers
+
+
+def prepare_command(args: argparse.Namespace) -> int:
+    from ...audio.corpora import importers as speech
+    from ...common.data.corpora.own import own_corpora
+    from ...common.data.corpora.preparing import parse_options, prepare
+    from ...common.data.corpora.shards import prepare_shards
+    from ...common.data.manifest import describe
+    from ...video.corpora import importers as pictures
+
+    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(openers()), "shards": prepare_shards}
+    options = parse_options(args.option)
+    written = prepare(importers, args.corpus, args.source, args.destination, recipes=speech.recipes, **options)
+    for split, path in written.items():
+        print(f"{split}: {path}: {describe(path)}")
+    return 0
+
+
+def check_command(args: argparse.Namespace) -> int:
+    require("lhotse", "train")
+    from ...audio.checking import SoundCheck
+    from ...common.data.checking import check_files, model_options
+    from ...video.checking import VideoCheck
+
+    checks = {"sound": SoundCheck(args.sample_rate), "video": VideoCheck()}
+    options = model_options(args.model) if args.model else {}
+    reports = check_files(args.manifests, openers(), checks, shared_speakers=args.shared_speakers, **options)
+    for path, report in reports.items():
+        print(f"{path}: {report.text()}")
+    return 0 if all(report.ok for report in reports.values()) else 1
+
+
+def lm_command(args: argparse.Namespace) -> int:
+    from ...common.decoding.ngram import make_model
+
+    print(make_model(args.texts, args.order, args.output, args.characters))
+    return 0

@@ -1,0 +1,59 @@
+"""Commands that apply a model to clips: transcribe, classify, explain, align."""
+
+import argparse
+from functools import partial
+
+from ..recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER, default_classifier, is_video, recogniser
+
+
+def transcribe_command(args: argparse.Namespace) -> int:
+    from ...audio.recognition.transcribing import transcribe_files
+
+    make = partial(recogniser, args.model, "ctc", **decoding(args))
+    return transcribe_files(args.paths, make, args.format, args.output, args.jobs, args.min_confidence,
+                            args.doubtful == "mark")
+
+
+def classify_command(args: argparse.Namespace) -> int:
+    from ...audio.reading import FRAME_SUFFIXES, SOUND_SUFFIXES
+    from ...common.batch_run import share_cores
+    from ...common.paths import expand
+    from ...video.reading import VIDEO_SUFFIXES
+    from ...video.recognition.classifying import classify_files
+
+    paths, refused = expand(args.paths, SOUND_SUFFIXES | FRAME_SUFFIXES | VIDEO_SUFFIXES)
+    jobs, threads = share_cores(args.jobs, len(paths))
+    of_model = {model: recogniser(model, "classification", threads)
+                for model in {args.model or default_classifier(path) for path in paths}}
+    return classify_files(paths, refused, lambda path: of_model[args.model or default_classifier(path)],
+                          args.format, args.output, jobs, args.top, args.timeline, args.plot)
+
+
+def explain_command(args: argparse.Namespace) -> int:
+    from ...common.explain.explaining import Choice
+    from ...common.explain.figure import check_output, write_figure
+    from ..media import package_of
+
+    check_output(args.output)
+    model = args.model or (DEFAULT_CLASSIFIERS["video"] if is_video(args.clip) else DEFAULT_TRANSCRIBER)
+    explain = package_of(model, "explaining").explain
+    write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)
+    return 0
+
+
+def align_command(args: argparse.Namespace) -> int:
+    from ...audio.recognition.aligning import Aligner, align_files
+    from ...common.batch_run import default_jobs
+
+    jobs = args.jobs or default_jobs()
+    threads = default_jobs() if args.text is not None else max(1, default_jobs() // jobs)
+    aligner = Aligner(args.model, args.lexicon, threads)
+    return align_files(aligner, args.clip, args.text, args.format, args.output, jobs)
+
+
+def decoding(args: argparse.Namespace) -> dict:
+    """The options of decoding that the command line gives."""
+    from ...common.decoding.options import given_options
+
+    return given_options(args.hotwords, **{name: getattr(args, name, None)
+                                           for name in ("decoder", "lm", "lexicon", "n_best")})

@@ -1,0 +1,72 @@
+"""Commands that make and measure a model: train, tune, evaluate, predict, export, tune-decoder."""
+
+import argparse
+
+from ...common.errors import report_errors, require
+from ..media import openers, package_of
+from .recognising import decoding
+
+
+def train_command(args: argparse.Namespace) -> int:
+    require("pytorch_lightning", "train")
+    from ...common.training.cli import run_training
+
+    return run_training(args.arguments)
+
+
+def tune_command(args: argparse.Namespace) -> int:
+    require("pytorch_lightning", "train")
+    if args.find == "lr":
+        from ...common.tuning.learning_rate_finder import find_learning_rate
+
+        find_learning_rate(args.others)
+    elif args.find == "batch":
+        from ...common.tuning.batch_finder import find_batch
+
+        find_batch(args.others, args.memory)
+    else:
+        require("optuna", "train")
+        from ...common.tuning.study import tune
+
+        tune(args.others, args.trials, args.space, args.study, args.storage, args.seed, args.prune)
+    return 0
+
+
+def evaluate_command(args: argparse.Namespace) -> int:
+    require("lhotse", "train")
+    from ...common.reports.evaluation import tell
+    from ...common.reports.pages.page import check_folder
+
+    if args.report:
+        check_folder(args.report)
+    evaluate = package_of(args.model, "evaluating").evaluate_model
+    report, errors = evaluate(args.model, args.manifest, args.worst, decoding(args), args.report)
+    tell(report, args.json, args.plot)
+    return report_errors(errors)
+
+
+def predict_command(args: argparse.Namespace) -> int:
+    require("pytorch_lightning", "train")
+    from ...common.data.manifest import read_manifest
+    from ...common.training.predicting import predict, trainer_options
+
+    trainer = trainer_options(args.others)
+    model = package_of(args.model, "model").load_model(args.model)
+    return report_errors(predict(model, read_manifest(args.manifest, openers()), args.output, trainer, args.workers))
+
+
+def export_command(args: argparse.Namespace) -> int:
+    require("torch", "train")
+    require("onnx", "train")
+    export = package_of(args.checkpoint, "model").export_checkpoint
+    print(export(args.checkpoint, args.destination, args.int8, args.card))
+    return 0
+
+
+def tune_decoder_command(args: argparse.Namespace) -> int:
+    require("lhotse", "train")
+    from ...audio.decoder_tuning import tune_decoder
+
+    report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon)
+    print(report)
+    return report_errors(errors)

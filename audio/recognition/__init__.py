@@ -1,0 +1,1 @@
+"""Sound to words and classes by a model folder."""

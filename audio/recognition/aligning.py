@@ -1,0 +1,181 @@
+"""`earsight align`: when the words of a known text are said, by forced alignment with a model folder."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ...common.batch_run import run_command
+from ...common.ctc import PathWord
+from ...common.data.tables_and_folders import TABLE_SUFFIXES
+from ...common.decoding.lexicon import read_spellings
+from ...common.errors import EarsightError, require
+from ...common.formats.transcripts import demand_files, textgrid, transcript_header, written_transcript
+from ...common.inference.alignment import best_path, path_words, text_graph
+from ...common.inference.recognition import Transcript, Word, as_json, plain_words
+from ...common.inference.word_times import Timing, gathered, timed_words
+from ...common.paths import output_names
+from .recogniser import SpeechRecogniser
+
+# Nats a frame by which the text may be less likely than what the model hears. On the development parts of AN4 and GRID
+# a clip's own text reaches 0.46, and another clip's begins at 0.67.
+UNLIKELY = 0.5
+MANIFEST_SUFFIXES = (".jsonl", ".jsonl.gz", *TABLE_SUFFIXES)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """A text placed in a clip.
+
+    Attributes:
+        transcript: the text and its words; confidences are mean probabilities of labels in the frames of the path.
+        symbols: the labels of the words, in order: phones, characters or pieces.
+        kind: which of these.
+        score: nats a frame by which the text is less likely than the best path of all; near 0 where it is said.
+    """
+
+    transcript: Transcript
+    symbols: tuple[Word, ...]
+    kind: str
+    score: float
+
+
+class Aligner:
+    """A speech model folder that places texts in clips. Safe to share between threads.
+
+    Args:
+        model: a model folder or an installed model's name.
+        lexicon: file of further words, `word symbol symbol ...` a line.
+        threads: CPU threads that work on one clip.
+    """
+
+    def __init__(self, model: str | Path, lexicon: Path | None = None, threads: int = 1):
+        self.recogniser = SpeechRecogniser(model, "ctc", threads)
+        self.runtime = self.recogniser.runtime
+        self.timing = Timing.of(self.runtime.config)
+        self._further = read_spellings(lexicon, self.runtime.labels) if lexicon else {}
+
+    def align(self, path: Path, text: str) -> Alignment:
+        """Place a text in a file's sound or stored frames.
+
+        Raises:
+            EarsightError: the clip cannot be read, the text cannot be spelled or has no place in the clip.
+        """
+        frames, duration = self.recogniser.frames_and_duration(path)
+        return self.align_frames(frames, text, str(path), duration)
+
+    def align_frames(self, frames: np.ndarray, text: str, name: str, duration: float | None = None) -> Alignment:
+        """The same for frames (time, feature), `duration` seconds if that is known better than from their number."""
+        duration = duration or len(frames) * self.runtime.config.frame_shift
+        texts = text.split()
+        if not texts:
+            raise EarsightError(f"{name}: the text is empty; give the words that are said")
+        graph = text_graph([self._spellings(word) for word in texts], self.runtime.labels.separator)
+        log_probs = self.runtime.outputs(frames)
+        path, score = best_path(log_probs, graph) if len(log_probs) else (np.zeros(0, int), -np.inf)
+        if score == -np.inf:
+            raise EarsightError(f"{name}: the text of {len(texts)} words does not fit: the clip of {duration:.2f} s is "
+                                f"silent, or its {len(log_probs)} frames are too few; check the text")
+        return self._alignment(path_words(path, graph, texts), log_probs, frames,
+                               (float(log_probs.max(axis=1).sum()) - score) / len(path), name, duration)
+
+    def _alignment(self, words: list[PathWord], log_probs: np.ndarray, frames: np.ndarray, score: float, name: str,
+                   duration: float) -> Alignment:
+        labels = self.runtime.labels
+        sure = [[float(np.exp(log_probs[t.first:t.end, t.label]).mean()) for t in word.tokens] for word in words]
+        confidence = [float(np.mean(values)) for values in sure]
+        timed = timed_words(words, confidence, frames, self.timing, duration)
+        transcript = Transcript(name, " ".join(word.text for word in words), duration, self.runtime.name,
+                                float(np.mean(confidence)), timed)
+        symbols = tuple(
+            symbol for word, values, span in zip(gathered(words, frames, self.timing), sure, timed)
+            for symbol in self._symbols(word, values, span))
+        return Alignment(transcript, symbols, labels.kind, score)
+
+    def _symbols(self, word: PathWord, confidence: list[float], span: Word) -> list[Word]:
+        """A word's labels fill its span; each ends where the next begins."""
+        middles = [self.timing.first + self.timing.shift * (a.end + b.first) / 2
+                   for a, b in zip(word.tokens, word.tokens[1:])]
+        edges = np.clip([span.start, *middles, span.end], span.start, span.end).tolist()
+        return [Word(self.runtime.labels.symbols[token.label], start, end, value)
+                for token, start, end, value in zip(word.tokens, edges, edges[1:], confidence)]
+
+    def _spellings(self, word: str) -> list[list[int]]:
+        labels = self.runtime.labels
+        if word in self._further:
+            return self._further[word]
+        if labels.kind != "phones":
+            return [labels.ids(labels.spell(word), f"word {word!r}")]
+        if word not in labels.lexicon:
+            near = f" (it has {word.lower()!r})" if word.lower() in labels.lexicon else ""
+            raise EarsightError(f"word {word!r} is not in the lexicon of model {self.runtime.name}{near}; give its "
+                                f"phones with --lexicon FILE, a line `{word} PHONE PHONE ...`")
+        return [labels.ids(phones, f"word {word!r}") for phones in labels.lexicon[word]]
+
+
+def written_alignment(alignment: Alignment, form: str, names: Mapping[Path, str], alone: bool = True) -> str:
+    """In one of `common.formats.transcripts.FORMATS`.
+
+    With the labels in a TextGrid, as a second tier, and in JSON, which besides a transcript's keys has `kind`,
+    `symbols` (a list of objects: `text`, `start`, `end`, `confidence`) and `score`.
+    """
+    if form == "TextGrid":
+        tiers = {"words": alignment.transcript.words, alignment.kind: alignment.symbols}
+        return textgrid(tiers, alignment.transcript.duration)
+    if form == "json":
+        plain = {"kind": alignment.kind, "symbols": plain_words(alignment.symbols), "score": round(alignment.score, 4)}
+        return json.dumps(json.loads(as_json(alignment.transcript)) | plain, ensure_ascii=False)
+    return written_transcript(alignment.transcript, form, names, alone)
+
+
+def align_files(aligner: Aligner, clip: Path, text: str | None, form: str, output: Path | None, jobs: int) -> int:
+    """Align one clip with its text or, without a text, the clips of a manifest; returns the exit status."""
+    if text is not None:
+        given: dict[Path, Callable[[], Alignment]] = {clip: partial(aligner.align, clip, read_text(text))}
+    elif clip.name.lower().endswith(MANIFEST_SUFFIXES):
+        given = manifest_clips(aligner, clip)
+    else:
+        raise EarsightError(f"{clip}: give its text too, or a file of it (.txt); without a text, give a manifest")
+    if output is None:
+        demand_files(form, len(given))
+
+    def work(path: Path) -> Alignment:
+        alignment = given[path]()
+        if alignment.score > UNLIKELY:
+            print(f"warning: {path}: the text is {alignment.score:.2f} nats a frame less likely than what the model "
+                  "hears; is it what is said?", file=sys.stderr)
+        return alignment
+
+    write = partial(written_alignment, form=form, names=output_names(list(given), ""), alone=bool(output))
+    return run_command(list(given), [], work, write, f".{form}", output, jobs, transcript_header(form))
+
+
+def read_text(text: str) -> str:
+    """The text itself, or what a .txt file holds."""
+    if not text.lower().endswith(".txt"):
+        return text
+    try:
+        return Path(text).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EarsightError(f"{text}: the text cannot be read ({error}); give a text file in UTF-8") from error
+
+
+def manifest_clips(aligner: Aligner, manifest: Path) -> dict[Path, Callable[[], Alignment]]:
+    """By each clip's id in a manifest, what aligns it with its own text."""
+    require("lhotse", "train")
+    from ...common.data.cuts import text_of
+    from ...common.data.manifest import read_manifest
+    from ..corpora.importers import OPENERS
+    from ..data import read_clip
+
+    def align(cut) -> Alignment:
+        clip = read_clip(cut, aligner.runtime.config.sample_rate)
+        frames = aligner.recogniser.frames_of_samples(clip, aligner.recogniser.sample_rate) if clip.ndim == 1 else clip
+        aligner.runtime.check_frames(frames, cut.id)
+        return aligner.align_frames(frames, text_of(cut) or "", cut.id)
+
+    return {Path(cut.id): partial(align, cut) for cut in read_manifest(manifest, OPENERS)}

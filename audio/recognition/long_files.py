@@ -1,0 +1,84 @@
+"""`earsight transcribe` of long files: a bar with the time left, lines as they are ready, going on after a stop."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+
+from ...common.batch_run import BAR_FROM
+from ...common.files import partial_of
+from ...common.inference.recognition import Transcript, Utterance
+from ...common.paths import output_names
+from ..reading import announced_duration
+from .recogniser import SpeechRecogniser
+
+LONG = 60.0  # seconds of sound; less is read before a bar would help
+
+
+class LongFiles:
+    """Transcribes files one by one for a command, several at a time from threads; a context manager.
+
+    Args:
+        paths: all files.
+        output: folder of the outputs, beside which it is noted how far each is; None for none.
+        suffix: of the outputs.
+        finish: what is done to transcripts last, to an utterance's or a whole one.
+        write: transcript -> text; given, each utterance is printed when it is ready.
+    """
+
+    def __init__(self, paths: Sequence[Path], output: Path | None, suffix: str,
+                 finish: Callable[[Transcript], Transcript], write: Callable[[Transcript], str] | None = None):
+        names = output_names(paths, suffix) if output else {}
+        self._journals = {path: partial_of(output / name) for path, name in names.items()}
+        self._finish, self._write, self._lock = finish, write, Lock()
+        self._bar = _bar(paths)
+
+    def __enter__(self) -> "LongFiles":
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def transcribe(self, recogniser: SpeechRecogniser, path: Path) -> Transcript:
+        """Read one of the files."""
+        done, printed = 0.0, 0
+
+        def heard(utterance: Utterance) -> None:
+            nonlocal printed
+            text = self._write(self._finish(utterance.transcript)) if self._write else ""
+            if text:
+                printed += 1
+                self._print(text)
+
+        def progress(seconds: float) -> None:
+            nonlocal done
+            with self._lock:
+                self._bar.update(min(seconds - done, self._bar.total - self._bar.n))  # headers may be wrong
+            done = seconds
+
+        follow = {"progress": progress} if self._bar is not None else {}
+        transcript = self._finish(recogniser.transcribe(path, self._journals.get(path), heard, **follow))
+        if self._write and not printed:
+            self._print("")
+        return transcript
+
+    def _print(self, text: str) -> None:
+        if self._bar is None:
+            print(text, flush=True)
+        else:
+            self._bar.write(text, file=sys.stdout)
+
+
+def _bar(paths: Sequence[Path]):
+    """A bar over all sound, where there is enough of it in few files; many have a bar that counts files."""
+    if len(paths) >= BAR_FROM or not sys.stderr.isatty():
+        return None
+    seconds = sum(announced_duration(path) or 0.0 for path in paths)
+    if seconds < LONG:
+        return None
+    from tqdm import tqdm
+
+    form = "{percentage:3.0f}% of {desc}|{bar}| {elapsed} done, {remaining} left"
+    return tqdm(total=seconds, desc=f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min",
+                bar_format=form, file=sys.stderr)

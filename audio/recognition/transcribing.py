@@ -1,0 +1,45 @@
+"""`earsight transcribe`: files in, transcripts in one of the formats out."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from ...common.batch_run import run_command, share_cores
+from ...common.formats.transcripts import demand_files, transcript_header, written_transcript
+from ...common.inference.recognition import Transcript
+from ...common.paths import expand, output_names
+from ..reading import FRAME_SUFFIXES, SOUND_SUFFIXES
+from .long_files import LongFiles
+from .recogniser import SpeechRecogniser
+
+
+def transcribe_files(inputs: Sequence[str | Path], recogniser: Callable[[int], SpeechRecogniser], form: str,
+                       output: Path | None, jobs: int | None, least: float | None, mark: bool) -> int:
+    """Transcribe files for the command line; print the results, or write a file for each.
+
+    Args:
+        inputs: files, folders and globs.
+        recogniser: threads for one file -> the recogniser.
+        form: see `common.formats.transcripts`.
+        output: folder of the outputs; None prints them.
+        jobs: files at a time; None for as many as suit the cores.
+        least: confidence below which words are left out, or with `mark` marked; None for neither.
+
+    Returns:
+        The exit status: 0 if every file was done, else 1.
+    """
+    paths, refused = expand(inputs, SOUND_SUFFIXES | FRAME_SUFFIXES)
+    if not output:
+        demand_files(form, len(paths))
+    # One file more than cores: libav reads one at a time (`audio.reading`), and the beam search holds Python's lock.
+    jobs, threads = share_cores(jobs, len(paths), spare=1)
+    read = recogniser(threads)
+
+    def finish(transcript: Transcript) -> Transcript:
+        return transcript.doubting(least, mark) if least else transcript
+
+    write = partial(written_transcript, form=form, names=output_names(paths, ""), alone=bool(output))
+    as_ready = write if len(paths) == 1 and form == "txt" and not output else None
+    with LongFiles(paths, output, f".{form}", finish, as_ready) as files:
+        return run_command(paths, refused, lambda path: files.transcribe(read, path), None if as_ready else write,
+                           f".{form}", output, jobs, transcript_header(form))

@@ -1,0 +1,288 @@
+"""Cuts: one clip each, a recording, frames (time, feature) or a video, with what is said or shown and who speaks.
+
+A cut has one supervision. Frames lie in an `.npy` file and are kept as the cut's temporal array `frames`. What is
+known of a video's pictures is kept as the cut's custom field `video`; a cut of pictures has no recording.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import numpy as np
+
+from ..errors import EarsightError
+
+if TYPE_CHECKING:
+    from lhotse import CutSet
+    from lhotse.cut import Cut
+
+DEFAULT_FRAME_SHIFT = 0.01  # seconds, where nobody says otherwise
+DOUBLE_ID = "another clip has this id too"
+EMPTY_CLASS = "a class folder with no clip; add clips of it, or remove it"
+Failures = list[tuple[str, str]]  # clips that could not be used: name, reason
+
+
+# Making cuts
+
+
+class Said(TypedDict, total=False):
+    """What is known of a clip: the keyword arguments that a cut's supervision is made of."""
+
+    text: str | None
+    speaker: str | None
+    label: str | None
+    group: str | None
+    language: str | None
+    supervision_custom: dict[str, Any] | None
+
+
+def recording_cut(
+    identity: str,
+    path: str | Path,
+    *,
+    sample_rate: int,
+    num_samples: int,
+    channels: int = 1,
+    start: float = 0.0,
+    duration: float | None = None,
+    custom: dict[str, Any] | None = None,
+    **said: Unpack[Said],
+) -> Cut:
+    """A cut of the sound file `path` (kept as an absolute path): all of it, or a part given in seconds.
+
+    One channel makes a MonoCut. Several make a MultiCut of all of them, so that whoever loads it mixes them
+    down as `audio.reading` does, and no channel is picked silently.
+    """
+    from lhotse import AudioSource, MonoCut, MultiCut, Recording
+
+    path = Path(path).resolve()
+    if num_samples <= 0:
+        raise EarsightError(f"{path}: holds no samples; leave it out or record it again")
+    total = num_samples / sample_rate
+    recording = Recording(
+        id=identity,
+        sources=[AudioSource(type="file", channels=list(range(channels)), source=str(path))],
+        sampling_rate=sample_rate,
+        num_samples=num_samples,
+        duration=total,
+    )
+    start, duration = _part(path, start, duration, total)
+    channel = 0 if channels == 1 else list(range(channels))
+    return (MonoCut if channels == 1 else MultiCut)(
+        id=identity,
+        start=start,
+        duration=duration,
+        channel=channel,
+        recording=recording,
+        supervisions=[_supervision(identity, duration, channel, **said)],
+        custom=custom,
+    )
+
+
+def frames_cut(
+    identity: str,
+    path: str | Path,
+    *,
+    shape: tuple[int, ...],
+    frame_shift: float = DEFAULT_FRAME_SHIFT,
+    values: np.ndarray | None = None,
+    start: float = 0.0,
+    duration: float | None = None,
+    custom: dict[str, Any] | None = None,
+    **said: Unpack[Said],
+) -> Cut:
+    """A cut of frames (time, feature) in the `.npy` file `path`; `cut.load_frames()` loads its part of them.
+
+    `values`, where given, are held in memory instead of being read from `path`.
+    """
+    from lhotse import MonoCut
+    from lhotse.array import Array, TemporalArray
+
+    path = Path(path).resolve()
+    if shape[0] == 0 or shape[1] == 0:
+        raise EarsightError(f"{path}: holds no frames, shape {tuple(shape)}; leave it out")
+    array = Array(
+        storage_type="numpy_files",
+        storage_path=str(path.parent),
+        storage_key=path.name,
+        shape=[int(size) for size in shape],
+    )
+    if values is not None:
+        from lhotse.features.io import get_memory_writer
+
+        writer = get_memory_writer("memory_raw")()
+        array = Array(writer.name, "", writer.write("", values), list(values.shape))
+    frames = TemporalArray(array=array, temporal_dim=0, frame_shift=frame_shift, start=0.0)
+    start, duration = _part(path, start, duration, round(shape[0] * frame_shift, 8))
+    return MonoCut(
+        id=identity,
+        start=start,
+        duration=duration,
+        channel=0,
+        supervisions=[_supervision(identity, duration, 0, **said)],
+        custom={**(custom or {}), "frames": frames},
+    )
+
+
+def video_cut(
+    identity: str,
+    path: str | Path,
+    *,
+    width: int,
+    height: int,
+    frame_rate: float,
+    num_frames: int = 0,
+    total: float | None = None,
+    start: float = 0.0,
+    duration: float | None = None,
+    custom: dict[str, Any] | None = None,
+    **said: Unpack[Said],
+) -> Cut:
+    """A cut of the pictures of the video file `path` (kept as an absolute path): all, or a part given in seconds.
+
+    `width` and `height` in pixels as shown, `frame_rate` in Hz. `num_frames` (0: not known) and `total` (seconds)
+    are the whole file's; without `total` the clip ends where the file does.
+    """
+    from lhotse import MonoCut
+
+    path = Path(path).resolve()
+    if total is None:
+        total = start + duration if duration else num_frames / frame_rate if frame_rate else 0.0
+    if total <= 0 or min(width, height) <= 0:
+        raise EarsightError(f"{path}: holds no pictures; leave it out or record it again")
+    # A container tells its length to about a picture.
+    start, duration = _part(path, start, duration, total, slack=1 / frame_rate if frame_rate else 0.1)
+    video = {
+        "path": str(path),
+        "size": [width, height],  # lhotse takes a field with a `width` for one of its images
+        "frame_rate": frame_rate,
+        "num_frames": num_frames,
+        "duration": total,
+    }
+    return MonoCut(
+        id=identity,
+        start=start,
+        duration=duration,
+        channel=0,
+        supervisions=[_supervision(identity, duration, 0, **said)],
+        custom={**(custom or {}), "video": video},
+    )
+
+
+def _part(
+    path: Path, start: float, duration: float | None, total: float, slack: float = 1e-3
+) -> tuple[float, float]:
+    """The part of a clip in seconds, which must lie inside it (`slack` seconds of rounding are forgiven)."""
+    if start >= total:
+        raise EarsightError(f"{path}: start {start:g} s is past the clip's end, {total:g} s")
+    if duration is None:
+        return start, round(total - start, 8)
+    if start + duration > total + slack:
+        raise EarsightError(f"{path}: {start:g} s + {duration:g} s is past the clip's end, {total:g} s")
+    return start, round(min(duration, total - start), 8)
+
+
+def _supervision(
+    identity: str,
+    duration: float,
+    channel: int | list[int],
+    *,
+    text: str | None = None,
+    speaker: str | None = None,
+    label: str | None = None,
+    group: str | None = None,
+    language: str | None = None,
+    supervision_custom: dict[str, Any] | None = None,
+) -> Any:
+    from lhotse import SupervisionSegment
+
+    custom = dict(supervision_custom or {})
+    if label is not None:
+        custom["label"] = label
+    if group is not None:
+        custom["group"] = group
+    return SupervisionSegment(
+        id=identity,
+        recording_id=identity,
+        start=0.0,
+        duration=duration,
+        channel=channel,
+        text=text,
+        speaker=speaker,
+        language=language,
+        custom=custom or None,
+    )
+
+
+def cut_set(cuts: list[Any], manifest: Path, failures: Failures | None) -> CutSet:
+    """The cuts, each id once; a second one is a failure, or an error where failures are not collected."""
+    from lhotse import CutSet
+
+    unique: dict[str, Any] = {}
+    for cut in cuts:
+        if unique.setdefault(cut.id, cut) is cut:
+            continue
+        if failures is None:
+            raise EarsightError(f"{manifest}: two clips have the id {cut.id}; give each its own")
+        failures.append((cut.id, DOUBLE_ID))
+    return CutSet.from_cuts(unique.values())
+
+
+# Looking at a cut
+
+
+def text_of(cut: Any) -> str | None:
+    """What is said, or None."""
+    return cut.supervisions[0].text if cut.supervisions else None
+
+
+def label_of(cut: Any) -> str | None:
+    """The class, or None."""
+    return _custom_of(cut, "label")
+
+
+def speaker_of(cut: Any) -> str | None:
+    """Who speaks, or None."""
+    return cut.supervisions[0].speaker if cut.supervisions else None
+
+
+def group_of(cut: Any) -> str | None:
+    """What must not be split between training and test besides the speaker (a source recording), or None."""
+    return _custom_of(cut, "group")
+
+
+def video_of(cut: Any) -> dict[str, Any] | None:
+    """The video file that a cut's pictures are in, or None.
+
+    Returns:
+        path (absolute), width and height (pixels), frame_rate (Hz), num_frames (0: not known), duration (seconds, of
+        the whole file).
+    """
+    video = (getattr(cut, "custom", None) or {}).get("video")
+    if not isinstance(video, dict):  # a cut of sound may name the video it is from
+        return None
+    width, height = video["size"]
+    return {**{key: video[key] for key in video if key != "size"}, "width": width, "height": height}
+
+
+def _custom_of(cut: Any, key: str) -> str | None:
+    if not cut.supervisions:
+        return None
+    value = (cut.supervisions[0].custom or {}).get(key)
+    return None if value is None else str(value)
+
+
+def clip_files(cut: Any) -> list[Path]:
+    """The local files that hold a cut's sound, frames or pictures; empty for what lies in memory or elsewhere."""
+    files = []
+    for part in [track.cut for track in getattr(cut, "tracks", [])] or [cut]:
+        recording = getattr(part, "recording", None)
+        if recording is not None:
+            files += [Path(source.source) for source in recording.sources if source.type == "file"]
+        frames = (getattr(part, "custom", None) or {}).get("frames")
+        if frames is not None and frames.array.storage_type == "numpy_files":
+            files.append(Path(frames.array.storage_path) / frames.array.storage_key)
+        if (video := video_of(part)) is not None:
+            files.append(Path(video["path"]))
+    return files

@@ -1,0 +1,120 @@
+"""Manifests: which clips there are, of sound, frames or video, what is said or shown in each, who speaks.
+
+A manifest is a lhotse CutSet with one supervision a cut. Four forms come in (a lhotse cut manifest, a CSV or
+TSV, a folder per class, shards) and one goes out (`.jsonl.gz`); `common.data.corpora.shards` writes shards.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EarsightError, first_line, require
+from ..files import whole_file
+from .cut_lines import read_lines
+from .cuts import Failures, clip_files, cut_set, label_of, speaker_of
+from .shards import ShardCuts, is_shards, read_index
+from .tables_and_folders import TABLE_SUFFIXES, Openers, read_folder, read_table
+
+if TYPE_CHECKING:
+    from lhotse import CutSet
+
+
+def read_manifest(
+    path: str | Path, openers: Openers | None = None, failures: Failures | None = None
+) -> CutSet:
+    """Read a lhotse cut manifest, a `.csv`/`.tsv` table (see `read_table`), a folder per class, or shards.
+
+    Raises EarsightError for a manifest that is missing, damaged or empty, for two cuts of one id, and for a
+    clip that it names and that is not there (file and id). With a list `failures`, such clips are noted there
+    (name, reason) and the others go on.
+    """
+    require("lhotse", "train")
+    if is_shards(path):
+        return cut_set(list(ShardCuts(read_index(path))), path, failures)
+    path = Path(path)
+    openers = openers or Openers()
+    if not path.exists():
+        raise EarsightError(f"{path}: no such manifest; name a .jsonl.gz, a .csv, a folder per class or shards")
+    if path.is_dir():
+        return read_folder(path, openers, failures)
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return read_table(path, openers, failures)
+    return _read_cuts(path, failures)
+
+
+def _read_cuts(path: Path, failures: Failures | None) -> CutSet:
+    """Read lhotse's own files; the line-by-line form is parsed here so that an error can name its line."""
+    from lhotse import CutSet, load_manifest
+
+    if path.name.endswith((".jsonl", ".jsonl.gz")):
+        cuts = list(read_lines(path))
+    else:
+        try:
+            cuts = load_manifest(path)
+        except Exception as error:  # lhotse asserts, and its parsers raise their own kinds
+            raise EarsightError(
+                f"{path}: not a manifest that can be read ({first_line(error)}); "
+                "give a lhotse cut manifest (.jsonl.gz), a .csv or a folder per class"
+            ) from error
+        if not isinstance(cuts, CutSet):
+            raise EarsightError(
+                f"{path}: holds a {type(cuts).__name__}, not cuts; make cuts of it with `lhotse cut simple`"
+            )
+        cuts = list(cuts)
+    if not cuts:
+        raise EarsightError(f"{path}: the manifest is empty; prepare the corpus again")
+    return cut_set(_with_clips(cuts, path, failures), path, failures)
+
+
+def _with_clips(cuts: list[Any], manifest: Path, failures: Failures | None) -> list[Any]:
+    missing = {cut.id: clip for cut in cuts for clip in clip_files(cut) if not clip.is_file()}
+    if missing and failures is None:
+        name, clip = next(iter(missing.items()))
+        more = f" ({len(missing) - 1} more are missing)" if len(missing) > 1 else ""
+        raise EarsightError(
+            f"{manifest}: clip {name} names {clip}, which is not there{more}; "
+            "put the files back or prepare the corpus again"
+        )
+    if missing:
+        failures += [(name, f"{clip} is not there") for name, clip in missing.items()]
+    return [cut for cut in cuts if cut.id not in missing]
+
+
+def describe(path: str | Path) -> str:
+    """How much a manifest holds: clips, hours, classes, speakers."""
+    cuts = read_manifest(path)
+    hours = sum(cut.duration for cut in cuts) / 3600
+    classes, speakers = ({of(cut) for cut in cuts} - {None} for of in (label_of, speaker_of))
+    counted = [f"{len(cuts)} clips", f"{hours:.2f} h"]
+    counted += [f"{len(classes)} classes"] if classes else []
+    counted += [f"{len(speakers)} speakers"] if speakers else []
+    return ", ".join(counted)
+
+
+# Writing
+
+
+def write_manifest(cuts: Iterable[Any], path: str | Path) -> Path:
+    """Write cuts to a `.jsonl` or `.jsonl.gz` file, whole or not at all; same cuts, same bytes."""
+    path = Path(path)
+    if not path.name.endswith((".jsonl", ".jsonl.gz")):
+        raise EarsightError(f"{path}: a manifest is written as .jsonl or .jsonl.gz; choose such a name")
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        # No file name and no time in the gzip header: reproducible bytes.
+        packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.suffix == ".gz" else file
+        for cut in cuts:
+            packed.write(json.dumps(_without_memory(cut).to_dict(), ensure_ascii=False).encode() + b"\n")
+        if packed is not file:
+            packed.close()
+    return path
+
+
+def _without_memory(cut: Any) -> Any:
+    frames = (getattr(cut, "custom", None) or {}).get("frames")
+    if frames is not None and frames.is_in_memory:
+        raise EarsightError(f"clip {cut.id}: its frames are in memory only; prepare them into a folder")
+    return cut

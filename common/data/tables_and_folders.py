@@ -1,0 +1,287 @@
+"""Clips listed in a CSV or TSV, or laid out as a folder per class, made into cuts."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import math
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EarsightError, require
+from .cuts import (
+    DEFAULT_FRAME_SHIFT,
+    EMPTY_CLASS,
+    Failures,
+    cut_set,
+    frames_cut,
+    recording_cut,
+    video_cut,
+    video_of,
+)
+from .openers import Openers, look_at_frames, look_at_sound
+
+if TYPE_CHECKING:
+    from lhotse import CutSet
+    from lhotse.cut import Cut
+
+COLUMNS = (
+    "path", "text", "label", "start", "duration", "speaker", "group", "split", "frame_shift", "id",
+)
+TABLE_SUFFIXES = (".csv", ".tsv")
+
+
+def read_table(
+    path: str | Path, openers: Openers | None = None, failures: Failures | None = None
+) -> CutSet:
+    """Read a table with the header `path,text` or `path,label`, and any of the optional columns.
+
+    `start` and `duration` (seconds) cut a part out of the clip; `frame_shift` (seconds) goes with frames;
+    `id`, `speaker`, `group`, `split` name things. Paths are relative to the table's folder. The split is kept
+    as the supervision's custom field `split`. An error names the file, the line and the column. With a list
+    `failures`, clips that cannot be used are noted there and the others go on.
+    """
+    path = Path(path)
+    require("lhotse", "train")
+    clips = [_row_clip(row, path.parent, where) for where, row in table_rows(path, _check_header)]
+    if not clips:
+        raise EarsightError(f"{path}: the table has a header and no rows; add a line for each clip")
+    return _cuts_of(clips, path, path.parent, openers or Openers(), failures)
+
+
+def read_folder(
+    path: str | Path, openers: Openers | None = None, failures: Failures | None = None
+) -> CutSet:
+    """Read `path/LABEL/*.wav` (any sound, video, or .npy frames, at any depth): the folder's name is the label.
+
+    A class folder with no clip is an error, or noted as a failure.
+    """
+    path = Path(path)
+    require("lhotse", "train")
+    openers = openers or Openers()
+    labels = sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith("."))
+    of_label = {folder: clips_under(folder, openers.suffixes) for folder in labels}
+    if not any(of_label.values()):
+        raise EarsightError(
+            f"{path}: no clips found; a folder per class holds {path.name}/LABEL/clip.wav (or .npy frames, or videos)"
+        )
+    for folder in (folder for folder, clips in of_label.items() if not clips):
+        if failures is None:
+            raise EarsightError(f"{folder}: {EMPTY_CLASS}")
+        failures.append((folder.name, f"{folder}: {EMPTY_CLASS}"))
+    clips = [_Clip(clip, where="", label=folder.name) for folder in labels for clip in of_label[folder]]
+    return _cuts_of(clips, path, path, openers, failures)
+
+
+def clips_under(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """The files in `folder`, at any depth, with one of `suffixes` (lower case), in order; hidden ones left out."""
+    return [
+        path for path in sorted(folder.rglob("*")) if path.suffix.lower() in suffixes and not path.name.startswith(".")
+    ]
+
+
+# Tables
+
+
+def table_rows(
+    path: Path, check_header: Callable[[list[str], Path], None]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each row of a CSV or TSV by its columns, with the words that say where it stands.
+
+    `check_header` gets the names of the columns and the path, and raises EarsightError for what is not wanted.
+    """
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise EarsightError(f"{path}: not UTF-8 text ({error.reason}); save the table as UTF-8") from error
+    except OSError as error:
+        raise EarsightError(f"{path}: cannot be read ({error.strerror})") from error
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        check_header(header, path)
+        for cells in reader:
+            where = f"{path}, line {reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise EarsightError(
+                    f"{where}: {len(cells)} values for {len(header)} columns; "
+                    "put a value that holds the separator in double quotes"
+                )
+            yield where, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+    except csv.Error as error:
+        raise EarsightError(f"{path}, line {reader.line_num}: not a table ({error})") from error
+
+
+def _check_header(header: list[str], path: Path) -> None:
+    if not any(header):
+        raise EarsightError(f"{path}: the table is empty; its first line is path,text or path,label")
+    for name in header:
+        if name not in COLUMNS:
+            near = difflib.get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"columns are {', '.join(COLUMNS)}"
+            raise EarsightError(f"{path}, line 1: unknown column {name!r}; {hint}")
+        if header.count(name) > 1:
+            raise EarsightError(f"{path}, line 1: column {name} is there twice; leave one")
+    if "path" not in header or not {"text", "label"} & set(header):
+        raise EarsightError(f"{path}, line 1: columns path and text, or path and label, are needed")
+
+
+def _row_clip(row: dict[str, str], folder: Path, where: str) -> _Clip:
+    if not row["path"]:
+        raise EarsightError(f"{where}, column path: no file named")
+    text, label = row.get("text"), row.get("label") or None
+    if text is None and label is None:
+        raise EarsightError(f"{where}, column label: empty; say what is in {row['path']}")
+    return _Clip(
+        folder / row["path"],
+        where,
+        identity=row.get("id") or None,
+        start=_seconds(row, "start", where, least=0.0) or 0.0,
+        duration=_seconds(row, "duration", where, above=0.0),
+        frame_shift=_seconds(row, "frame_shift", where, above=0.0) or DEFAULT_FRAME_SHIFT,
+        text=None if label and not text else text,  # an empty text of a clip without label: nothing is said
+        label=label,
+        speaker=row.get("speaker") or None,
+        group=row.get("group") or None,
+        split=row.get("split") or None,
+    )
+
+
+def _seconds(
+    row: dict[str, str], column: str, where: str, least: float = -math.inf, above: float = -math.inf
+) -> float | None:
+    value = row.get(column)
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError as error:
+        raise EarsightError(f"{where}, column {column}: {value!r} is not a number of seconds") from error
+    if not math.isfinite(seconds) or seconds < least or seconds <= above:
+        wanted = "at least 0" if least == 0.0 else "more than 0"
+        raise EarsightError(f"{where}, column {column}: {value} s; it must be {wanted}")
+    return seconds
+
+
+# Clips named by a table or a folder
+
+
+@dataclass(frozen=True)
+class _Clip:
+    path: Path
+    where: str  # "clips.csv, line 3"; empty where the path says it all
+    identity: str | None = None
+    start: float = 0.0
+    duration: float | None = None
+    frame_shift: float = DEFAULT_FRAME_SHIFT
+    text: str | None = None
+    label: str | None = None
+    speaker: str | None = None
+    group: str | None = None
+    split: str | None = None
+
+
+def _cuts_of(
+    clips: list[_Clip], manifest: Path, folder: Path, openers: Openers, failures: Failures | None
+) -> CutSet:
+    looked: dict[tuple[Path, str], Any] = {}  # many rows may cut parts out of one long file: look into it once
+    made = []
+    for clip in openers.watch(clips):
+        try:
+            made.append((clip, _clip_cut(clip, openers, looked)))
+        except EarsightError as error:
+            message = f"{clip.where}: {error}" if clip.where else str(error)
+            if failures is None:
+                raise EarsightError(message) from error
+            failures.append((clip.identity or clip.path.stem, message))
+    return cut_set(_with_unique_ids(made, folder), manifest, failures)
+
+
+def _clip_cut(clip: _Clip, openers: Openers, looked: dict[tuple[Path, str], Any]) -> Cut:
+    if not clip.path.is_file():
+        named = f"clip {clip.identity} names " if clip.identity else ""
+        raise EarsightError(f"{named}{clip.path}, which is not there; correct the path")
+    path = clip.path.resolve()
+    medium = openers.medium_of(path, clip.label, clip.text)
+    if (path, medium) not in looked:
+        looked[path, medium] = _look(path, medium, openers)
+    inside = looked[path, medium]
+    name = clip.identity or path.stem
+    said = {
+        "start": clip.start,
+        "duration": clip.duration,
+        "text": clip.text,
+        "label": clip.label,
+        "speaker": clip.speaker,
+        "group": clip.group,
+        "supervision_custom": {"split": clip.split} if clip.split else None,
+    }
+    if medium == "frames":
+        return frames_cut(
+            name, path, shape=inside.shape, frame_shift=clip.frame_shift, values=inside.values, **said
+        )
+    if medium == "video":
+        return video_cut(
+            name,
+            path,
+            width=inside.width,
+            height=inside.height,
+            frame_rate=inside.frame_rate,
+            num_frames=inside.frames,
+            total=inside.duration,
+            **said,
+        )
+    return recording_cut(
+        name,
+        path,
+        sample_rate=inside.sample_rate,
+        num_samples=inside.frames,
+        channels=inside.channels,
+        **said,
+    )
+
+
+def _look(path: Path, medium: str, openers: Openers) -> Any:
+    """The FramesHeader, VideoHeader or SoundHeader of a clip's file."""
+    if medium == "frames":
+        return look_at_frames(path, openers)
+    return openers.video(path) if medium == "video" else look_at_sound(path, openers)
+
+
+def _with_unique_ids(made: list[tuple[_Clip, Cut]], folder: Path) -> list[Cut]:
+    """Where clips share a file stem, they take their folders' names too: `left/a.wav` is `left-a`.
+
+    Parts of one file also take their start in milliseconds. Ids that a table gives stay as they are.
+    """
+    from collections import Counter
+
+    from lhotse.utils import fastcopy
+
+    counts = Counter(cut.id for _, cut in made)
+    cuts = []
+    for clip, cut in made:
+        if counts[cut.id] > 1 and clip.identity is None:
+            path = clip.path.resolve().with_suffix("")
+            root = folder.resolve()
+            name = "-".join(path.relative_to(root).parts if path.is_relative_to(root) else path.parts[1:])
+            if not _whole(cut):
+                name += f"-{round(cut.start * 1000):07d}"
+            said = [fastcopy(each, id=name, recording_id=name) for each in cut.supervisions]
+            recording = fastcopy(cut.recording, id=name) if cut.has_recording else None
+            cut = fastcopy(cut, id=name, supervisions=said, recording=recording)
+        cuts.append(cut)
+    return cuts
+
+
+def _whole(cut: Cut) -> bool:
+    if (video := video_of(cut)) is not None:
+        total = video["duration"]
+    else:
+        total = cut.recording.duration if cut.has_recording else cut.custom["frames"].duration
+    return cut.start == 0.0 and math.isclose(cut.duration, total, abs_tol=1e-3)

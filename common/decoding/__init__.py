@@ -1,0 +1,1 @@
+"""Log-probabilities to words: greedy and beam search, lexicons, language models, hotwords."""

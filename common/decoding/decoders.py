@@ -1,0 +1,160 @@
+"""From CTC log-probabilities to words: greedy, and beam search with a lexicon, a language model and hotwords.
+
+The search is flashlight-text's (Pratap et al., 2019; Collobert et al., 2016), the language model KenLM's (Heafield,
+2011). A hypothesis's score, in nats:
+
+    log P(best CTC path) + lm_weight * log10 P(words) + word_score * number of words + weights of its hotwords
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ctc import PathWord, tokens_of_path, words_of_path
+from ..labels import BLANK, Labels
+from .hotwords import Hotword, HotwordGraph
+from .language_model import hotword_lm, load_lm
+from .lexicon import find_lexicon
+from .ngram import SPACE
+from .options import DecodingOptions
+
+FLOOR = -1000.0  # nats, for labels that a model rules out: sums of it are numbers still
+READINGS = 10  # at least, of a beam: confidence comes from how they differ
+MAX_LABELS = 40  # of a frame, in the search without a lexicon: rarer ones seldom win, and each costs time
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One reading: its words with their places in the path, and its score in nats (a log-probability if greedy)."""
+
+    words: tuple[PathWord, ...]
+    score: float
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+
+class Decoder:
+    """Log-probabilities to hypotheses. Safe to share between threads.
+
+    Raises:
+        EarsightError: a lexicon, language model or hotword that does not fit the labels.
+    """
+
+    def __init__(self, labels: Labels, options: DecodingOptions):
+        self.labels, self.options = labels, options
+        if options.decoder == "beam":
+            self._search = BeamSearch(labels, options)
+
+    def __call__(self, log_probs: np.ndarray) -> list[Hypothesis]:
+        """Read log-probabilities (time, label): different readings, the best first, never none.
+
+        Greedy there is one, else up to `n_best` or READINGS, whichever is more.
+        """
+        if self.options.decoder == "beam" and len(log_probs):
+            return self._search(log_probs)
+        path = log_probs.argmax(axis=-1)
+        return [Hypothesis(tuple(words_of_path(path, self.labels)), float(log_probs.max(axis=-1).sum()))]
+
+
+class BeamSearch:
+    """Flashlight's decoders, over the words of a lexicon or, without one, over labels.
+
+    A word is spelled with the separator behind it, which the labels were trained with; a frame of nothing else is added
+    at the end, for the last word. Where labels have no separator a blank serves, and may be missing.
+    """
+
+    def __init__(self, labels: Labels, options: DecodingOptions):
+        self.labels, self.options = labels, options
+        self.separator = BLANK if labels.separator is None else labels.separator
+        lexicon = find_lexicon(labels, options)
+        self.words = list(lexicon) if lexicon else []
+        if lexicon:
+            names = self.words
+            phrases = [([names.index(word) for word in hotword.text.split()], hotword.weight)
+                       for hotword in options.hotwords]
+        else:
+            names = [SPACE if symbol == " " else symbol for symbol in labels.symbols]
+            phrases = [(self._label_phrase(hotword), hotword.weight) for hotword in options.hotwords]
+        self._hotwords = HotwordGraph(phrases) if phrases else None
+        lm = load_lm(options.lm, names) if options.lm else None
+        self._lm = lm if options.lm_weight else None
+        if lexicon:
+            self._trie = self._make_trie(lexicon)
+
+    def __call__(self, log_probs: np.ndarray) -> list[Hypothesis]:
+        from flashlight.lib.text import decoder as flashlight
+
+        emissions = np.maximum(log_probs, FLOOR, dtype=np.float32)
+        if self.words:
+            last = np.full_like(emissions[:1], FLOOR)
+            last[0, self.separator] = 0.0
+            emissions = np.concatenate([emissions, last])
+        emissions = np.ascontiguousarray(emissions)
+        options, ctc = self.options, flashlight.CriterionType.CTC
+        lm = self._lm or flashlight.ZeroLM()
+        weight = options.lm_weight if self._lm else 1.0
+        if self._hotwords:
+            lm = hotword_lm(lm, weight, self._hotwords, None if self.words else self.labels.separator)
+        # A decoder holds the state of its search, so each search has its own; what is large in it is shared.
+        if self.words:
+            settings = flashlight.LexiconDecoderOptions(
+                options.beam, len(self.labels), options.beam_threshold, weight, options.word_score, -np.inf, 0.0, False,
+                ctc)
+            search = flashlight.LexiconDecoder(settings, self._trie, lm, self.separator, BLANK, -1, [], False)
+        else:
+            settings = flashlight.LexiconFreeDecoderOptions(
+                options.beam, min(len(self.labels), MAX_LABELS), options.beam_threshold, weight, 0.0, False, ctc)
+            search = flashlight.LexiconFreeDecoder(settings, lm, self.separator, BLANK, [])
+        results = search.decode(emissions.ctypes.data, *emissions.shape)
+        best: dict[str, Hypothesis] = {}
+        for result in results:
+            # Most results differ from better ones in their path alone, and need not be taken apart.
+            if self.words and " ".join(self.words[word] for word in result.words if word >= 0) in best:
+                continue
+            hypothesis = Hypothesis(tuple(self._path_words(result, len(log_probs))), result.score)
+            best.setdefault(hypothesis.text, hypothesis)
+            if len(best) == max(options.n_best, READINGS):
+                break
+        return list(best.values())
+
+    def _path_words(self, result, time: int) -> Iterator[PathWord]:
+        """A result's words. Its lists have a place before the first frame and one behind the last."""
+        path = np.array(result.tokens[1:time + 1])
+        if not self.words:
+            yield from words_of_path(path, self.labels)
+            return
+        tokens = [token for token in tokens_of_path(path) if token.label != self.labels.separator]
+        for frame, word in enumerate(result.words[1:time + 2]):  # the last may end with the frame that was added
+            if word >= 0:
+                own = [token for token in tokens if token.first <= frame]
+                del tokens[:len(own)]
+                yield PathWord(self.words[word], tuple(own))
+
+    def _make_trie(self, lexicon: dict[str, list[list[int]]]):
+        from flashlight.lib.text import decoder as flashlight
+
+        trie = flashlight.Trie(len(self.labels), self.separator)
+        listened = {word for hotword in self.options.hotwords for word in hotword.text.split()}
+        taken = set()
+        for index, (word, spellings) in enumerate(lexicon.items()):
+            for spelling in spellings:
+                # Nothing but a language model or a hotword tells homophones apart; else the first, commonest is meant.
+                if tuple(spelling) in taken and not self._lm and word not in listened:
+                    continue
+                taken.add(tuple(spelling))
+                trie.insert([*spelling, self.separator], index, 0.0)
+                if self.labels.separator is None:
+                    trie.insert(spelling, index, 0.0)
+        trie.smear(flashlight.SmearingMode.MAX)
+        return trie
+
+    def _label_phrase(self, hotword: Hotword) -> list[int]:
+        """A hotword as labels, from the separator before it to that behind it."""
+        between = [] if self.labels.separator is None else [self.labels.separator]
+        ids = list(between)
+        for word in hotword.text.split():
+            ids += self.labels.ids(hotword.symbols or self.labels.spell(word), f"hotword {hotword.text!r}") + between
+        return ids

@@ -1,0 +1,62 @@
+"""The words that a beam search is over, spelled in a model's labels."""
+
+from pathlib import Path
+
+from ..errors import EarsightError
+from ..labels import Labels
+from .ngram import SPACE, words_of_arpa
+from .options import DecodingOptions
+
+
+def find_lexicon(labels: Labels, options: DecodingOptions) -> dict[str, list[list[int]]]:
+    """The spellings, as label ids, of all words that can be recognised; empty for any word."""
+    if options.lexicon:
+        lexicon = read_spellings(options.lexicon, labels)
+    elif labels.kind == "phones":
+        lexicon = {word: [labels.ids(phones, f"word {word!r}") for phones in spellings]
+                   for word, spellings in labels.lexicon.items()}
+    else:
+        words = words_of_arpa(options.lm) if options.lm else None
+        if words is None or set(words) <= {SPACE, *labels.symbols}:  # a model of labels
+            return {}
+        spelled = {word: labels.spell(word) for word in words}
+        # A word that the labels do not spell cannot be recognised.
+        lexicon = {word: [labels.ids(symbols, word)] for word, symbols in spelled.items()
+                   if set(labels.symbols).issuperset(symbols)}
+    for hotword in options.hotwords:
+        words = hotword.text.split()
+        for word in words:
+            if hotword.symbols:
+                spelling = labels.ids(hotword.symbols, f"hotword {hotword.text!r}")
+                if spelling not in lexicon.setdefault(word, []):
+                    lexicon[word].append(spelling)
+            elif word not in lexicon and labels.kind == "phones":
+                raise EarsightError(f"hotword {word!r} is not in the lexicon; give its phones: "
+                                    f"'{word}=PHONE PHONE ...'")
+            elif word not in lexicon:
+                lexicon[word] = [labels.ids(labels.spell(word), f"hotword {hotword.text!r}")]
+    return lexicon
+
+
+def read_spellings(path: str | Path, labels: Labels) -> dict[str, list[list[int]]]:
+    """Read a lexicon, a word a line, its symbols behind it (characters and BPE need none); several lines, several ways.
+
+    Raises:
+        EarsightError: a word without phones, or a symbol that the model does not have; with the line.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EarsightError(f"{path}: the lexicon cannot be read ({error})") from error
+    lexicon: dict[str, list[list[int]]] = {}
+    for number, line in enumerate(lines, 1):
+        word, *symbols = line.split() or [""]
+        if not word:
+            continue
+        where = f"{path}, line {number}"
+        if not symbols and labels.kind == "phones":
+            raise EarsightError(f"{where}: {word!r} has no phones; write `word phone phone ...`")
+        lexicon.setdefault(word, []).append(labels.ids(symbols or labels.spell(word), where))
+    if not lexicon:
+        raise EarsightError(f"{path}: the lexicon is empty")
+    return lexicon

@@ -1,0 +1,88 @@
+"""`earsight explain`: what a model's encoder does on a clip, moment by moment, as panels of a picture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import EarsightError
+from ..inference.runtime import Runtime
+from ..nn.cells import choose_units
+from .encoder_graph import DIRECTIONS, EncoderRun, LayerRun
+from .figure import Panel, attention_panel, classes_panel, posteriors_panel, unit_panels
+
+LONGEST = 60.0  # seconds; of more, nothing could be seen
+UNITS = 3
+PREFIXES = 60  # moments at which a classifier is asked
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which units of which layer are drawn.
+
+    Attributes:
+        layer: from 1, the lowest of the first stream; None takes the last.
+        direction: "forward" or "backward".
+        units: from 0; none takes those that `common.nn.cells.choose_units` picks. Of a Transformer: attention heads.
+    """
+
+    layer: int | None = None
+    direction: str = DIRECTIONS[0]
+    units: tuple[int, ...] = ()
+
+
+def check_duration(path: object, seconds: float) -> None:
+    """Refuse clips that are too long to be drawn."""
+    if seconds > LONGEST:
+        raise EarsightError(f"{path}: {seconds:.0f} s long, and a picture shows {LONGEST:.0f} at most; cut a part out")
+
+
+def output_panel(runtime: Runtime, frames: np.ndarray, run: EncoderRun) -> Panel:
+    """Posteriors of a model that writes text; of a classifier, what it makes of the clip as it goes on."""
+    if runtime.config.task == "ctc":
+        return posteriors_panel(run.outputs, runtime.labels.symbols, runtime.config.stride * runtime.config.frame_shift)
+    ends = np.unique(np.linspace(1, len(frames), PREFIXES).round().astype(int))
+    logits = np.stack([runtime.outputs(frames[:end]) for end in ends])
+    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return classes_panel(ends * runtime.config.frame_shift, probabilities, runtime.labels.symbols)
+
+
+def inside_panels(runtime: Runtime, run: EncoderRun, choice: Choice) -> list[Panel]:
+    """The gates and the memory of the chosen units; of a Transformer, the attention of the chosen heads."""
+    shift = runtime.config.stride * runtime.config.frame_shift
+    if run.attention:
+        number = _checked("layer", choice.layer or len(run.attention), range(1, len(run.attention) + 1))
+        heads = run.attention[number - 1]
+        shown = [_checked("head", head, range(len(heads))) for head in choice.units or range(min(UNITS, len(heads)))]
+        return [attention_panel(f"layer {number}, head {head}", heads[head], shift) for head in shown]
+    layer = _layer(runtime, run, choice)
+    hidden = layer.outputs.shape[1]
+    units = choice.units or choose_units(layer.values["h"], UNITS)
+    return [panel for unit in units
+            for panel in unit_panels(_checked("unit", unit, range(hidden)), layer.values, layer.kind, shift)]
+
+
+def inside_title(runtime: Runtime, run: EncoderRun, choice: Choice, streams: tuple[str, ...] = ()) -> str:
+    """Which layer the panels of `inside_panels` are of; `streams` are the names of a model's streams."""
+    if run.attention:
+        return f"attention of layer {choice.layer or len(run.attention)}"
+    layer = _layer(runtime, run, choice)
+    stream = ""
+    if (runtime.config.model.get("encoder") or {}).get("streams"):
+        stream = f" ({streams[(layer.layer - 1) * len(streams) // max(each.layer for each in run.layers)]})"
+    return f"{layer.kind.upper()} layer {layer.layer}{stream}, {layer.direction}"
+
+
+def _layer(runtime: Runtime, run: EncoderRun, choice: Choice) -> LayerRun:
+    layers = {(each.layer, each.direction): each for each in run.layers}
+    count = max(number for number, _ in layers)
+    number = _checked("layer", choice.layer or count, range(1, count + 1))
+    if (number, choice.direction) not in layers:
+        raise EarsightError(f"model {runtime.name} reads clips forward only; leave --direction out")
+    return layers[number, choice.direction]
+
+
+def _checked(what: str, number: int, known: range) -> int:
+    if number not in known:
+        raise EarsightError(f"--{what} {number}: there are {known.start} to {known.stop - 1}")
+    return number

@@ -1,0 +1,1 @@
+"""A model folder applied to clips. No torch here."""

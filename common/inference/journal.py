@@ -1,0 +1,78 @@
+"""What was heard of a long recording so far, beside the output to come, so that a job that was stopped can go on."""
+
+import json
+from dataclasses import asdict
+from itertools import takewhile
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import EarsightError
+from .recognition import Reading, Transcript, Utterance, Word
+from .segmenting import Stretch
+
+
+class Journal:
+    """A JSON line that says what is read and how (the key), then one for each utterance, in order.
+
+    Args:
+        path: the file; made when `open` is called.
+        key: plain types. A file with another key is of something else, and is written anew.
+    """
+
+    def __init__(self, path: Path, key: dict):
+        self.path, self.key = path, json.loads(json.dumps(key))
+        self._file: BinaryIO | None = None
+
+    def open(self) -> list[tuple[Stretch, Utterance]]:
+        """Make it ready for `add`, and return what is there; a line that was not written whole does not count.
+
+        Raises:
+            EarsightError: it cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.path, "a+b")
+            self._file.seek(0)
+            lines = self._file.read().splitlines(keepends=True)
+            entries = list(takewhile(lambda entry: entry is not None, map(_parsed, lines)))
+            if entries[:1] == [self.key]:
+                self._file.truncate(sum(map(len, lines[:len(entries)])))
+            else:
+                self._file.truncate(0)
+                self._write(self.key)
+        except OSError as error:
+            raise EarsightError(f"{self.path}: cannot be written ({error.strerror}); choose another output") from error
+        return [_restored(entry) for entry in entries[1:]] if entries[:1] == [self.key] else []
+
+    def add(self, place: Stretch, utterance: Utterance) -> None:
+        """Note one more utterance; a process that is killed then does not take it along."""
+        try:
+            self._write({"place": asdict(place), "utterance": asdict(utterance)})
+        except OSError as error:
+            raise EarsightError(f"{self.path}: cannot be written ({error.strerror}); make room and start again"
+                                ) from error
+
+    def _write(self, plain: dict) -> None:
+        self._file.write(json.dumps(plain).encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """The file stays."""
+        if self._file:
+            self._file.close()
+
+
+def _restored(entry: dict) -> tuple[Stretch, Utterance]:
+    plain = entry["utterance"]
+    transcript = plain["transcript"]
+    transcript["words"] = tuple(Word(**word) for word in transcript["words"])
+    transcript["n_best"] = tuple(Reading(**reading) for reading in transcript["n_best"])
+    return Stretch(**entry["place"]), Utterance(plain["start"], plain["end"], Transcript(**transcript))
+
+
+def _parsed(line: bytes) -> dict | None:
+    """A line's object; None for one that was not written whole."""
+    try:
+        return json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None

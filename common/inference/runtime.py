@@ -1,0 +1,87 @@
+"""Running a model folder with ONNX Runtime. torch is never imported here."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import EarsightError
+from ..labels import BLANK, Labels
+from ..model_folder import ENCODER, FRONTEND, find_model, read_config
+
+
+class Runtime:
+    """A model folder, ready to run.
+
+    Safe to share between threads: ONNX Runtime's sessions are, and nothing else changes.
+
+    Args:
+        model: a model folder or the name of an installed model.
+        threads: CPU threads that work on one clip.
+    """
+
+    def __init__(self, model: str | Path, threads: int = 1):
+        self.folder = find_model(model)
+        self.name = self.folder.name
+        self.config = read_config(self.folder)
+        self.labels = Labels.from_dict(self.config.labels)
+        self.threads = threads
+        self._encoder = open_session(self.folder / ENCODER, threads)
+
+    def frames(self, inputs: np.ndarray) -> np.ndarray:
+        """Frontend: a waveform (samples,) or pictures (time, height, width, 3) -> frames (time, feature)."""
+        return self._run(self._frontend, inputs[None])[0]
+
+    def outputs(self, frames: np.ndarray) -> np.ndarray:
+        """Encoder and head: frames (time, feature) -> log-probabilities (time / stride, label) or logits (label,).
+
+        Constant frames, as digital silence gives, hold no words whatever the model makes of them: blanks alone.
+        """
+        if self.config.task == "ctc" and (len(frames) == 0 or np.ptp(frames, axis=0).max() == 0):
+            blanks = np.full((-(-len(frames) // self.config.stride), len(self.labels)), -np.inf, dtype=np.float32)
+            blanks[:, BLANK] = 0.0
+            return blanks
+        return self.graph_outputs(frames)
+
+    def graph_outputs(self, frames: np.ndarray) -> np.ndarray:
+        """What the encoder's graph itself computes from frames (time, feature), at least one."""
+        return self.batch_outputs(frames[None])[0]
+
+    def batch_outputs(self, frames: np.ndarray) -> np.ndarray:
+        """The same for clips of one length: (batch, time, feature) -> (batch, ...)."""
+        return self._run(self._encoder, np.ascontiguousarray(frames, dtype=np.float32))
+
+    def check_frames(self, frames: np.ndarray, name: str) -> None:
+        """Refuse frames of another width than the model's, naming where they come from."""
+        if frames.ndim != 2 or frames.shape[1] != self.config.n_features:
+            raise EarsightError(f"{name}: frames of shape {frames.shape} do not fit model {self.name}, "
+                                f"which takes (time, {self.config.n_features})")
+
+    @cached_property
+    def _frontend(self):
+        return open_session(self.folder / FRONTEND, self.threads)
+
+    @staticmethod
+    def _run(session, inputs: np.ndarray) -> np.ndarray:
+        return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+
+
+def open_session(path: Path, threads: int):
+    """An ONNX Runtime session over a graph, on the CPU.
+
+    Raises:
+        EarsightError: the file is missing or damaged.
+    """
+    import onnxruntime
+
+    if not path.is_file():
+        raise EarsightError(f"{path}: missing; export the model again, or install the package again")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
+        raise EarsightError(f"{path}: damaged, ONNX Runtime cannot load it; export the model again "
+                            f"({str(error).splitlines()[0]})") from error

@@ -1,0 +1,1 @@
+"""The modules that learn: frames, encoders, heads, and the model around them."""

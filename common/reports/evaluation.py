@@ -1,0 +1,166 @@
+"""`earsight evaluate`: a checkpoint or a model folder over a manifest, to one report."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lhotse import CutSet
+from lhotse.cut import Cut
+from tqdm import tqdm
+
+from ..batch_run import Result, run_parallel
+from ..data.cuts import group_of, label_of, speaker_of, text_of
+from ..data.datamodule import make_batch
+from ..errors import EarsightError
+from ..files import write_whole
+from ..inference.confidence import confidences
+from ..inference.recognition import Transcript
+from ..inference.runtime import Runtime
+from ..inference.transcribing import Transcriber
+from ..inference.word_times import Timing
+from ..labels import Labels
+from ..nn.module import SequenceModel
+from .classification import ClassificationReport, ClassificationResult, classification_report
+from .frame_order import OrderFigures
+from .transcription import Confidence, TranscriptionReport, TranscriptResult, transcription_report
+
+Read = Callable[[Cut], np.ndarray]  # a clip's waveform (samples,) or frames (time, feature)
+
+
+@dataclass(frozen=True)
+class JudgedTranscript:
+    """A transcript, and the confidence in its words and in all of it that it had without a calibration."""
+
+    transcript: Transcript
+    raw: Confidence
+
+
+# Log-probabilities (time, label) or logits (label,), what was read from them, or why there is nothing.
+Outcome = np.ndarray | JudgedTranscript | EarsightError
+
+BATCH_DURATION = 60.0  # seconds
+SHUFFLES = 5
+
+
+def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome]], worst: int = 10,
+             order: Callable[[], OrderFigures] | None = None
+             ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
+    """Compare what a model put out with what the manifest says.
+
+    Args:
+        order: called after the last outcome; what the order of a clip's frames is worth, for a classifier's report.
+
+    Returns:
+        The report over the clips that could be read, and an error for each of the others.
+    """
+    results, errors = [], []
+    greedy = None if labels.kind == "classes" else Transcriber(labels, Timing(shift=1.0))
+    for cut, outcome in tqdm(outcomes, total=len(cuts), unit="clip", disable=None):
+        if isinstance(outcome, EarsightError):
+            errors.append(outcome)
+        elif labels.kind == "classes":
+            probabilities = np.exp(outcome - outcome.max(), dtype=np.float64)
+            results.append(ClassificationResult(cut.id, speaker_of(cut) or group_of(cut), label_of(cut),
+                                                probabilities / probabilities.sum()))
+        else:
+            timed = not isinstance(outcome, np.ndarray)  # a checkpoint's outputs alone do not tell the times
+            if not timed:
+                outcome = judge(greedy, outcome, np.zeros((0, 0)))
+            read = outcome.transcript
+            heard = read.words if timed else ()
+            calibrated = Confidence(tuple(word.confidence for word in read.words), read.confidence)
+            results.append(TranscriptResult(cut.id, speaker_of(cut), text_of(cut) or "", read.text, cut.duration,
+                                            outcome.raw, calibrated, heard))
+    if not results:
+        raise errors[0] if errors else EarsightError("the manifest is empty; nothing can be evaluated")
+    if labels.kind == "classes":
+        return classification_report(results, labels.symbols, worst, order() if order else None), errors
+    return transcription_report(results, worst), errors
+
+
+def tell(report: TranscriptionReport | ClassificationReport, json: Path | None, plot: Path | None) -> None:
+    """Print a report; write its figures to `json`, and the confusion matrix to `plot`, where they are given."""
+    if json:
+        write_whole(json, report.json())
+    if plot:
+        if isinstance(report, TranscriptionReport):
+            raise EarsightError("--plot draws a confusion matrix, and this model writes text; leave --plot out")
+        report.plot(plot)
+    print(report.text())
+
+
+def order_figures(cuts: Iterable[Cut], labels: Labels, frames: Mapping[str, np.ndarray],
+                  outputs: Callable[[np.ndarray], np.ndarray]) -> OrderFigures:
+    """Accuracy of a classifier with the frames of every clip as they are, shuffled (several times), and reversed.
+
+    Args:
+        frames: (time, feature) by the clip's id; whatever motion they hold was computed from the true order.
+        outputs: frames -> logits.
+    """
+    cuts = list(cuts)
+
+    def accuracy(reordered: Callable[[np.ndarray], np.ndarray]) -> float:
+        right = [labels.symbols[outputs(reordered(frames[cut.id])).argmax()] == label_of(cut) for cut in cuts]
+        return sum(right) / len(right)
+
+    rng = np.random.default_rng(0)
+    shuffled = tuple(accuracy(rng.permutation) for _ in range(SHUFFLES))
+    return OrderFigures(accuracy(lambda x: x), shuffled, accuracy(lambda x: np.ascontiguousarray(x[::-1])))
+
+
+def run_checkpoint(model: SequenceModel, cuts: CutSet, read: Read) -> Iterator[tuple[Cut, Outcome]]:
+    """Outputs of a trained model in torch, in batches of clips of similar duration."""
+    for group in _groups(cuts):
+        clips = []
+        for cut in group:
+            try:
+                clips.append((cut, read(cut)))
+            except EarsightError as error:
+                yield cut, error
+        if not clips:
+            continue
+        by_id = {cut.id: cut for cut, _ in clips}
+        batch = make_batch(clips)
+        with torch.inference_mode():
+            outputs, lengths = model.predict_step(batch)
+        for name, output, length in zip(batch.ids, outputs.float().numpy(), lengths.tolist()):
+            yield by_id[name], output[:length] if output.ndim == 2 else output
+
+
+def run_folder(runtime: Runtime, cuts: CutSet, read: Read, jobs: int,
+               finish: Callable[[np.ndarray, np.ndarray], Result] = lambda outputs, frames: outputs
+               ) -> Iterator[tuple[Cut, Result | EarsightError]]:
+    """Outputs of a model folder in ONNX Runtime, clip by clip, as `earsight transcribe` and `classify` run it.
+
+    Args:
+        finish: what becomes of a clip's outputs and frames (time, feature).
+    """
+
+    def work(cut: Cut) -> Result:
+        clip = read(cut)
+        frames = runtime.frames(clip) if clip.ndim == 1 else clip
+        runtime.check_frames(frames, cut.id)
+        return finish(runtime.outputs(frames), frames)
+
+    yield from run_parallel(list(cuts), work, jobs)
+
+
+def judge(transcriber: Transcriber, log_probs: np.ndarray, frames: np.ndarray) -> JudgedTranscript:
+    """Read log-probabilities (time, label) of frames (time * stride, feature)."""
+    readings = transcriber.decoder(log_probs)
+    transcript = transcriber.transcript(readings, log_probs, frames, len(log_probs) * transcriber.timing.shift)
+    of_words, of_all = confidences(readings, log_probs, frames, None)
+    return JudgedTranscript(transcript, Confidence(tuple(of_words), of_all))
+
+
+def _groups(cuts: CutSet) -> Iterator[list[Cut]]:
+    group: list[Cut] = []
+    for cut in sorted(cuts, key=lambda cut: cut.duration):
+        if group and cut.duration * (len(group) + 1) > BATCH_DURATION:
+            yield group
+            group = []
+        group.append(cut)
+    if group:
+        yield group

@@ -1,0 +1,158 @@
+"""From a checkpoint to a model folder: ONNX graphs, checked against the checkpoint before they are kept."""
+
+import importlib.metadata
+import io
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import EarsightError
+from ..inference.runtime import Runtime
+from ..model_folder import CONFIG, ENCODER, FRONTEND, ModelConfig, write_config
+from ..nn.encoder import Encoder, RecurrentLayers, StreamEncoder
+from ..nn.module import SequenceModel
+
+TOLERANCE = 1e-3  # of float32 log-probabilities; int8 is measured on data instead (`earsight evaluate`)
+
+
+class EqualLengths(nn.Module):
+    """A model's normaliser, encoder and head for clips of one length: (batch, time, feature) -> outputs."""
+
+    def __init__(self, model: SequenceModel):
+        super().__init__()
+        self.model = model.eval()
+        apart = isinstance(model.encoder, StreamEncoder)
+        self.parts = model.encoder.parts if apart else lambda frames: [frames]
+        encoders = model.encoder.encoders if apart else [model.encoder]
+        self.encoders = nn.ModuleList(EqualLengthsEncoder(encoder) for encoder in encoders)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        lengths = torch.ones_like(frames[:, :, 0], dtype=torch.int64).sum(dim=1)
+        frames = self.model.normaliser(frames, lengths)
+        read = [encoder(part, lengths) for encoder, part in zip(self.encoders, self.parts(frames))]
+        hidden = torch.cat([states for states, _ in read], dim=-1) if len(read) > 1 else read[0][0]
+        return self.model.head(hidden, read[0][1])
+
+
+class EqualLengthsEncoder(nn.Module):
+    """An encoder for clips of one length: (batch, time, feature), (batch,) -> last layer's states, lengths."""
+
+    def __init__(self, encoder: Encoder):
+        super().__init__()
+        self.encoder = encoder
+        layers = encoder.layers
+        # One LSTM operator reads both directions; the two cells of training would be several.
+        self.layers = layers.equal_lengths().eval() if isinstance(layers, RecurrentLayers) else None
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        if self.encoder.subsample is not None:
+            frames, lengths = self.encoder.subsample(frames, lengths)
+        if self.layers is not None:
+            return self.layers(frames), lengths
+        return self.encoder.layers(frames, lengths)[-1], lengths
+
+
+def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Path], None] | None, settings: dict,
+                 int8: bool = False, card: Path | None = None) -> Path:
+    """Write a model folder, whole or not at all.
+
+    Args:
+        model: as `audio.model.load_model` gives it.
+        destination: the folder; an older model folder there is replaced.
+        frontend: writes the frontend's graph to a path; none for a model of stored frames.
+        settings: the medium's share of `ModelConfig`: sample_rate, frame_shift, frontend.
+        int8: store and run the encoder's weights as 8-bit integers, a quarter of the size.
+        card: JSON object for the folder's `about`, which `earsight models` shows: description, trained_on, licence,
+            figures.
+
+    Raises:
+        EarsightError: the destination is something else than a model folder, or the graph does not compute
+            what the checkpoint does.
+    """
+    if destination.exists() and not (destination / CONFIG).is_file() and any(destination.iterdir()):
+        raise EarsightError(f"{destination}: exists and is no model folder; choose another destination")
+    about = _read_card(card) if card else {}
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=f".{destination.name}.") as temporary:
+        folder = Path(temporary) / destination.name
+        folder.mkdir()
+        if frontend is not None:
+            frontend(folder / FRONTEND)
+        _export_encoder(model, folder / ENCODER)
+        write_config(folder, ModelConfig(
+            medium=model.medium, task="classification" if model.labels.kind == "classes" else "ctc",
+            labels={**model.labels.to_dict(), "bpe_model": ""}, n_features=model.normaliser.n_input,
+            stride=model.encoder.stride, precision="int8" if int8 else "float32",
+            model={k: v for k, v in model.settings.items() if k not in ("mfcc", "pictures", "longest_clip")},
+            about=about, longest_clip=model.settings.get("longest_clip", ModelConfig.longest_clip),
+            versions={name: importlib.metadata.version(name) for name in ("torch", "onnx", "onnxruntime")},
+            **settings))
+        _compare(model, folder)
+        if int8:
+            _quantise(folder / ENCODER)
+        if destination.exists():
+            shutil.rmtree(destination)
+        folder.rename(destination)
+    return destination
+
+
+def _read_card(path: Path) -> dict:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EarsightError(f"{path}: no readable JSON object ({error})") from error
+    if not isinstance(card, dict):
+        raise EarsightError(f"{path}: holds a JSON {type(card).__name__}; a card is an object")
+    return card
+
+
+def _export_encoder(model: SequenceModel, path: Path) -> None:
+    example = torch.randn(1, 50, model.normaliser.n_input)
+    axes = {"frames": {0: "batch", 1: "time"}, "outputs": {0: "batch"}}
+    if model.labels.kind != "classes":
+        axes["outputs"][1] = "output_time"
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        # The exporter warns of an LSTM with a batch size other than 1; initial states are zeros of the
+        # batch's own size here, and the comparison below runs several sizes.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(EqualLengths(model), (example,), str(path), input_names=["frames"],
+                          output_names=["outputs"], dynamic_axes=axes, opset_version=17, dynamo=False)
+
+
+def _compare(model: SequenceModel, folder: Path) -> None:
+    runtime = Runtime(folder)
+    generator = torch.Generator().manual_seed(1)
+    for time in (1, 7, 50, 333):
+        frames = 5 * torch.randn(time, model.normaliser.n_input, generator=generator)
+        with torch.no_grad():
+            expected = model.eval()(frames[None], torch.tensor([time]))[0][0].numpy()
+        error = float(np.abs(runtime.graph_outputs(frames.numpy()) - expected).max())
+        if not error <= TOLERANCE:
+            raise EarsightError(f"the exported graph differs from the checkpoint by {error:.2g} on {time} frames; "
+                                "nothing was written; please report this with the versions of torch and onnx")
+
+
+def _quantise(path: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.preprocess import quant_pre_process
+
+    prepared = path.with_suffix(".prepared.onnx")
+    level = logging.getLogger().level
+    logging.getLogger().setLevel(logging.ERROR)
+    try:
+        quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+        quantize_dynamic(str(prepared), str(path), weight_type=QuantType.QInt8, per_channel=True,
+                         op_types_to_quantize=["LSTM", "MatMul", "Gemm"])  # ConvInteger is slower than float32
+    finally:
+        logging.getLogger().setLevel(level)
+        prepared.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""`tune`: trials of settings, the learning rate, the batches' duration."""

@@ -1,0 +1,77 @@
+"""`earsight transcribe` and its formats, from the command line to the files."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from conftest import REPOSITORY, TONES, tone, write_wav
+from earsight.app.main import main
+from earsight.common.formats.transcripts import FORMATS
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Two clips of one name."""
+    return [write_wav(tmp_path / folder / "x.wav", np.concatenate([tone(TONES[name], 0.35), 1e-3 * tone(1, 0.1)]))
+            for folder, name in (("a", "lo"), ("b", "hi"))]
+
+
+@pytest.fixture
+def run(tone_models, capsys):
+    def transcribe(*arguments) -> tuple[int, str, str]:
+        status = main(["transcribe", "--model", str(tone_models["ctc"]), *map(str, arguments)])
+        return status, *capsys.readouterr()
+
+    return transcribe
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_clips_of_one_name_get_files_of_their_own(form, clips, run, tmp_path):
+    assert run(*clips, "--format", form, "--output", tmp_path / "out") == (0, "", "")
+    written = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in written] == [f"a-x.wav.{form}", f"b-x.wav.{form}"]
+    assert ["lo" in path.read_text() for path in written] == [True, False]
+    assert ["hi" in path.read_text() for path in written] == [False, True]
+
+
+def test_clips_of_one_name_are_told_apart_on_one_output(clips, run):
+    for form, places in (("ctm", [0]), ("stm", [0]), ("tsv", [1, 0])):
+        status, out, _ = run(*clips, "--format", form)
+        lines = out.splitlines()[len(places) - 1:]
+        assert status == 0 and len(lines) == 2
+        assert lines[0].split()[0] != lines[1].split()[0]
+
+
+def test_formats_are_named_in_any_case(clips, run):
+    assert "IntervalTier" in run(clips[0], "--format", "textgrid")[1]
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt", "TextGrid"])
+def test_clips_do_not_run_together(form, clips, run):
+    status, out, error = run(*clips, "--format", form)
+    assert (status, out) == (1, "") and "needs a file for each; add --output DIR" in error
+
+
+def test_an_unknown_format_is_refused(clips, run, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(clips[0], "--format", "docx")
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert "invalid choice: 'docx'" in error and "TextGrid" in error
+
+
+def test_an_output_that_cannot_be_written(clips, run, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    status, _, error = run(clips[0], "--format", "vtt", "--output", tmp_path / "file" / "out")
+    assert status == 1 and "cannot be written" in error
+
+
+def test_aligning_needs_no_torch(clips, tone_models):
+    model = str(tone_models["ctc"])
+    code = (f"import sys, earsight; main(['align', {str(clips[0])!r}, 'lo', '--model', {model!r}, "
+            "'--format', 'ctm']); "
+            "print(sorted({'torch', 'lhotse', 'librosa', 'pytorch_lightning'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.stdout.startswith("x 1 0.") and done.stdout.splitlines()[-1] == "[]", done.stderr

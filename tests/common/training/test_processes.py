@@ -1,0 +1,145 @@
+"""Several processes train what one does, see each clip once, and count errors together."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from conftest import REPOSITORY, tiny_run
+from earsight.common.checkpoint import read_checkpoint
+
+EPOCHS = 3
+# Logs what each process sees, beside the run.
+SPY = """
+import json, os, sys
+from earsight.common.nn import module
+from earsight.app.main import main
+
+step = module.SequenceModel.training_step
+def spied(self, batch, i):
+    with open(f"{os.environ['SPY']}-{self.global_rank}.pid", "w") as file:
+        file.write(str(os.getpid()))
+    with open(f"{os.environ['SPY']}-{self.global_rank}.jsonl", "a") as file:
+        print(json.dumps([self.current_epoch, i, batch.ids, batch.weight]), file=file)
+    return step(self, batch, i)
+module.SequenceModel.training_step = spied
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def train(manifest, folder, *options, devices):
+    (folder / "spy.py").write_text(SPY)
+    arguments = tiny_run(manifest, folder / "run", "characters", "--trainer.num_sanity_val_steps", "0",
+                         "--trainer.devices", str(devices), *options, epochs=EPOCHS)
+    if devices > 1:
+        arguments += ["--trainer.strategy", "ddp"]
+    return subprocess.Popen([sys.executable, str(folder / "spy.py"), "train", *arguments], cwd=REPOSITORY,
+                            env={**os.environ, "SPY": str(folder / "seen"), "PYTHONPATH": str(REPOSITORY)},
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.fixture(scope="module")
+def runs(tone_corpus, tmp_path_factory):
+    """The same recipe in one process and in two: folder by number of processes."""
+    folders = {}
+    for devices in (1, 2):
+        folders[devices] = tmp_path_factory.mktemp(f"processes{devices}")
+        run = train(tone_corpus / "tones.csv", folders[devices], devices=devices)
+        output = run.communicate(timeout=300)[0]
+        assert run.returncode == 0, output
+    return folders
+
+
+def seen(folder, rank):
+    return [json.loads(line) for line in (folder / f"seen-{rank}.jsonl").read_text().splitlines()]
+
+
+def test_each_clip_is_seen_once_and_all_take_as_many_steps(runs):
+    alone, first, second = seen(runs[1], 0), seen(runs[2], 0), seen(runs[2], 1)
+    assert len(alone) == len(first) == len(second)
+    assert any(weight == 0 for *_, weight in second)  # a batch of one clip
+    for (epoch, step, ids, _), *shares in zip(alone, first, second, strict=True):
+        assert all(share[:2] == [epoch, step] for share in shares)
+        counted = [name for _, _, names, weight in shares if weight for name in names]
+        assert sorted(counted) == sorted(ids)
+
+
+def test_two_processes_learn_what_one_does(runs):
+    one, two = (read_checkpoint(runs[devices] / "run" / "last.ckpt") for devices in (1, 2))
+    assert one["global_step"] == two["global_step"]
+    for name, value in one["state_dict"].items():
+        torch.testing.assert_close(two["state_dict"][name], value, atol=1e-4, rtol=1e-4)
+
+
+def test_metrics_are_those_of_the_whole_set(runs):
+    def metrics(devices):
+        import csv
+
+        with (runs[devices] / "run" / "logs" / "metrics.csv").open() as file:
+            return [[float(row[name]) for name in ("val_wer", "val_cer", "val_loss")]
+                    for row in csv.DictReader(file) if row["val_wer"]]
+
+    one, two = metrics(1), metrics(2)
+    assert len(one) == len(two) >= EPOCHS
+    torch.testing.assert_close(torch.tensor(two), torch.tensor(one), atol=1e-3, rtol=1e-3)
+    assert (runs[2] / "run" / "model.ckpt").is_file()
+
+
+def test_a_process_that_dies_ends_the_job(tone_corpus, tmp_path):
+    job = train(tone_corpus / "tones.csv", tmp_path, "--trainer.max_epochs", "100000", devices=2)
+    other = tmp_path / "seen-1.jsonl"
+    while not other.exists() or len(other.read_text().splitlines()) < 5:
+        assert job.poll() is None, job.stdout.read()
+        time.sleep(0.05)
+    os.kill(int((tmp_path / "seen-1.pid").read_text()), signal.SIGKILL)
+    output = job.communicate(timeout=120)[0]
+    assert job.returncode == 1
+    assert "error: another process of this job has died" in output, output
+
+
+def test_devices_and_strategies_that_are_not_there(tone_corpus, tmp_path):
+    from earsight.common.errors import EarsightError
+    from earsight.common.training.cli import run_training
+
+    def arguments(*options):
+        return tiny_run(tone_corpus / "tones.csv", tmp_path, "characters", *options)
+
+    with pytest.raises(EarsightError, match="(?i)cuda|gpu"):
+        run_training(arguments("--trainer.accelerator", "gpu", "--trainer.devices", "2"))
+    with pytest.raises(EarsightError, match="nothing_of_that_name"):
+        run_training(arguments("--trainer.strategy", "nothing_of_that_name"))
+
+
+def test_a_port_in_use(tone_corpus, tmp_path):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        arguments = tiny_run(tone_corpus / "tones.csv", tmp_path, "characters", "--trainer.devices", "2",
+                             "--trainer.strategy", "ddp")
+        job = subprocess.run([sys.executable, "-m", "earsight", "train", *arguments], cwd=REPOSITORY, text=True,
+                             capture_output=True, env={**os.environ, "MASTER_PORT": port}, timeout=120)
+    assert job.returncode == 1 and f"error: port {port} is in use" in job.stderr, job.stderr
+
+
+def test_torchrun_trains_and_goes_on(tone_corpus, tmp_path):
+    arguments = tiny_run(tone_corpus / "tones.csv", tmp_path, "characters")[1:]
+    environment = {**os.environ, "PROCESSES": "2", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def launch(epochs):
+        return subprocess.run(["bash", str(REPOSITORY / "scripts" / "torchrun.sh"), *arguments, "--trainer.max_epochs",
+                               str(epochs)], env=environment, capture_output=True, text=True, timeout=200)
+
+    assert (done := launch(1)).returncode == 0, done.stderr
+    steps = read_checkpoint(tmp_path / "last.ckpt")["global_step"]
+    assert (done := launch(2)).returncode == 0, done.stderr
+    assert "the run goes on from there" in done.stdout
+    assert read_checkpoint(tmp_path / "last.ckpt")["global_step"] > steps

@@ -1,0 +1,1 @@
+"""Video corpora as their makers lay them out."""

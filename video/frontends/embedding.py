@@ -1,0 +1,95 @@
+"""Videos to embeddings, block by block: one thread decodes and draws pictures while others run the CNN."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from .pictures import Moment, PictureSettings, View, pictures
+
+BLOCK = 16  # moments that go through the CNN at once
+AHEAD = 2  # blocks that may wait for it: enough to keep it busy, little to hold
+
+Embed = Callable[[np.ndarray], np.ndarray]  # pictures (time, height, width, 3) uint8 -> (time, feature)
+
+
+def embedding_blocks(path: str | Path, settings: PictureSettings, embed: Embed, view: View = View(),
+                     start: float = 0.0, end: float | None = None) -> Iterator[np.ndarray]:
+    """The embeddings of a video in order, (up to BLOCK, feature) at a time; memory does not grow with the video.
+
+    Raises:
+        EarsightError: see `video.reading.sample`; blocks that were whole by then have been given.
+    """
+    held: dict[str, np.ndarray] = {}
+    for block in _ahead(moment_blocks(pictures(path, settings, view, start, end))):
+        yield embed_block(block, settings, embed, held)
+
+
+def embed_block(block: list[Moment], settings: PictureSettings, embed: Embed, held: dict[str, np.ndarray]
+                ) -> np.ndarray:
+    """The frames (time, feature) of a block of moments.
+
+    Args:
+        held: by stream, the last embedding (1, feature) of the blocks before; this block's are put in their place.
+    """
+    columns = []
+    for stream in settings.streams:
+        due = [k for k, moment in enumerate(block) if stream in moment]
+        rows = [held[stream]] if stream in held else []
+        if due:
+            shown = np.stack([block[k][stream] for k in due])
+            rows.append(shown if stream == "flow" else embed(shown))
+        known = np.concatenate(rows)
+        # The row before the first picture of this block is the one held from the blocks before.
+        columns.append(known[np.searchsorted(due, np.arange(len(block)), side="right") + len(known) - len(due) - 1])
+        held[stream] = known[-1:]
+    return np.concatenate(columns, axis=1)
+
+
+def moment_blocks(moments: Iterator[Moment]) -> Iterator[list[Moment]]:
+    """BLOCK moments at a time."""
+    block = []
+    for moment in moments:
+        block.append(moment)
+        if len(block) == BLOCK:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _ahead(blocks: Iterator[list[Moment]]) -> Iterator[list[Moment]]:
+    """The same blocks, made in another thread. Decoding and optical flow work outside Python's lock."""
+    waiting: queue.Queue = queue.Queue(AHEAD)
+    stopped = threading.Event()
+
+    def put(item: object) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=0.2)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def produce() -> None:
+        try:
+            for block in blocks:
+                if not put(block):
+                    return
+            put(None)
+        except BaseException as error:  # handed over to the thread that reads
+            put(error)
+
+    thread = threading.Thread(target=produce, daemon=True)
+    thread.start()
+    try:
+        while (item := waiting.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,1 @@
+"""Videos to classes and timelines by a model folder."""

@@ -1,0 +1,45 @@
+"""`earsight classify`: clips of either medium in, classifications or timelines out, in one of the formats."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...common.batch_run import run_command
+from ...common.errors import EarsightError
+from ...common.inference.recognition import Classification, Timeline, header, written
+from ...common.paths import output_names
+
+
+def classify_files(paths: Sequence[Path], refused: Sequence[EarsightError], recogniser: Callable[[Path], Any],
+                     form: str, output: Path | None, jobs: int, top: int, timeline: bool, plot: Path | None) -> int:
+    """Classify files for the command line; print the results, or write a file for each.
+
+    Args:
+        paths: the files.
+        refused: errors that were met while the files were looked up.
+        recogniser: file -> what classifies it: `classify`, `timeline` and `thumbnails`.
+        form: txt, json, csv or srt.
+        output: folder of the outputs; None prints them.
+        jobs: files at a time.
+        top: how many classes to tell.
+        timeline: what is done when, instead of what the whole clip is.
+        plot: folder of pictures of the timelines; None draws none.
+
+    Returns:
+        The exit status: 0 if every file was done, else 1.
+    """
+    plots = output_names(paths, ".png") if plot else {}
+
+    def work(path: Path) -> Classification | Timeline:
+        own = recogniser(path)
+        result = own.timeline(path) if timeline else own.classify(path)
+        if plot:
+            from .plotting import plot_timeline
+
+            drawn = result if timeline else own.timeline(path)
+            plot_timeline(drawn, own.thumbnails(drawn), plot / plots[path])
+        return result
+
+    write = partial(written, form=form, top=top, alone=bool(output))
+    return run_command(paths, refused, work, write, f".{form}", output, jobs, header(form, timeline))

@@ -1,0 +1,85 @@
+"""From video files to classes and timelines, with a model folder. torch is never imported on this path."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ...common.errors import EarsightError
+from ...common.inference.recognition import Classification, Timeline, classification
+from ...common.inference.runtime import Runtime
+from ...common.inference.timeline import timeline
+from ..frontends.embedding import embedding_blocks
+from ..frontends.pictures import PictureSettings
+from ..reading import probe, sample
+from .plotting import thumbnail_times
+
+THUMBNAIL = 120  # pixels, the height of a timeline's thumbnails
+
+
+class ActionRecogniser:
+    """A video model folder applied to clips. Safe to share between threads.
+
+    Args:
+        model: a model folder or an installed model's name.
+        threads: CPU threads that work on one clip.
+    """
+
+    def __init__(self, model: str | Path, threads: int = 1):
+        self.runtime = Runtime(model, threads)
+        config = self.runtime.config
+        if config.medium != "video" or config.task != "classification":
+            command = "transcribe" if config.task == "ctc" else "classify"
+            raise EarsightError(f"model {self.runtime.name} is for {config.medium} and `earsight {command}`; "
+                                "choose another (see `earsight models`)")
+        self.pictures = PictureSettings.from_dict(config.frontend)
+
+    def blocks(self, path: str | Path) -> Iterator[np.ndarray]:
+        """A video's embeddings in order, a block (time, feature) at a time."""
+        return embedding_blocks(path, self.pictures, self._embed)
+
+    def classify(self, path: str | Path) -> Classification:
+        """What is done in a clip as a whole."""
+        frames = np.concatenate(list(self.blocks(path)))
+        return classification(self.runtime.outputs(frames), self.runtime.labels.symbols, str(path),
+                              self._duration(path, len(frames)), self.runtime.name)
+
+    def timeline(self, path: str | Path, **options: float) -> Timeline:
+        """What is done when; embeddings are computed once, and not kept. Options: `common.inference.timeline`'s."""
+        count = 0
+
+        def counted() -> Iterator[np.ndarray]:
+            nonlocal count
+            for block in self.blocks(path):
+                count += len(block)
+                yield block
+
+        return timeline(self.runtime.batch_outputs, counted(), self.runtime.labels.symbols,
+                        self.runtime.config.frame_shift, duration=lambda: self._duration(path, count),
+                        path=str(path), model=self.runtime.name, **options)
+
+    def _embed(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures (time, height, width, 3) -> embeddings, one by one: a batch would not fit the caches."""
+        return np.concatenate([self.runtime.frames(picture[None]) for picture in pictures])
+
+    @staticmethod
+    def thumbnails(result: Timeline) -> list[tuple[float, np.ndarray]]:
+        """Small pictures of a timeline's clip for `video.recognition.plotting.plot_timeline`."""
+        info = probe(result.path)
+        times = thumbnail_times(result.duration, info.width / info.height)
+        rate = len(times) / result.duration
+        return [(moment.time, moment.image) for moment in sample(result.path, rate, fit=shrunk, start=times[0])]
+
+    def _duration(self, path: str | Path, frames: int) -> float:
+        """Seconds: the container's word where it fits what was seen, whose last moments have no frame after them."""
+        seen = frames * self.runtime.config.frame_shift
+        told = probe(path).duration
+        return told if seen <= told <= seen + self.pictures.lag + 2 * self.runtime.config.frame_shift else seen
+
+
+def shrunk(image: np.ndarray) -> np.ndarray:
+    """A picture (height, width, 3) as a thumbnail."""
+    import cv2
+
+    width = max(1, round(image.shape[1] * THUMBNAIL / image.shape[0]))
+    return cv2.resize(image, (width, THUMBNAIL), interpolation=cv2.INTER_AREA)
