@@ -5,15 +5,23 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from ..common.errors import require
+from ..common.model_folder import medium_of
+
 if TYPE_CHECKING:
     from ..common.data.openers import Openers
 
 
 def package_of(model: str | Path, module: str) -> ModuleType:
-    """A module of the package that a model's medium belongs to; stored frames are read by `audio`."""
-    from ..common.model_folder import medium_of
+    """A module of the package that the medium of a checkpoint or model folder belongs to; `audio` reads frames."""
+    if Path(model).is_file():
+        require("torch", "train")
+        from ..common.checkpoint import read_checkpoint
 
-    return importlib.import_module(f"..{'video' if medium_of(model) == 'video' else 'audio'}.{module}", __package__)
+        medium = read_checkpoint(model)["earsight"]["medium"]
+    else:
+        medium = medium_of(model)
+    return importlib.import_module(f"..{'video' if medium == 'video' else 'audio'}.{module}", __package__)
 
 
 def openers() -> "Openers":

@@ -18,9 +18,9 @@ from ..common.batch_run import default_jobs
 from ..common.data.cuts import text_of
 from ..common.data.datamodule import read_frames_cut
 from ..common.data.manifest import read_manifest
+from ..common.decoding.arpa import words_of_arpa
 from ..common.decoding.decoders import Decoder, Hypothesis
 from ..common.decoding.lexicon import find_lexicon
-from ..common.decoding.ngram import words_of_arpa
 from ..common.decoding.options import DecodingOptions
 from ..common.errors import EarsightError
 from ..common.files import whole_file

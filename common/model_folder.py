@@ -5,7 +5,7 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from .errors import EarsightError, require
+from .errors import EarsightError
 from .files import write_whole
 from .labels import Labels
 
@@ -105,12 +105,7 @@ def find_model(name: str | Path) -> Path:
 
 
 def medium_of(model: str | Path) -> str:
-    """What a checkpoint file, a model folder or an installed model takes: "speech", "video" or "frames"."""
-    if Path(model).is_file():
-        require("torch", "train")
-        from .checkpoint import read_checkpoint
-
-        return read_checkpoint(model)["earsight"]["medium"]
+    """What a model folder or an installed model takes: "speech", "video" or "frames"."""
     return read_config(find_model(model)).medium
 
 

@@ -37,7 +37,8 @@ def check_command(args: argparse.Namespace) -> int:
 
 
 def lm_command(args: argparse.Namespace) -> int:
+    from ...common.data.texts import read_texts
     from ...common.decoding.ngram import make_model
 
-    print(make_model(args.texts, args.order, args.output, args.characters))
+    print(make_model(read_texts(args.texts), args.order, args.output, args.characters))
     return 0

@@ -3,6 +3,7 @@
 import argparse
 from functools import partial
 
+from ...common.errors import require
 from ..recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER, default_classifier, is_video, recogniser
 
 
@@ -32,23 +33,32 @@ def classify_command(args: argparse.Namespace) -> int:
 def explain_command(args: argparse.Namespace) -> int:
     from ...common.explain.explaining import Choice
     from ...common.explain.figure import check_output, write_figure
-    from ..media import package_of
+    from ...common.model_folder import medium_of
 
     check_output(args.output)
     model = args.model or (DEFAULT_CLASSIFIERS["video"] if is_video(args.clip) else DEFAULT_TRANSCRIBER)
-    explain = package_of(model, "explaining").explain
+    if medium_of(model) == "video":
+        from ...video.explaining import explain
+    else:
+        from ...audio.explaining import explain
     write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)
     return 0
 
 
 def align_command(args: argparse.Namespace) -> int:
-    from ...audio.recognition.aligning import Aligner, align_files
+    from ...audio.recognition.aligning import Aligner, align_clips, read_text
     from ...common.batch_run import default_jobs
 
     jobs = args.jobs or default_jobs()
-    threads = default_jobs() if args.text is not None else max(1, default_jobs() // jobs)
-    aligner = Aligner(args.model, args.lexicon, threads)
-    return align_files(aligner, args.clip, args.text, args.format, args.output, jobs)
+    if args.text is not None:
+        aligner = Aligner(args.model, args.lexicon, default_jobs())
+        clips = {args.clip: partial(aligner.align, args.clip, read_text(args.text))}
+    else:
+        require("lhotse", "train")
+        from ...audio.aligning_manifests import manifest_clips
+
+        clips = manifest_clips(Aligner(args.model, args.lexicon, max(1, default_jobs() // jobs)), args.clip)
+    return align_clips(clips, args.format, args.output, jobs)
 
 
 def decoding(args: argparse.Namespace) -> dict:

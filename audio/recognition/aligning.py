@@ -11,9 +11,8 @@ import numpy as np
 
 from ...common.batch_run import run_command
 from ...common.ctc import PathWord
-from ...common.data.tables_and_folders import TABLE_SUFFIXES
 from ...common.decoding.lexicon import read_spellings
-from ...common.errors import EarsightError, require
+from ...common.errors import EarsightError
 from ...common.formats.transcripts import demand_files, textgrid, transcript_header, written_transcript
 from ...common.inference.alignment import best_path, path_words, text_graph
 from ...common.inference.recognition import Transcript, Word, as_json, plain_words
@@ -24,7 +23,6 @@ from .recogniser import SpeechRecogniser
 # Nats a frame by which the text may be less likely than what the model hears. On the development parts of AN4 and GRID
 # a clip's own text reaches 0.46, and another clip's begins at 0.67.
 UNLIKELY = 0.5
-MANIFEST_SUFFIXES = (".jsonl", ".jsonl.gz", *TABLE_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -132,26 +130,27 @@ def written_alignment(alignment: Alignment, form: str, names: Mapping[Path, str]
     return written_transcript(alignment.transcript, form, names, alone)
 
 
-def align_files(aligner: Aligner, clip: Path, text: str | None, form: str, output: Path | None, jobs: int) -> int:
-    """Align one clip with its text or, without a text, the clips of a manifest; returns the exit status."""
-    if text is not None:
-        given: dict[Path, Callable[[], Alignment]] = {clip: partial(aligner.align, clip, read_text(text))}
-    elif clip.name.lower().endswith(MANIFEST_SUFFIXES):
-        given = manifest_clips(aligner, clip)
-    else:
-        raise EarsightError(f"{clip}: give its text too, or a file of it (.txt); without a text, give a manifest")
+def align_clips(clips: Mapping[Path, Callable[[], Alignment]], form: str, output: Path | None, jobs: int) -> int:
+    """Align clips, write their alignments, and warn of texts that are unlikely; returns the exit status.
+
+    Args:
+        clips: by path or id, what aligns each.
+        form: as in `written_alignment`.
+        output: the folder of a file a clip; None prints.
+        jobs: clips at a time.
+    """
     if output is None:
-        demand_files(form, len(given))
+        demand_files(form, len(clips))
 
     def work(path: Path) -> Alignment:
-        alignment = given[path]()
+        alignment = clips[path]()
         if alignment.score > UNLIKELY:
             print(f"warning: {path}: the text is {alignment.score:.2f} nats a frame less likely than what the model "
                   "hears; is it what is said?", file=sys.stderr)
         return alignment
 
-    write = partial(written_alignment, form=form, names=output_names(list(given), ""), alone=bool(output))
-    return run_command(list(given), [], work, write, f".{form}", output, jobs, transcript_header(form))
+    write = partial(written_alignment, form=form, names=output_names(list(clips), ""), alone=bool(output))
+    return run_command(list(clips), [], work, write, f".{form}", output, jobs, transcript_header(form))
 
 
 def read_text(text: str) -> str:
@@ -162,20 +161,3 @@ def read_text(text: str) -> str:
         return Path(text).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise EarsightError(f"{text}: the text cannot be read ({error}); give a text file in UTF-8") from error
-
-
-def manifest_clips(aligner: Aligner, manifest: Path) -> dict[Path, Callable[[], Alignment]]:
-    """By each clip's id in a manifest, what aligns it with its own text."""
-    require("lhotse", "train")
-    from ...common.data.cuts import text_of
-    from ...common.data.manifest import read_manifest
-    from ..corpora.importers import OPENERS
-    from ..data import read_clip
-
-    def align(cut) -> Alignment:
-        clip = read_clip(cut, aligner.runtime.config.sample_rate)
-        frames = aligner.recogniser.frames_of_samples(clip, aligner.recogniser.sample_rate) if clip.ndim == 1 else clip
-        aligner.runtime.check_frames(frames, cut.id)
-        return aligner.align_frames(frames, text_of(cut) or "", cut.id)
-
-    return {Path(cut.id): partial(align, cut) for cut in read_manifest(manifest, OPENERS)}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..errors import EarsightError
 from ..labels import Labels
-from .ngram import SPACE, words_of_arpa
+from .arpa import SPACE, words_of_arpa
 from .options import DecodingOptions
 
 

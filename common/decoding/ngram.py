@@ -1,4 +1,4 @@
-"""`earsight lm`: an n-gram language model of text, in the ARPA format that KenLM and others read. Plain Python.
+"""N-gram language models of text. Plain Python.
 
 Modified Kneser-Ney smoothing, interpolated (Chen and Goodman, 1998), with the conventions of KenLM's lmplz (Heafield et
 al., 2013): unigrams are interpolated with the uniform distribution over all words, `</s>` and `<unk>`.
@@ -7,18 +7,12 @@ al., 2013): unigrams are interpolated with the uniform distribution over all wor
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import dropwhile, islice, takewhile
 from pathlib import Path
 
 from ..errors import EarsightError
-from ..files import whole_file
+from .arpa import END, SPACE, START, UNKNOWN, Ngram, write_arpa
 
-START, END, UNKNOWN = "<s>", "</s>", "<unk>"
-SPACE = "|"  # stands for the space in models of characters, where a line is split at spaces
 FALLBACK = (0.5, 1.0, 1.5)  # lmplz's discounts for texts too small to estimate them from
-
-Ngram = tuple[str, ...]
-
 
 def estimate(sentences: Iterable[Sequence[str]], order: int) -> list[dict[Ngram, tuple[float, float]]]:
     """Estimate a model, held in memory whole: for texts of millions of words, not billions.
@@ -101,66 +95,8 @@ def _interpolated(counts: Counter, discounts: tuple[float, float, float], lower:
             for gram, count in counts.items()}, weights
 
 
-def write_arpa(model: Sequence[dict[Ngram, tuple[float, float]]], path: str | Path) -> None:
-    """Write what `estimate` gives, whole or not at all; the same model, the same bytes."""
-    with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        file.write("\\data\\\n")
-        file.writelines(f"ngram {n}={len(grams)}\n" for n, grams in enumerate(model, 1))
-        for n, grams in enumerate(model, 1):
-            file.write(f"\n\\{n}-grams:\n")
-            for gram, (probability, backoff) in sorted(grams.items()):
-                last = "" if n == len(model) else f"\t{backoff:.7g}"
-                file.write(f"{probability:.7g}\t{' '.join(gram)}{last}\n")
-        file.write("\n\\end\\\n")
-
-
-def words_of_arpa(path: str | Path) -> list[str] | None:
-    """The words of an ARPA file, without the format's marks; None for another file, as KenLM's binary ones."""
-    try:
-        with open(path, "rb") as file:
-            if file.readline(20).strip() != b"\\data\\":
-                return None
-            lines = dropwhile(lambda line: line.strip() != b"\\1-grams:", file)
-            unigrams = takewhile(lambda line: not line.startswith(b"\\"), islice(lines, 1, None))
-            fields = [line.decode("utf-8", "replace").split() for line in unigrams]
-    except OSError as error:
-        raise EarsightError(f"{path}: the language model cannot be read ({error.strerror})") from error
-    words = [field[1] for field in fields if len(field) > 1]
-    return [word for word in words if word not in (START, END, UNKNOWN)]
-
-
-def read_texts(paths: Iterable[str | Path]) -> list[str]:
-    """The sentences of text files, one a line, of manifests (`.jsonl`, `.jsonl.gz`), and of tables' column `text`."""
-    from ..data.tables_and_folders import TABLE_SUFFIXES, table_rows
-
-    texts: list[str] = []
-    for path in map(Path, paths):
-        if path.suffix.lower() in TABLE_SUFFIXES:
-            texts += [row["text"] for _, row in table_rows(path, _need_text)]
-            continue
-        if path.name.endswith((".jsonl", ".jsonl.gz")):
-            from ..data.cuts import text_of
-            from ..data.manifest import read_manifest
-
-            texts += [text_of(cut) or "" for cut in read_manifest(path)]
-            continue
-        try:
-            texts += path.read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise EarsightError(f"{path}: the text cannot be read ({error.strerror})") from error
-        except UnicodeDecodeError as error:
-            raise EarsightError(f"{path}: no UTF-8 text ({error.reason} at byte {error.start}); convert it") from error
-    return [text for text in texts if text.strip()]
-
-
-def _need_text(header: list[str], path: Path) -> None:
-    if "text" not in header:
-        raise EarsightError(f"{path}, line 1: no column text among {', '.join(header)}; a text file has another suffix")
-
-
-def make_model(paths: Iterable[str | Path], order: int, output: str | Path, characters: bool = False) -> str:
-    """`earsight lm`: text files or manifests to an ARPA file of words or of characters; returns what was made."""
-    texts = read_texts(paths)
+def make_model(texts: Sequence[str], order: int, output: str | Path, characters: bool = False) -> str:
+    """Sentences to an ARPA file of n-grams of words, or of characters; returns what was made."""
     sentences = [[SPACE if c == " " else c for c in " ".join(text.split())] if characters else text.split()
                  for text in texts]
     model = estimate(sentences, order)

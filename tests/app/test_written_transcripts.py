@@ -70,8 +70,8 @@ def test_an_output_that_cannot_be_written(clips, run, tmp_path):
 
 def test_aligning_needs_no_torch(clips, tone_models):
     model = str(tone_models["ctc"])
-    code = (f"import sys, earsight; main(['align', {str(clips[0])!r}, 'lo', '--model', {model!r}, "
-            "'--format', 'ctm']); "
+    code = (f"import sys; from earsight.app.main import main; main(['align', {str(clips[0])!r}, 'lo', "
+            f"'--model', {model!r}, '--format', 'ctm']); "
             "print(sorted({'torch', 'lhotse', 'librosa', 'pytorch_lightning'} & set(sys.modules)))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
     assert done.stdout.startswith("x 1 0.") and done.stdout.splitlines()[-1] == "[]", done.stderr

@@ -11,6 +11,7 @@ from earsight.audio.decoder_tuning import best_cell, tune_decoder
 from earsight.audio.evaluating import evaluate_model
 from earsight.audio.noise_clips import noise_clips
 from earsight.audio.recognition.recogniser import SpeechRecogniser
+from earsight.common.data.texts import read_texts
 from earsight.common.decoding.ngram import make_model
 from earsight.common.errors import EarsightError
 from earsight.common.model_folder import read_config
@@ -23,7 +24,7 @@ def tuned(tone_corpus, tone_models, tmp_path_factory):
     shutil.copytree(tone_models["ctc"], folder / "tones")
     text = folder / "text.txt"
     text.write_text("\n".join(row.split(",")[1] for row in (tone_corpus / "tones.csv").read_text().splitlines()[1:]))
-    make_model([text], 2, folder / "made.arpa")
+    make_model(read_texts([text]), 2, folder / "made.arpa")
     report, errors = tune_decoder(str(folder / "tones"), [tone_corpus / "tones.csv"], folder / "made.arpa")
     assert not errors
     return folder / "tones", report

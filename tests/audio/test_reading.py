@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from sounds import encode
 
 from conftest import REPOSITORY
 from earsight.audio import reading
@@ -27,34 +28,6 @@ def speechlike(rate: int, seconds: float = 2.0, seed: int = 0) -> np.ndarray:
     tones = rng.uniform(150, 1000, 12)
     burst = sum(np.sin(2 * np.pi * tone * time + rng.uniform(0, 6)) for tone in tones) / 24
     return (burst * (0.1 + 0.9 * (np.sin(2 * np.pi * 1.3 * time) > 0))).astype(np.float32)
-
-
-def encode(
-    path, samples, rate, codec, *, layout="mono", format=None, options=None, codec_options=None, video=None
-):
-    """Write `samples` with PyAV, the same in each channel; `video`: a codec for pictures beside the sound."""
-    with av.open(str(path), "w", format=format, options=options or {}) as container:
-        pictures = None
-        if video:
-            pictures = container.add_stream(video, rate=10)
-            pictures.width, pictures.height, pictures.pix_fmt = 64, 64, "yuv420p"
-        stream = container.add_stream(codec, rate=rate, options=codec_options or {})
-        stream.layout = layout
-        if pictures:
-            rng = np.random.default_rng(0)
-            for _ in range(round(10 * len(samples) / rate)):
-                frame = av.VideoFrame.from_ndarray(
-                    rng.integers(0, 255, (64, 64, 3), np.uint8), format="rgb24"
-                )
-                container.mux(pictures.encode(frame))
-        channels = av.AudioLayout(layout).nb_channels
-        frame = av.AudioFrame.from_ndarray(np.repeat(samples, channels)[None], format="flt", layout=layout)
-        frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), 0
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-        if pictures:
-            container.mux(pictures.encode(None))
-    return path
 
 
 def lag(found: np.ndarray, wanted: np.ndarray) -> int:

@@ -58,7 +58,8 @@ def test_command_writes_a_picture(clip, tone_models, tmp_path):
 
 def test_torch_is_never_imported(clip, tone_models, tmp_path):
     arguments = ["explain", str(clip), "--output", str(tmp_path / "a.png"), "--model", str(tone_models["ctc"])]
-    code = f"import sys, earsight; main({arguments}); print(sorted({{'torch', 'lhotse'}} & set(sys.modules)))"
+    code = (f"import sys; from earsight.app.main import main; main({arguments}); "
+            f"print(sorted({{'torch', 'lhotse'}} & set(sys.modules)))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
     assert done.stdout == "[]\n" and (tmp_path / "a.png").exists(), done.stderr
 

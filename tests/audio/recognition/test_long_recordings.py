@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from test_reading import encode
+from sounds import encode
 
 import earsight
 from conftest import REPOSITORY, write_wav
@@ -163,7 +163,7 @@ def test_utterances_are_printed_line_by_line(minutes):
 
 def test_lines_come_before_the_file_is_read(minutes, tmp_path):
     """The sound stands still near the end, as on a slow disk; what was said long before is there."""
-    code = ("import sys, audio.reading as r, earsight\n"
+    code = ("import sys, earsight.audio.reading as r\nfrom earsight.app.main import main\n"
             "pieces = r._soundfile_pieces\n"
             "def halting(path, file):\n"
             "    for i, piece in enumerate(pieces(path, file)):\n"

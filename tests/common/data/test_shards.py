@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from jobs import RANDOM, seen, start, train, wait_until
 from lhotse import CutSet
-from test_processes import seen, train
-from test_resume import RANDOM, start, wait_until
 
 from conftest import REPOSITORY, tiny_run, tone, write_wav
 from earsight.app.main import main

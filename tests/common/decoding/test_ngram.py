@@ -4,17 +4,10 @@ import itertools
 
 import pytest
 
+from earsight.common.data.texts import read_texts
+from earsight.common.decoding.arpa import END, START, UNKNOWN, words_of_arpa, write_arpa
 from earsight.common.decoding.language_model import load_lm
-from earsight.common.decoding.ngram import (
-    END,
-    START,
-    UNKNOWN,
-    estimate,
-    make_model,
-    read_texts,
-    words_of_arpa,
-    write_arpa,
-)
+from earsight.common.decoding.ngram import estimate, make_model
 from earsight.common.errors import EarsightError
 
 TEXT = """one two three
@@ -97,9 +90,9 @@ def test_kenlm_reads_the_file_and_agrees(tmp_path):
 def test_text_files_and_manifests(tmp_path, tone_corpus):
     (tmp_path / "a.txt").write_text("one two\n\n  three   \n")
     assert read_texts([tmp_path / "a.txt"]) == ["one two", "  three   "]
-    assert "2 sentences, 6 1-grams" in make_model([tmp_path / "a.txt"], 2, tmp_path / "a.arpa")
+    assert "2 sentences, 6 1-grams" in make_model(read_texts([tmp_path / "a.txt"]), 2, tmp_path / "a.arpa")
     assert words_of_arpa(tmp_path / "a.arpa") == ["one", "three", "two"]
-    make_model([tmp_path / "a.txt"], 4, tmp_path / "letters.arpa", characters=True)
+    make_model(read_texts([tmp_path / "a.txt"]), 4, tmp_path / "letters.arpa", characters=True)
     assert set(words_of_arpa(tmp_path / "letters.arpa")) == set("onetwhr|")
 
     from earsight.common.data.manifest import read_manifest, write_manifest

@@ -1,6 +1,5 @@
 """Several processes train what one does, see each clip once, and count errors together."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,38 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from jobs import seen, train
 
 from conftest import REPOSITORY, tiny_run
 from earsight.common.checkpoint import read_checkpoint
 
-EPOCHS = 3
-# Logs what each process sees, beside the run.
-SPY = """
-import json, os, sys
-from earsight.common.nn import module
-from earsight.app.main import main
-
-step = module.SequenceModel.training_step
-def spied(self, batch, i):
-    with open(f"{os.environ['SPY']}-{self.global_rank}.pid", "w") as file:
-        file.write(str(os.getpid()))
-    with open(f"{os.environ['SPY']}-{self.global_rank}.jsonl", "a") as file:
-        print(json.dumps([self.current_epoch, i, batch.ids, batch.weight]), file=file)
-    return step(self, batch, i)
-module.SequenceModel.training_step = spied
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def train(manifest, folder, *options, devices):
-    (folder / "spy.py").write_text(SPY)
-    arguments = tiny_run(manifest, folder / "run", "characters", "--trainer.num_sanity_val_steps", "0",
-                         "--trainer.devices", str(devices), *options, epochs=EPOCHS)
-    if devices > 1:
-        arguments += ["--trainer.strategy", "ddp"]
-    return subprocess.Popen([sys.executable, str(folder / "spy.py"), "train", *arguments], cwd=REPOSITORY,
-                            env={**os.environ, "SPY": str(folder / "seen"), "PYTHONPATH": str(REPOSITORY)},
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+EPOCHS = 3  # of `train`
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +27,6 @@ def runs(tone_corpus, tmp_path_factory):
         output = run.communicate(timeout=300)[0]
         assert run.returncode == 0, output
     return folders
-
-
-def seen(folder, rank):
-    return [json.loads(line) for line in (folder / f"seen-{rank}.jsonl").read_text().splitlines()]
 
 
 def test_each_clip_is_seen_once_and_all_take_as_many_steps(runs):

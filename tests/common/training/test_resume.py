@@ -10,6 +10,7 @@ import time
 
 import pytest
 import torch
+from jobs import RANDOM, start, wait_until
 
 from conftest import REPOSITORY, tiny_run
 from earsight.common.checkpoint import read_checkpoint
@@ -18,26 +19,11 @@ from earsight.common.nn.module import SequenceModel
 from earsight.common.training.cli import run_training
 from earsight.common.training.resume import RESUME, RunLock, WholeCheckpoints, find_checkpoint
 
-# All that draws random numbers: dropout, masks of frames, speed, and a loader in a process of its own.
-RANDOM = ("--data.workers", "1", "--model.encoder.dropout", "0.3", "--model.head_dropout", "0.3",
-          "--model.encoder.layers", "2", "--model.spectrum", "earsight.audio.augmentation.SpectrumSettings",
-          "--data.augmentation.speed", "0.1", "--data.augmentation.noise", "0.5", "--save_every", "2")
 EPOCHS = 5
 
 
 def arguments(corpus, run, *more):
     return tiny_run(corpus / "tones.csv", run, "characters", *RANDOM, *more, epochs=EPOCHS)
-
-
-def start(arguments):
-    return subprocess.Popen([sys.executable, "-m", "earsight", "train", *arguments], cwd=REPOSITORY,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def wait_until(condition, process):
-    while not condition():
-        assert process.poll() is None, process.stdout.read()
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """`earsight tune`: studies that processes share, and the finders."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -35,8 +34,7 @@ def arguments(corpus, run, *options, labels="characters", epochs=1):
 def start(corpus, study, trials, *options):
     command = [sys.executable, "-m", "earsight", "tune", *arguments(corpus, study), "--trials", str(trials),
                "--study", str(study), *options]
-    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def trials_of(study):
