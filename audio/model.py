@@ -19,7 +19,8 @@ from ..common.nn.restoring import model_options, restore
 from ..common.training.export import export_model
 from .augmentation import SpectrumSettings, augment_cepstra
 from .data import read_clip
-from .frontends.mfcc import Mfcc, MfccSettings, export_onnx, preset
+from .frontends.mfcc import Mfcc, export_onnx
+from .frontends.mfcc_settings import MfccSettings, preset
 
 
 def load_model(path: str | Path) -> SequenceModel:

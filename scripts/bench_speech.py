@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from earsight.audio.frontends.mfcc import MfccSettings
+    from earsight.audio.frontends.mfcc_settings import MfccSettings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GRID = REPOSITORY.parent / "shared" / "data" / "grid"
@@ -181,7 +181,7 @@ class Bench:
         require("kaldi_native_fbank", "test")
         import numpy as np
 
-        from earsight.audio.frontends.mfcc import MfccSettings
+        from earsight.audio.frontends.mfcc_settings import MfccSettings
         from earsight.audio.recognition.recogniser import SpeechRecogniser
 
         recogniser = SpeechRecogniser(self.model, self.config.task, usable_cores())

@@ -12,7 +12,8 @@ from earsight.audio.augmentation import (
     cut_quiet_ends,
     warp_matrices,
 )
-from earsight.audio.frontends.mfcc import Mfcc, preset
+from earsight.audio.frontends.mfcc import Mfcc
+from earsight.audio.frontends.mfcc_settings import preset
 from earsight.common.nn.frames import stretch_frames
 
 MFCC = Mfcc(preset("an4"))

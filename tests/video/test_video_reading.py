@@ -16,8 +16,8 @@ import pytest
 
 from conftest import REPOSITORY
 from earsight.common.errors import EarsightError
-from earsight.video import reading
-from earsight.video.reading import VIDEO_SUFFIXES, VideoInfo, probe, read_frames, sample
+from earsight.video.reading import VIDEO_SUFFIXES, VideoInfo, probe, read_frames, sample, sampling, with_opencv
+from earsight.video.reading.source import Picture, Source
 
 RATE = 25
 
@@ -120,7 +120,7 @@ def exact(tmp_path_factory) -> Path:
 def decoder(request, monkeypatch) -> str:
     """Each decoder in turn. OpenCV still leaves to libav what it must."""
     if request.param == "libav":
-        monkeypatch.setattr(reading, "_is_true_to_time", lambda head: False)
+        monkeypatch.setattr(sampling, "is_true_to_time", lambda head: False)
     return request.param
 
 
@@ -147,7 +147,7 @@ def test_lossless_frames_are_the_very_frames(tmp_path, name, decoder):
 @pytest.mark.parametrize("name", WRITTEN)
 def test_both_decoders_give_the_same(written, name, monkeypatch):
     first = list(read_frames(written[name]))
-    monkeypatch.setattr(reading, "_is_true_to_time", lambda head: False)
+    monkeypatch.setattr(sampling, "is_true_to_time", lambda head: False)
     for one, other in zip(first, read_frames(written[name]), strict=True):
         assert one.time == pytest.approx(other.time, abs=1e-6)
         np.testing.assert_allclose(one.image.astype(int), other.image, atol=2)
@@ -196,14 +196,15 @@ def test_clips_of_ucf101_are_decoded_as_libav_does(shared_data):
 
 
 def test_importing_costs_nothing_but_numpy():
-    code = "import sys, video.reading; print(*{'cv2', 'av', 'torch', 'lhotse', 'audio'} & {*sys.modules})"
+    code = ("import sys, earsight.video.reading\n"
+            "print(*{'cv2', 'av', 'torch', 'lhotse', 'earsight.audio'} & {*sys.modules})")
     ran = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert ran.stdout.split() == []
 
 
 @pytest.mark.parametrize("name", [name for name in WRITTEN if not name.endswith((".avi", "mpg", "mpeg", ".h264"))])
 def test_opencv_alone_reads_what_it_is_true_to(written, name, monkeypatch):
-    monkeypatch.setattr(reading, "_open_libav", None)
+    monkeypatch.setattr(sampling, "open_libav", None)
     assert len(list(read_frames(written[name]))) == FRAMES
 
 
@@ -251,7 +252,7 @@ def test_odd_sizes_with_colour_of_another_size(tmp_path, pixels, monkeypatch):
     path = encode(tmp_path / "clip.mkv", [image] * 2, pixels=pixels)
     (frame, _) = read_frames(path)
     np.testing.assert_allclose(frame.image.astype(int), image, atol=6)
-    monkeypatch.setattr(reading, "_is_true_to_time", lambda head: False)
+    monkeypatch.setattr(sampling, "is_true_to_time", lambda head: False)
     np.testing.assert_allclose(next(read_frames(path)).image.astype(int), frame.image, atol=2)
 
 
@@ -365,9 +366,9 @@ def test_a_variable_rate_keeps_every_frames_own_time(tmp_path, name, step, begin
 
 def test_times_that_are_missing_equal_or_absurd_are_filled_in(monkeypatch, exact):
     raw = [None, None, 0.08, 0.08, 0.02, 9e9, 0.3, -5.0, float("nan"), 0.5]
-    pictures = iter([reading._Picture(time, lambda: None) for time in raw])
-    monkeypatch.setattr(reading, "_open", lambda path, threads: reading._Source(25.0, 0.4, 10, pictures))
-    found = [time for time, _ in reading._pictures(exact, 1)]
+    pictures = iter([Picture(time, lambda: None) for time in raw])
+    monkeypatch.setattr(sampling, "_open", lambda path, threads: Source(25.0, 0.4, 10, pictures))
+    found = [time for time, _ in sampling._pictures(exact, 1)]
     np.testing.assert_allclose(found, [0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.34, 0.38, 0.5])
 
 
@@ -461,8 +462,8 @@ def test_a_slow_video_repeats_its_frames(tmp_path):
 
 def test_only_wanted_frames_are_converted_and_fitted_once(exact, monkeypatch):
     converted, fitted = [], []
-    retrieve = reading._retrieve
-    monkeypatch.setattr(reading, "_retrieve", lambda *given: converted.append(1) or retrieve(*given))
+    retrieve = with_opencv._retrieve
+    monkeypatch.setattr(with_opencv, "_retrieve", lambda *given: converted.append(1) or retrieve(*given))
     moments = list(sample(exact, 8, lag=0.12, fit=lambda image: fitted.append(1) or image[::2, ::2]))
     wanted = {place for pair in chosen(np.arange(50) / RATE, 8, 0.12) for place in pair}
     wanted |= {1, 2}  # until the first pair is complete, its second half may be any frame

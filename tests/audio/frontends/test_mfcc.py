@@ -13,7 +13,8 @@ import soundfile
 import torch
 import torchaudio
 
-from earsight.audio.frontends.mfcc import PRESETS, Mfcc, MfccSettings, export_onnx, preset
+from earsight.audio.frontends.mfcc import Mfcc, export_onnx
+from earsight.audio.frontends.mfcc_settings import PRESETS, MfccSettings, preset
 from earsight.common.errors import EarsightError
 
 # Each preset, and the settings that reach code which no preset reaches.

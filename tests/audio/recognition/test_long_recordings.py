@@ -117,7 +117,7 @@ def test_evaluating_reads_long_clips_as_transcribing_does(minutes, tmp_path):
 def test_threads_blocks_and_stored_frames_make_no_difference(minutes, tmp_path, monkeypatch):
     path, places = minutes
     one = SpeechRecogniser(MODEL, "ctc", 1).transcribe(path)
-    monkeypatch.setattr("earsight.audio.reading.BLOCK", 12345)
+    monkeypatch.setattr("earsight.audio.reading.with_soundfile.BLOCK", 12345)
     recogniser = SpeechRecogniser(MODEL, "ctc", 3)
     assert recogniser.transcribe(path) == one
     np.save(tmp_path / "long.npy", recogniser.frames(path))
@@ -163,13 +163,14 @@ def test_utterances_are_printed_line_by_line(minutes):
 
 def test_lines_come_before_the_file_is_read(minutes, tmp_path):
     """The sound stands still near the end, as on a slow disk; what was said long before is there."""
-    code = ("import sys, earsight.audio.reading as r\nfrom earsight.app.main import main\n"
-            "pieces = r._soundfile_pieces\n"
+    code = ("import sys\nfrom earsight.app.main import main\n"
+            "from earsight.audio.reading import sound, with_soundfile as r\n"
+            "pieces = r.soundfile_pieces\n"
             "def halting(path, file):\n"
             "    for i, piece in enumerate(pieces(path, file)):\n"
             "        if i == 110: sys.stdin.read()\n"
             "        yield piece\n"
-            "r._soundfile_pieces, r.BLOCK = halting, 16000\n"
+            "sound.soundfile_pieces, r.BLOCK = halting, 16000\n"
             f"sys.exit(main(['transcribe', {str(minutes[0])!r}, '--model', {MODEL!r}]))")
     process = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, text=True, stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE)

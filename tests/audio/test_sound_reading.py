@@ -16,8 +16,17 @@ import soundfile
 from sounds import encode
 
 from conftest import REPOSITORY
-from earsight.audio import reading
-from earsight.audio.reading import FRAME_SUFFIXES, SOUND_SUFFIXES, info, read, read_frames, resample
+from earsight.audio.reading import (
+    FRAME_SUFFIXES,
+    SOUND_SUFFIXES,
+    info,
+    open_blocks,
+    read,
+    read_frames,
+    resample,
+    with_libav,
+    with_soundfile,
+)
 from earsight.common.errors import EarsightError
 
 
@@ -279,15 +288,17 @@ def test_threads_read_the_same(written):
 @pytest.mark.parametrize("name", ["clip.wav", "clip.mp4"])
 def test_long_files_are_resampled_in_blocks_without_a_seam(written, name, monkeypatch):
     whole = read(written[name], 16000).samples
-    monkeypatch.setattr(reading, "BLOCK", 5000)
+    for reader in (with_libav, with_soundfile):
+        monkeypatch.setattr(reader, "BLOCK", 5000)
     blocks = read(written[name], 16000).samples
     assert abs(len(blocks) - len(whole)) <= 1
     np.testing.assert_allclose(blocks[: len(whole)], whole[: len(blocks)], atol=1e-5)
 
 
 def test_a_file_half_read_keeps_no_other_from_being_read(written, monkeypatch):
-    monkeypatch.setattr(reading, "BLOCK", 5000)
-    _, blocks = reading.open_blocks(written["clip.mp4"], 16000)
+    for reader in (with_libav, with_soundfile):
+        monkeypatch.setattr(reader, "BLOCK", 5000)
+    _, blocks = open_blocks(written["clip.mp4"], 16000)
     first = next(blocks)
     with ThreadPoolExecutor(1) as pool:
         other = pool.submit(read, written["clip.m4a"], 16000).result(timeout=20).samples
@@ -313,7 +324,7 @@ def test_fsdd_and_an4_recordings_are_read(shared_data):
 
 def test_importing_costs_nothing_but_numpy():
     code = (
-        "import sys, audio.reading\n"
+        "import sys, earsight.audio.reading\n"
         "print(*{'av', 'soundfile', 'soxr', 'torch', 'librosa', 'lhotse', 'scipy'} & {*sys.modules})"
     )
     ran = subprocess.run(

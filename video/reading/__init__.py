@@ -1,0 +1,15 @@
+"""Video files in: any container, rate, rotation and pixel format to RGB frames. The only package that opens video.
+
+OpenCV decodes the containers whose times it tells truly and whose length it knows (MP4, Matroska and WebM, FLV,
+ASF, MPEG-TS, GIF); PyAV (libav) decodes the others, and goes on where OpenCV stops before the announced end.
+Both give the same pixels. What a file is, is told from its content, not its name. Frames are decoded one after
+another from the first, never sought, and times count from the start of the picture track.
+
+A file that is shorter than its container says, or whose frames stop decoding long before their announced end, is
+an `EarsightError`. MPEG streams, GIF and Ogg do not state their length and give no means to notice that their end
+is missing. A count of frames in the header is never believed alone.
+"""
+
+from .sampling import VIDEO_SUFFIXES, Frame, Moment, VideoInfo, probe, read_frames, sample
+
+__all__ = ["VIDEO_SUFFIXES", "Frame", "Moment", "VideoInfo", "probe", "read_frames", "sample"]

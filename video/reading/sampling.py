@@ -1,0 +1,156 @@
+"""A video's frames, all of them or at a fixed rate, with their times."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ...common.containers import inspect
+from ...common.errors import EarsightError
+from .source import TOLERANCE, USUAL_RATE, Source, no_pictures
+from .with_libav import open_libav
+from .with_opencv import is_true_to_time, is_utf8, open_opencv
+
+# Suffixes that a folder is searched for; a file that is named is tried whatever its suffix.
+VIDEO_SUFFIXES = frozenset(
+    (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
+    + (".wmv", ".flv", ".3gp", ".ogv", ".gif", ".ts")
+)
+LONGEST_GAP = 3600.0  # seconds between frames; a damaged time must not make moments without end
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a file's header says, and its first frame: all but the size may be wrong or 0, "not known"."""
+
+    width: int  # pixels, as shown: rotation applied
+    height: int
+    frame_rate: float  # Hz, on average
+    duration: float  # seconds
+    frames: int
+
+
+class Frame(NamedTuple):
+    """`time` in seconds from the track's start; `image` uint8 (height, width, 3), RGB."""
+
+    time: float
+    image: np.ndarray
+
+
+class Moment(NamedTuple):
+    """A frame with its time in seconds, and the frame a little `later`, None where none was asked for.
+
+    Images are what `fit` returned, else uint8 (height, width, 3), RGB. Moments may share an image.
+    """
+
+    time: float
+    image: np.ndarray
+    later: np.ndarray | None
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Size, rate and length of a video, from its header and its first frame. Raises EarsightError."""
+    source = _open(Path(path), 1)
+    for picture in source.pictures:
+        height, width = picture.image().shape[:2]
+        return VideoInfo(width, height, source.frame_rate, source.duration, source.frames)
+    raise no_pictures(path)
+
+
+def read_frames(path: str | Path, threads: int = 1) -> Iterator[Frame]:
+    """Every frame of a video, in order, each as it is decoded; nothing is kept.
+
+    Args:
+        path: the file.
+        threads: decoding threads of this file.
+
+    Raises:
+        EarsightError: for all that is wrong with the file; where its end is missing or damaged, after what decodes.
+    """
+    frame = None
+    for time, image in _pictures(Path(path), threads):
+        frame = Frame(time, image())
+        yield frame
+    if frame is None:
+        raise no_pictures(path)
+
+
+def sample(
+    path: str | Path,
+    rate: float,
+    lag: float | None = None,
+    fit: Callable[[np.ndarray], np.ndarray] | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    threads: int = 1,
+) -> Iterator[Moment]:
+    """A video at a fixed rate: for k = 0, 1, ... the first frame at or after `start + k / rate` seconds.
+
+    Where no frame comes for a while, the one that comes next stands for all these k. Only frames that are wanted
+    are converted, once each; what is held are those whose `later` is still to come.
+
+    Args:
+        path: the file.
+        rate: moments a second.
+        lag: seconds from a moment's own time to its `later`, the first frame at or after. Moments whose `later`
+            would lie past the end are left out, but for the first: a clip shorter than the lag gives one moment,
+            its first frame with its last.
+        fit: image -> image, applied to each wanted frame at once (so that big frames are never held).
+        start: seconds from which frames count.
+        end: seconds before which frames count; None is the end of the clip.
+        threads: decoding threads of this file.
+
+    Raises:
+        EarsightError: for all that is wrong with the file, and where it has no frame from `start` to `end`.
+    """
+    if not (math.isfinite(rate) and rate > 0):
+        raise EarsightError(f"sampling rate {rate:g} Hz: not above 0; name the frames a second that are wanted")
+    moments = 0  # taken; the next is wanted from start + moments / rate on
+    waiting: deque[Moment] = deque()
+    paired, time, fitted = False, None, None
+    for time, image in _pictures(Path(path), threads):
+        if end is not None and time >= end - TOLERANCE:
+            break
+        reached = time + TOLERANCE
+        wanted = reached >= start + moments / rate
+        # Until a first pair is complete, any frame may be the last of the clip, and then its second half.
+        if not (wanted or waiting and (not paired or reached >= waiting[0].time + lag)):
+            continue
+        fitted = fit(image()) if fit else image()
+        while reached >= start + moments / rate:
+            moments += 1
+            waiting.append(Moment(time, fitted, None))
+        while waiting and (lag is None or reached >= waiting[0].time + lag):
+            paired = True
+            yield waiting.popleft()._replace(later=None if lag is None else fitted)
+    if time is None:
+        raise no_pictures(path)
+    if not moments:
+        span = f"from {start:g} s on" if end is None else f"from {start:g} to {end:g} s"
+        raise EarsightError(f"{path}: has no frame {span} (read up to {time:.3f} s); correct the times")
+    if not paired:
+        yield waiting[0]._replace(later=fitted)
+
+
+def _pictures(path: Path, threads: int) -> Iterator[tuple[float, Callable[[], np.ndarray]]]:
+    """The frames of a file with times that rise from 0 on.
+
+    A time that is missing, not after the one before or absurdly far from it, becomes that one and a frame's duration.
+    """
+    source = _open(path, threads)
+    step = 1 / (source.frame_rate or USUAL_RATE)
+    last = -step
+    for time, image in source.pictures:
+        credible = time is not None and max(last, -TOLERANCE) < time < last + LONGEST_GAP
+        last = time if credible else last + step
+        yield last, image
+
+
+def _open(path: Path, threads: int) -> Source:
+    head = inspect(path, "video")
+    source = open_opencv(path, threads) if is_true_to_time(head) and is_utf8(path) else None
+    return source or open_libav(path, threads)

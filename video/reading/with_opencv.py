@@ -1,0 +1,96 @@
+"""Video that OpenCV reads: containers whose times it tells truly and whose length it knows."""
+
+import os
+import threading
+from collections.abc import Iterator
+from functools import cache, partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ...common.containers import is_matroska, is_mp4
+from ...common.errors import first_line
+from .source import TOLERANCE, Picture, Source, undecodable
+from .with_libav import open_libav
+
+ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+TS_PACKET = 188  # bytes; each begins with 0x47
+
+_opening = threading.Lock()  # OpenCV's level of messages is the whole process's
+
+
+def is_true_to_time(head: bytes) -> bool:
+    """Whether OpenCV gives this kind of file its presentation times. AVI and MPEG-PS it does not."""
+    transport = head[:1] == head[TS_PACKET : TS_PACKET + 1] == head[2 * TS_PACKET : 2 * TS_PACKET + 1] == b"\x47"
+    return transport or is_mp4(head) or is_matroska(head) or head.startswith((ASF, b"FLV", b"GIF8"))
+
+
+def is_utf8(path: Path) -> bool:
+    """Whether OpenCV can be given this name: any other crashes it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@cache
+def _opencv() -> ModuleType:
+    # Its libav prints what is wrong with a file, which is told here in an error.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    import cv2
+
+    return cv2
+
+
+def open_opencv(path: Path, threads: int) -> Source | None:
+    """The file opened, or None where libav must read it, or say what is wrong."""
+    cv2 = _opencv()
+    messages = cv2.utils.logging
+    with _opening:
+        level = messages.setLogLevel(messages.LOG_LEVEL_SILENT)
+        try:
+            # "file:" keeps a name with a colon from being taken for a protocol.
+            capture = cv2.VideoCapture(f"file:{path}", cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
+        except cv2.error:
+            return None
+        finally:
+            messages.setLogLevel(level)
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # no option for opening
+    rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    if not (capture.isOpened() and rate > 0 and count > 0):  # of a file without a length, libav alone tells its end
+        capture.release()
+        return None
+    return Source(rate, count / rate, round(count), _captured(path, capture, rate, count, threads))
+
+
+def _captured(path: Path, capture: Any, rate: float, count: float, threads: int) -> Iterator[Picture]:
+    """The pictures that OpenCV decodes, then those that libav does where OpenCV stops short of `count`."""
+    cv2 = _opencv()
+    image = partial(_retrieve, path, capture)
+    decoded, time = 0, -1.0
+    try:
+        while capture.grab():
+            decoded, time = decoded + 1, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            yield Picture(time, image)
+    finally:
+        capture.release()
+    # OpenCV ends at the first packet that does not decode. libav goes on after it, and tells damage from a header
+    # that is wrong. The announced end may be counted from before the track's start: 0.1 s are no reason.
+    if decoded < count and time + 1 / rate < 0.97 * count / rate - 0.1:
+        for picture in open_libav(path, threads).pictures:
+            if picture.time is not None and picture.time > time + TOLERANCE:
+                yield picture
+
+
+def _retrieve(path: Path, capture: Any) -> np.ndarray:
+    cv2 = _opencv()
+    try:
+        found, image = capture.retrieve()
+    except cv2.error as error:
+        raise undecodable(path, first_line(error)) from error
+    if not found:
+        raise undecodable(path, "a frame has no picture")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
