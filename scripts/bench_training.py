@@ -158,7 +158,7 @@ class Bench:
 
 def opened(recipe: str, *arguments: str) -> tuple[SequenceModel, SequenceData]:
     """A recipe's model in training, and its data."""
-    from earsight.common.training.cli import open_recipe
+    from earsight.common.training.running import open_recipe
 
     try:
         cli = open_recipe(["--config", recipe, "--threads", "1", *arguments])

@@ -75,7 +75,7 @@ def tiny_run(train: Path, run: Path, labels: str, *options: str, epochs: int = 1
 @pytest.fixture(scope="session")
 def tone_runs(tone_corpus, tmp_path_factory) -> dict[str, Path]:
     """Runs of `earsight train` on the tones: "ctc" and "classification" -> the run's folder."""
-    from earsight.common.training.cli import run_training
+    from earsight.common.training.running import run_training
 
     runs = {"ctc": tmp_path_factory.mktemp("ctc"), "classification": tmp_path_factory.mktemp("classification")}
     assert run_training(tiny_run(tone_corpus / "tones.csv", runs["ctc"], "characters", "--data.curriculum", "3",

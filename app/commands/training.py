@@ -9,7 +9,7 @@ from .recognising import decoding
 
 def train_command(args: argparse.Namespace) -> int:
     require("pytorch_lightning", "train")
-    from ...common.training.cli import run_training
+    from ...common.training.running import run_training
 
     return run_training(args.arguments)
 

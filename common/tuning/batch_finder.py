@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from lhotse import CutSet
 from lhotse.cut import Cut
 from torch.utils.data import DataLoader
 
@@ -19,7 +18,7 @@ from ..data.datamodule import Batch, ClipDataset, SequenceData, Share
 from ..errors import EarsightError
 from ..files import write_whole
 from ..reports.layout import table
-from ..training.cli import open_recipe
+from ..training.running import open_recipe
 
 GROWTH = 2 ** 0.5  # of the duration, from one candidate to the next
 MOST = 4096  # clips in a batch
@@ -67,7 +66,7 @@ class Ladder(pl.Callback):
         total = list(accumulate(cut.duration for cut in self.cuts))
         fitting = max(bisect_right(total, self._target), min(len(self._taken) + 1, len(self.cuts)))
         self._taken = self.cuts[:fitting]
-        batch = ClipDataset(self.data, None, augment=False)[Share(CutSet.from_cuts(self._taken), 1.0)]
+        batch = ClipDataset(self.data, None, augment=False)[Share(self._taken, 1.0)]
         return DataLoader([batch] * STEPS, batch_size=None)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:

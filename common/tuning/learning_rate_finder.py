@@ -10,7 +10,7 @@ import torch
 from ..data.datamodule import Batch
 from ..errors import EarsightError
 from ..files import whole_file, write_whole
-from ..training.cli import open_recipe
+from ..training.running import open_recipe
 
 LOWEST, HIGHEST = 1e-6, 1.0
 DIVERGED = 4.0  # times the lowest loss

@@ -25,7 +25,7 @@ from optuna.trial import TrialState
 from ..errors import EarsightError, first_line
 from ..files import write_whole
 from ..metrics import validation_metric
-from ..training.cli import resolve
+from ..training.running import resolve
 from .report import ERROR, write_report
 from .search_space import Setting, parse_space, written
 from .trial import BEST, PRUNED, STUDY, open_storage

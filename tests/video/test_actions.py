@@ -19,7 +19,7 @@ from earsight.common.checkpoint import read_checkpoint
 from earsight.common.data.manifest import read_manifest
 from earsight.common.errors import EarsightError
 from earsight.common.reports.classification import ClassificationReport
-from earsight.common.training.cli import run_training
+from earsight.common.training.running import run_training
 from earsight.video.corpora.importers import prepare
 from earsight.video.evaluating import evaluate_model
 from earsight.video.frontends.backbone import FrameEmbedder, export_onnx

@@ -23,7 +23,7 @@ from earsight.common.data import shards as shards_module
 from earsight.common.data.manifest import read_manifest
 from earsight.common.data.shards import INDEX, ShardCuts, read_index
 from earsight.common.errors import EarsightError
-from earsight.common.training.cli import run_training
+from earsight.common.training.running import run_training
 
 
 @pytest.fixture(scope="module")

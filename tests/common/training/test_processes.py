@@ -74,7 +74,7 @@ def test_a_process_that_dies_ends_the_job(tone_corpus, tmp_path):
 
 def test_devices_and_strategies_that_are_not_there(tone_corpus, tmp_path):
     from earsight.common.errors import EarsightError
-    from earsight.common.training.cli import run_training
+    from earsight.common.training.running import run_training
 
     def arguments(*options):
         return tiny_run(tone_corpus / "tones.csv", tmp_path, "characters", *options)

@@ -16,8 +16,8 @@ from conftest import REPOSITORY, tiny_run
 from earsight.common.checkpoint import read_checkpoint
 from earsight.common.errors import EarsightError
 from earsight.common.nn.module import SequenceModel
-from earsight.common.training.cli import run_training
 from earsight.common.training.resume import RESUME, RunLock, WholeCheckpoints, find_checkpoint
+from earsight.common.training.running import run_training
 
 EPOCHS = 5
 

@@ -9,8 +9,8 @@ from earsight.common.checkpoint import read_checkpoint
 from earsight.common.errors import EarsightError
 from earsight.common.inference.runtime import Runtime
 from earsight.common.nn.module import SequenceModel
-from earsight.common.training.cli import run_training
 from earsight.common.training.export import EqualLengths
+from earsight.common.training.running import run_training
 
 WEIGHT = "head.output.weight"
 

@@ -7,7 +7,8 @@ import yaml
 from conftest import REPOSITORY, tiny_run
 from earsight.common.checkpoint import read_checkpoint
 from earsight.common.errors import EarsightError
-from earsight.common.training.cli import average_checkpoints, run_training
+from earsight.common.training.running import run_training
+from earsight.common.training.weights import average_checkpoints
 
 
 def scalars(run, tag):
@@ -183,7 +184,7 @@ def test_a_validation_label_that_training_lacks(tone_corpus, tmp_path):
 
 def test_a_run_starts_from_another_models_weights(tone_runs, tone_corpus, tmp_path):
     from earsight.audio.model import SpeechModel, load_model
-    from earsight.common.training.cli import start_from
+    from earsight.common.training.weights import start_from
 
     trained = load_model(tone_runs["ctc"] / "model.ckpt")
     labels = trained.labels.to_dict()

@@ -15,8 +15,8 @@ from earsight.common.checkpoint import read_checkpoint
 from earsight.common.errors import EarsightError
 from earsight.common.nn.heads import CTCHead
 from earsight.common.training.callbacks import FiniteGradients, Throughput
-from earsight.common.training.cli import run_training
 from earsight.common.training.curves import earlier_rows, read_rows
+from earsight.common.training.running import run_training
 
 # Spoils one step's loss in the second of two processes.
 SPOIL = """

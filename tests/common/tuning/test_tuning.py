@@ -15,7 +15,7 @@ import yaml
 from conftest import REPOSITORY, tiny_run
 from earsight.common.errors import EarsightError
 from earsight.common.nn.module import SequenceModel
-from earsight.common.training.cli import resolve, run_training
+from earsight.common.training.running import resolve, run_training
 from earsight.common.tuning.batch_finder import Trial, choose, find_batch
 from earsight.common.tuning.learning_rate_finder import find_learning_rate, suggest_rate
 from earsight.common.tuning.report import write_report

@@ -1,0 +1,78 @@
+"""The training process: set up, told from its siblings, and what libraries raise in it as errors of one line."""
+
+import argparse
+import ctypes
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
+
+from ..errors import EarsightError, first_line
+from ..quiet import leave_out_noise
+from ..signals import set_signals_apart
+from .setting_errors import explain, named_classes
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+
+
+@contextmanager
+def training_process() -> Iterator[None]:
+    """Set the process up; what Lightning, its parser and its processes raise becomes errors of one line."""
+    keep_freed_memory()
+    set_signals_apart()
+    leave_out_noise()
+    try:
+        yield
+    except SIGTERMException as error:
+        raise EarsightError("stopped by SIGTERM; `--resume auto` goes on from what was saved") from error
+    except MisconfigurationException as error:  # devices or strategies that are not there
+        raise EarsightError(" ".join(str(error).split())) from error
+    except EarsightError as error:
+        if str(error).startswith("Caught "):  # by a loader's worker, and torch puts its whole traceback before it
+            raise EarsightError(str(error).rpartition("EarsightError: ")[2].strip()) from error
+        raise
+    except RuntimeError as error:  # what gloo and NCCL raise is of no class of its own
+        if "DataLoader worker" in str(error) and re.search("killed by signal|exited unexpectedly", str(error)):
+            raise EarsightError(f"a process that reads clips was killed ({first_line(error)}): from outside, or for "
+                                "want of memory; fewer --data.workers or a smaller --data.batch_duration take less, "
+                                "and --resume auto goes on from what was saved") from error
+        if "EADDRINUSE" in str(error):
+            raise EarsightError(f"port {os.environ.get('MASTER_PORT', '')} is in use by another job; "
+                                "set MASTER_PORT to a free one") from error
+        if re.search("gloo|nccl|by peer", str(error), re.IGNORECASE):
+            raise EarsightError(f"another process of this job has died ({first_line(error)}); what it said is above, "
+                                "and --resume auto goes on from what was saved") from error
+        raise
+    except (argparse.ArgumentError, ValueError, TypeError) as error:
+        innermost, cause = error, error
+        while cause is not None:  # the parser wraps what a class's constructor raises
+            if isinstance(cause, EarsightError):
+                raise cause from error
+            innermost, cause = cause, cause.__cause__ or cause.__context__
+        if "invalid strategy" in str(error):
+            raise EarsightError(first_line(error)) from error
+        if isinstance(error, argparse.ArgumentError):
+            raise EarsightError(explain(str(error))) from error
+        if "Does not validate against" in str(error) and innermost is not error:
+            # A class that a setting names could not be made: a logger whose package is not there, say.
+            raise EarsightError(f"{' '.join(named_classes(error))}: {first_line(innermost)}") from error
+        raise
+
+
+def is_first_process() -> bool:
+    """Whether this process is the first of a job: Lightning, torchrun and SLURM say so by their variables."""
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep freed blocks of memory instead of handing them back to the system.
+
+    A training step on a CPU allocates and frees the same large tensors again and again; by default each of them
+    costs a system call and page faults, about a quarter of the step's time.
+    """
+    with suppress(OSError, AttributeError):  # other C libraries have no mallopt
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
