@@ -31,3 +31,9 @@ def openers() -> "Openers":
     from ..video.corpora import importers as pictures
 
     return both_media(speech.OPENERS, pictures.OPENERS)
+
+
+def name_classes() -> None:
+    """Import the models and data modules of both media, so that recipes can name them by their bare names."""
+    for medium in ("audio", "video"):
+        importlib.import_module(f"..{medium}.model", __package__)

@@ -15,5 +15,5 @@ if [ "$NODES" -gt 1 ]; then
     rendezvous=(--nnodes "$NODES" --node_rank "${NODE:?which of the machines, from 0}"
                 --rdzv_backend c10d --rdzv_id earsight --rdzv_endpoint "${MASTER:?host:port of machine 0}")
 fi
-exec torchrun "${rendezvous[@]}" --nproc_per_node "$PROCESSES" -m -- earsight train fit "$@" --resume auto \
+exec python -m torch.distributed.run "${rendezvous[@]}" --nproc_per_node "$PROCESSES" -m -- earsight train fit "$@" --resume auto \
     --trainer.devices "$PROCESSES" --trainer.num_nodes "$NODES" --trainer.strategy ddp

@@ -3,7 +3,7 @@
 import argparse
 
 from ...common.errors import report_errors, require
-from ..media import openers, package_of
+from ..media import name_classes, openers, package_of
 from .recognising import decoding
 
 
@@ -11,11 +11,13 @@ def train_command(args: argparse.Namespace) -> int:
     require("pytorch_lightning", "train")
     from ...common.training.running import run_training
 
+    name_classes()
     return run_training(args.arguments)
 
 
 def tune_command(args: argparse.Namespace) -> int:
     require("pytorch_lightning", "train")
+    name_classes()
     if args.find == "lr":
         from ...common.tuning.learning_rate_finder import find_learning_rate
 

@@ -30,9 +30,10 @@ class EqualLengths(nn.Module):
     def __init__(self, model: SequenceModel):
         super().__init__()
         self.model = model.eval()
-        apart = isinstance(model.encoder, StreamEncoder)
-        self.parts = model.encoder.parts if apart else lambda frames: [frames]
-        encoders = model.encoder.encoders if apart else [model.encoder]
+        encoder = model.encoder
+        apart = isinstance(encoder, StreamEncoder)
+        self.parts: Callable[[Tensor], list[Tensor]] = encoder.parts if apart else lambda frames: [frames]
+        encoders = encoder.each() if apart else [encoder]
         self.encoders = nn.ModuleList(EqualLengthsEncoder(encoder) for encoder in encoders)
 
     def forward(self, frames: Tensor) -> Tensor:

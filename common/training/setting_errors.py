@@ -14,11 +14,18 @@ from ..nn.module import SequenceModel
 
 def explain(message: str) -> str:
     """The parser's complaint as one line, with the nearest known name of a setting that it does not know."""
+    if moved := re.search(r"class_path '((?:audio|video|common)\.[\w.]*?(\w+))'", message):
+        return f"class {moved[1]!r} is named as before version 0.2; write {moved[2]}"
     unknown = re.search(r"(?:unrecognized arguments?:|not accept option|Option|[Kk]ey) *'?-*([\w.]+)'?", message)
     if unknown and re.search("unrecognized|not accept|not expected|not accepted", message):
         name = unknown[1].split(".")[-1]
         near = difflib.get_close_matches(name, _known_settings(), 1)
         return f"setting {unknown[1]!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else "")
+    if missing := re.search(r"Expected a path but (\w+) either not accessible", message):
+        classes = [kind.__name__ for base in (SequenceModel, SequenceData) for kind in (base, *base.__subclasses__())]
+        near = difflib.get_close_matches(missing[1], classes, 1)
+        return f"class {missing[1]!r} is unknown; " + (f"did you mean {near[0]}?" if near
+                                                       else f"there are {', '.join(classes)}")
     if "arguments are required: fit." in message:
         return "no model and no data are given; name a recipe, as in `earsight train fit --config configs/an4.yaml`"
     keys = re.findall(r'Parser key "([\w.]+)"', message)  # from the outermost to the setting

@@ -187,7 +187,7 @@ def _run(study: optuna.Study, search: Search, trial: optuna.Trial) -> None:
     callback = {"storage": search.storage, "number": trial.number, "prune": search.prune, "warmup": search.warmup}
     command = [sys.executable, "-m", "earsight", "train", "fit", *search.arguments, *_options(trial.params),
                f"--run={run}", "--resume=auto", "--trainer.enable_progress_bar=false",
-               "--trainer.callbacks+=common.trial.ReportTrial",
+               "--trainer.callbacks+=earsight.common.tuning.trial.ReportTrial",
                *_options({f"trainer.callbacks.{name}": value for name, value in callback.items()})]
     output = run / "output.log"
     with output.open("ab") as file:

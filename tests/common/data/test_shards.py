@@ -222,7 +222,7 @@ def test_prepare_killed_goes_on(mixed, tmp_path):
     command = ["prepare", "shards", str(mixed), str(tmp_path / "shards"), "shard_size=2"]
     slow = ("import sys, time; from lhotse.shar import SharWriter; write = SharWriter.write\n"
             "def slowly(self, cut):\n    time.sleep(0.1)\n    write(self, cut)\n"
-            "SharWriter.write = slowly; from earsight import main; sys.exit(main(sys.argv[1:]))")
+            "SharWriter.write = slowly; from earsight.app.main import main; sys.exit(main(sys.argv[1:]))")
     folder = tmp_path / "shards" / "train"
     run = subprocess.Popen([sys.executable, "-c", slow, *command], cwd=REPOSITORY, env={**os.environ})
     wait_until(lambda: len(list(folder.glob("cuts.*"))) >= 2, run)

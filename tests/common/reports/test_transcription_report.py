@@ -170,7 +170,7 @@ def test_an_utterance_that_comes_twice_is_refused():
 
 def test_the_report_imports_nothing_heavy():
     program = (
-        "import sys, common.transcription_report; print({'torch', 'lhotse', 'matplotlib'} & set(sys.modules))"
+        "import sys, earsight.common.reports.transcription; print({'torch', 'lhotse', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

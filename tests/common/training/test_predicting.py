@@ -83,10 +83,10 @@ def test_parts_of_another_model_are_not_joined(alone, tone_runs, manifest, tmp_p
 
 
 def test_killed_in_the_middle_and_gone_on_with(alone, tone_runs, manifest, tmp_path):
-    slow = ("import sys, time, common.predicting as predicting\n"
+    slow = ("import sys, time, earsight.common.training.predicting as predicting\n"
             "predicting.BATCH_DURATION, results = 2, predicting.results\n"
             "def slowly(*given):\n    time.sleep(0.3)\n    return results(*given)\n"
-            "predicting.results = slowly; from earsight import main; sys.exit(main(sys.argv[1:]))")
+            "predicting.results = slowly; from earsight.app.main import main; sys.exit(main(sys.argv[1:]))")
     command = ["predict", "--model", str(tone_runs["ctc"] / "model.ckpt"), str(manifest), "--output",
                str(tmp_path / "out.jsonl"), "--workers", "1", *CPU]
     job = subprocess.Popen([sys.executable, "-c", slow, *command], cwd=REPOSITORY)

@@ -107,7 +107,7 @@ def test_a_trial_worse_than_the_median_ends_early(tone_corpus, tmp_path):
             trial.report(0.0, epoch)
         study.tell(trial, 0.0)
     trial = study.ask()
-    callback = ["--trainer.callbacks+=common.trial.ReportTrial", f"--trainer.callbacks.storage={place}",
+    callback = ["--trainer.callbacks+=earsight.common.tuning.trial.ReportTrial", f"--trainer.callbacks.storage={place}",
                 f"--trainer.callbacks.number={trial.number}", "--trainer.callbacks.prune=true",
                 "--trainer.callbacks.warmup=2"]
     assert run_training(tiny_run(tone_corpus / "tones.csv", tmp_path / "run", "characters", *callback, epochs=6)) == 0

@@ -285,7 +285,7 @@ def test_without_matplotlib_the_error_says_how_to_install_it(tmp_path, monkeypat
 
 def test_importing_costs_nothing_but_numpy():
     code = (
-        "import sys, common.timeline, video.plotting\n"
+        "import sys, earsight.common.inference.timeline, earsight.video.recognition.plotting\n"
         "print(*{'matplotlib', 'cv2', 'torch', 'lhotse'} & {*sys.modules})"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
