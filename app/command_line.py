@@ -3,8 +3,11 @@
 import argparse
 from pathlib import Path
 
+from .examples import epilog
+
 TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "ctm", "stm", "TextGrid", "tsv")
 CLASSIFICATION_FORMATS = ("txt", "json", "csv", "srt")
+SHELLS = ("bash", "zsh", "fish")
 
 
 def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentParser:
@@ -15,10 +18,12 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
         classifiers: by medium, those of `classify`.
     """
     every = argparse.ArgumentParser(prog="earsight", description="Recognise sequences in speech and video.")
-    commands = every.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    every.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = every.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, help: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
+        return commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog(name),
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
 
     for name, what, paths, model, formats in (
             ("transcribe", "write what is said in clips", "sound, videos with sound, or frames (.npy, .mfc)",
@@ -97,7 +102,7 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--seed", type=int, default=1, help="of the choice of settings (default: 1)")
     sub.add_argument("--no-prune", dest="prune", action="store_false", help="end no trial that looks worse than others")
     sub.add_argument("--memory", type=float, metavar="GB", help="for --find batch on a CPU: what the process may take")
-    sub.epilog = "All other options are those of `earsight train fit`: --config RECIPE.yaml --trainer.max_epochs 5 ..."
+    sub.description += " All other options are those of `earsight train fit`."
 
     sub = command("evaluate", "measure a checkpoint or a model folder on a manifest")
     sub.add_argument("model", metavar="MODEL", help="checkpoint, model folder or installed model")
@@ -115,7 +120,7 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--output", type=Path, required=True, metavar="FILE.jsonl",
                      help="what is there of it is not done again")
     sub.add_argument("--workers", type=int, default=1, help="processes that read clips, a device (default: 1)")
-    sub.epilog = "Options of Lightning's Trainer: --trainer.devices N, --trainer.strategy ddp, ..."
+    sub.description += " Takes options of Lightning's Trainer too: --trainer.devices N, --trainer.strategy ddp, ..."
 
     sub = command("export", "turn a checkpoint into a model folder")
     sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
@@ -138,7 +143,24 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
 
     command("models", "list the installed models")
     command("doctor", "tell what this installation can do, what it lacks, and what mends it")
+    sub = command("completion", "print what completes this command line in a shell")
+    sub.add_argument("shell", choices=SHELLS)
     return every
+
+
+class _Version(argparse.Action):
+    """Prints the version; looked up when it is asked for, since that takes longer than parsing."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"earsight {version()}")
+        parser.exit()
+
+
+def version() -> str:
+    """Of the installed package."""
+    import importlib.metadata
+
+    return importlib.metadata.version("earsight")
 
 
 def _add_decoding(sub: argparse.ArgumentParser) -> None:
@@ -150,9 +172,12 @@ def _add_decoding(sub: argparse.ArgumentParser) -> None:
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text} is not a number between 0 and 1")
     return value
 
 
@@ -162,7 +187,6 @@ def _format(name: str) -> str:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return int(text)

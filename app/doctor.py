@@ -4,17 +4,26 @@ import importlib
 import importlib.metadata
 import os
 import platform
-import re
 import shutil
+import site
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from ..common.batch_run import default_jobs
+from ..common.errors import first_line
 
 PROJECT = "earsight"
-INSTALL = {"": "pip install .", "train": "pip install '.[train]'"}
-TOGETHER = {"torchaudio": "torch", "torchvision": "torch"}  # built against one another
-VISION_BEHIND = 15  # torchvision 0.N belongs to torch 2.(N - 15)
+# In a clone; the constraints are the versions that were tested together.
+INSTALL = {"": "pip install -c scripts/constraints.txt .", "train": "pip install -c scripts/constraints.txt '.[train]'"}
+TORCH_FAMILY = ("torch", "torchvision", "torchaudio")  # compiled against one another
+# What version 0.1 put beside other packages, each with a file that tells it from a package of the user's.
+OLD_NAMES = {"earsight.py": "earsight.py", "audio": "audio/corpus_an4.py", "video": "video/corpus_ucf101.py",
+             "common": "common/corpus_parts.py"}
 
 
 @dataclass(frozen=True)
@@ -29,13 +38,15 @@ class Finding:
 def examine() -> list[Finding]:
     """Everything that `earsight doctor` looks at."""
     findings = [Finding("Python", platform.python_version()), Finding("system", platform.platform()), _threads()]
-    findings += [_package(name, "") for name in _required("")]
-    training = [_package(name, "train") for name in _required("train")]
-    if all(finding.mend for finding in training):  # meant so: recognising needs none of it
+    findings += [_package(requirement, "") for requirement in _required("")]
+    training = [_package(requirement, "train") for requirement in _required("train")]
+    if all(finding.found == "missing" for finding in training):  # meant so: recognising needs none of it
         findings.append(Finding("training", f"not installed; for it: {INSTALL['train']}"))
     else:
-        findings += [*training, _together(), *_attempt("devices", _devices)]
-    return [*findings, *_attempt("codecs", _codecs), _disk()]
+        together = _together()
+        # Where it does not load, it is not tried in this process: it could take this process with it.
+        findings += [*training, together, *([] if together.mend else _attempt("devices", _devices))]
+    return [*findings, *_attempt("codecs", _codecs), *_left_behind(), _disk()]
 
 
 def report(findings: list[Finding]) -> str:
@@ -46,36 +57,52 @@ def report(findings: list[Finding]) -> str:
     return "\n".join([*lines, "", *(["To mend:", *(f"  {each}" for each in mend)] if mend else ["All is well."])])
 
 
-def _required(extra: str) -> list[str]:
-    """The packages that the project, or an extra of it, asks for."""
-    found = []
-    for line in importlib.metadata.requires(PROJECT) or []:
-        requirement, _, marker = line.partition(";")
-        wanted = re.search(r"extra\s*==\s*['\"](\w+)['\"]", marker)
-        if (wanted[1] if wanted else "") == extra:
-            found.append(re.match(r"[\w.-]+", requirement)[0])
-    return found
+def _required(extra: str) -> list[Requirement]:
+    """The packages that the project, or an extra of it, asks for on this machine."""
+    every = [Requirement(line) for line in importlib.metadata.requires(PROJECT) or []]
+    of_project = [r for r in every if not r.marker or r.marker.evaluate({"extra": ""})]
+    if not extra:
+        return of_project
+    return [r for r in every if r not in of_project and r.marker and r.marker.evaluate({"extra": extra})]
 
 
-def _package(name: str, extra: str) -> Finding:
-    what = f"{name} ({extra})" if extra else name
+def _package(requirement: Requirement, extra: str) -> Finding:
+    name = f"{requirement.name} ({extra})" if extra else requirement.name
     try:
-        return Finding(what, importlib.metadata.version(name))
+        version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
-        return Finding(what, "missing", INSTALL[extra])
+        return Finding(name, "missing", INSTALL[extra])
+    if not requirement.specifier.contains(version, prereleases=True):
+        return Finding(name, f"{version}, and {requirement.specifier} is needed", INSTALL[extra])
+    return Finding(name, version)
 
 
 def _together() -> Finding:
-    versions = {}
-    for name in ("torch", *TOGETHER):
-        try:
-            versions[name] = tuple(int(part) for part in importlib.metadata.version(name).split("+")[0].split(".")[:2])
-        except importlib.metadata.PackageNotFoundError:
-            return Finding("torch family", f"{name} is missing", INSTALL["train"])
-    torch = versions["torch"]
-    fits = versions["torchaudio"] == torch and versions["torchvision"] == (0, torch[1] + VISION_BEHIND)
-    told = ", ".join(f"{name} {major}.{minor}" for name, (major, minor) in versions.items())
-    return Finding("torch family", told if fits else f"{told} do not belong together", "" if fits else INSTALL["train"])
+    """Whether torch and its family can be loaded together, tried in a process of their own: it may crash."""
+    try:
+        done = subprocess.run([sys.executable, "-c", f"import {', '.join(TORCH_FAMILY)}"], capture_output=True,
+                              text=True, timeout=300)
+    except subprocess.TimeoutExpired:
+        return Finding("torch family", "does not load within five minutes", INSTALL["train"])
+    if done.returncode == 0:
+        return Finding("torch family", "loads together")
+    reason = (done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1]
+    return Finding("torch family", f"cannot be loaded together: {reason}", INSTALL["train"])
+
+
+def _left_behind() -> list[Finding]:
+    """What an earlier version left in site-packages, where it stands in the way of a user's own packages."""
+    findings = []
+    for folder in dict.fromkeys(Path(place) for place in (*site.getsitepackages(), site.getusersitepackages())):
+        old = [folder / name for name, sign in OLD_NAMES.items() if (folder / sign).is_file()]
+        if old:
+            listed = " ".join(map(str, old))
+            findings.append(Finding("left behind", f"by version 0.1 of {PROJECT}: {listed}", f"rm -r {listed}"))
+        records = sorted(record.name for record in folder.glob(f"{PROJECT}-*.dist-info"))
+        if len(records) > 1:
+            findings.append(Finding("versions", f"{len(records)} over one another in {folder}: {', '.join(records)}",
+                                    f"rm -r {folder / PROJECT}-*.dist-info && {INSTALL['']}"))
+    return findings
 
 
 def _threads() -> Finding:
@@ -87,8 +114,9 @@ def _threads() -> Finding:
 def _attempt(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
     try:
         return look()
-    except ImportError as error:
-        return [Finding(name, f"cannot be looked at ({error})", INSTALL["train" if error.name == "torch" else ""])]
+    except (ImportError, OSError) as error:  # OSError: a library that torch's own files lack
+        extra = "train" if name == "devices" else ""
+        return [Finding(name, f"cannot be looked at ({first_line(error)})", INSTALL[extra])]
 
 
 def _devices() -> list[Finding]:

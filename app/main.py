@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 
 from ..common.errors import EarsightError
-from .command_line import parser
+from .command_line import parser, version
 from .commands import data, installation, recognising, training
+from .examples import OVERVIEW
 from .recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER
 
 COMMANDS = {
@@ -25,6 +26,7 @@ COMMANDS = {
     "tune-decoder": training.tune_decoder_command,
     "models": installation.models_command,
     "doctor": installation.doctor_command,
+    "completion": installation.completion_command,
 }
 PASSED_ON = {"predict": "--trainer.", "tune": "--"}  # how options begin that a command hands on to Lightning
 
@@ -33,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if all went well, 1 for an error that is reported in one line, 2 for wrong usage."""
     known = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
     args, args.others = known.parse_known_args(argv)
+    if args.command is None:
+        print(OVERVIEW.format(version=version()), end="")
+        return 0
     prefix = PASSED_ON.get(args.command)
     if args.others and not (prefix and args.others[0].startswith(prefix)):
         known.error(f"unrecognized arguments: {' '.join(args.others)}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install the runtime into .venv (no torch), transcribe the example clips and classify the example films.
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-"$python" -m pip install --quiet .
+"$python" -m pip install --quiet -c scripts/constraints.txt .
 echo "Transcripts of scripts/examples:"
 .venv/bin/earsight transcribe scripts/examples
 echo

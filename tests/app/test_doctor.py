@@ -1,23 +1,26 @@
 """`earsight doctor` finds what is there, and says what mends what is not."""
 
 import importlib.metadata
+import site
 
 import pytest
 
 from earsight.app import doctor
 from earsight.app.main import main
 
+RUNTIME, TRAIN = doctor.INSTALL[""], doctor.INSTALL["train"]
+
 
 def test_a_whole_installation_is_well(capsys):
     assert main(["doctor"]) == 0
     told = capsys.readouterr().out
     assert told.splitlines()[-1] == "All is well."
-    for name in ("onnxruntime", "pytorch-lightning (train)", "torch family", "GPUs", "sound codecs", "gloo", "h264"):
+    for name in ("onnxruntime", "pytorch-lightning (train)", "loads together", "GPUs", "sound codecs", "gloo", "h264"):
         assert name in told
     assert f"  {importlib.metadata.version('numpy')}\n" in told
 
 
-@pytest.mark.parametrize("lacking, mend", [("onnxruntime", "pip install ."), ("torchaudio", "pip install '.[train]'")])
+@pytest.mark.parametrize("lacking, mend", [("onnxruntime", RUNTIME), ("torchaudio", TRAIN)])
 def test_what_is_missing_comes_with_its_command(lacking, mend, monkeypatch, capsys):
     version = importlib.metadata.version
 
@@ -33,8 +36,16 @@ def test_what_is_missing_comes_with_its_command(lacking, mend, monkeypatch, caps
     assert told.splitlines()[-1].strip() == mend
 
 
+def test_a_version_that_is_too_old_is_told(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.5")
+    findings = {finding.name: finding for finding in doctor.examine()}
+    assert findings["onnxruntime"].found == "0.5, and >=1.20 is needed" and findings["onnxruntime"].mend == RUNTIME
+    assert findings["torch (train)"].mend == TRAIN
+
+
 def test_an_installation_for_recognising_is_well(monkeypatch, capsys):
-    train, version = doctor._required("train"), importlib.metadata.version
+    train = {requirement.name for requirement in doctor._required("train")}
+    version = importlib.metadata.version
 
     def without(name):
         if name in train:
@@ -43,13 +54,33 @@ def test_an_installation_for_recognising_is_well(monkeypatch, capsys):
 
     monkeypatch.setattr(importlib.metadata, "version", without)
     assert main(["doctor"]) == 0
-    assert "not installed; for it: pip install '.[train]'" in capsys.readouterr().out
+    assert f"not installed; for it: {TRAIN}" in capsys.readouterr().out
 
 
-def test_versions_that_do_not_belong_together(monkeypatch):
-    versions = {"torch": "2.13.0+cpu", "torchaudio": "2.11.0", "torchvision": "0.26.0"}
-    monkeypatch.setattr(importlib.metadata, "version", versions.__getitem__)
+def test_what_cannot_be_loaded_together_is_tried(monkeypatch, tmp_path):
+    """A torchaudio that was compiled for another torch, as its loader complains of it; and one that crashes."""
+    (tmp_path / "torchaudio.py").write_text("raise OSError('_torchaudio.so: undefined symbol: torch_exception_what')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     found = doctor._together()
-    assert "do not belong together" in found.found and found.mend == "pip install '.[train]'"
-    versions |= {"torch": "2.11.0"}
-    assert not doctor._together().mend
+    assert "cannot be loaded together: OSError: _torchaudio.so: undefined symbol" in found.found
+    assert found.mend == TRAIN
+    (tmp_path / "torchaudio.py").write_text("import os; os.abort()")
+    assert "cannot be loaded together: the process ended with -6" in doctor._together().found
+    monkeypatch.delenv("PYTHONPATH")
+    assert doctor._together() == doctor.Finding("torch family", "loads together")
+
+
+def test_what_version_0_1_left_is_found(monkeypatch, tmp_path):
+    monkeypatch.setattr(site, "getsitepackages", lambda: [str(tmp_path)])
+    monkeypatch.setattr(site, "getusersitepackages", lambda: str(tmp_path / "nowhere"))
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common" / "__init__.py").touch()  # a package of the user's own
+    assert doctor._left_behind() == []
+    (tmp_path / "common" / "corpus_parts.py").touch()
+    (tmp_path / "earsight.py").touch()
+    (found,) = doctor._left_behind()
+    assert found.mend == f"rm -r {tmp_path}/earsight.py {tmp_path}/common"
+    for version in ("0.1.0", "0.2.0"):
+        (tmp_path / f"earsight-{version}.dist-info").mkdir()
+    assert "2 over one another" in doctor._left_behind()[1].found
+    assert (tmp_path / "common").is_dir()

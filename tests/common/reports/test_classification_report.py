@@ -214,7 +214,8 @@ def test_a_clip_that_comes_twice_is_refused():
 
 def test_the_report_imports_nothing_heavy():
     program = (
-        "import sys, earsight.common.reports.classification; print({'torch', 'lhotse', 'matplotlib'} & set(sys.modules))"
+        "import sys, earsight.common.reports.classification\n"
+        "print({'torch', 'lhotse', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
