@@ -78,7 +78,8 @@ def _discounts(counts: Counter) -> tuple[float, float, float]:
     if not all(of[k] for k in (1, 2, 3)):
         return FALLBACK
     share = of[1] / (of[1] + 2 * of[2])
-    discounts = tuple(k - (k + 1) * share * of[k + 1] / of[k] for k in (1, 2, 3))
+    one, two, three = (k - (k + 1) * share * of[k + 1] / of[k] for k in (1, 2, 3))
+    discounts = one, two, three
     return discounts if all(0 <= d <= k for k, d in enumerate(discounts, 1)) else FALLBACK
 
 

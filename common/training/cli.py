@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
@@ -19,6 +19,7 @@ from ..metrics import validation_metric
 from .callbacks import AveragedWeights, FiniteGradients, GateStatistics, SampleOutputs, Throughput
 from .curves import draw_curves, earlier_rows
 from .process import is_first_process
+from .progress import show_progress
 from .resume import Resume, RunLock, WholeCheckpoints, check_same_model, find_checkpoint
 from .weights import average_checkpoints, start_from
 
@@ -82,7 +83,8 @@ class TrainingCLI(LightningCLI):
             auto_insert_metric_name=False, save_top_k=self.settings.average, enable_version_counter=False)
         # Not the callback's own `save_last`, which leaves out the epochs that are not among the best.
         last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
-        given = self._get(self.config_init, "trainer", default={}).get("logger") or []
+        settings = self._get(self.config_init, "trainer", default={})
+        given = settings.get("logger") or []
         table = CSVLogger(folder, name="", version="logs")
         # Lightning begins the table of a run that goes on anew; its first process writes it.
         if self.subcommand == "fit" and self.settings.ckpt_path and is_first_process():
@@ -91,6 +93,8 @@ class TrainingCLI(LightningCLI):
         loggers = [TensorBoardLogger(folder, name="", version="logs"), table,
                    *(given if isinstance(given, list) else [given])]
         trainer = super().instantiate_trainer(**options, plugins=[WholeCheckpoints()], logger=loggers)
+        if not any(isinstance(callback, ProgressBar) for callback in settings.get("callbacks") or []):
+            show_progress(trainer)
         launcher = trainer.strategy.launcher
         if hasattr(launcher, "kill"):  # a first process that fails must not leave others waiting for it
             atexit.register(launcher.kill, signal.SIGKILL)
