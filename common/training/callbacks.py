@@ -17,6 +17,11 @@ from ..nn.gates import encoder_gates, gate_picture, gate_statistics
 from ..nn.module import SequenceModel
 
 
+def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:
+    """The trainer's list of callbacks, which its class does not declare: what is added to it is called."""
+    return getattr(trainer, "callbacks")
+
+
 class SampleOutputs(pl.Callback):
     """After each validation, writes a few references with their hypotheses, and a picture, to TensorBoard.
 

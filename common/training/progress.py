@@ -10,6 +10,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar, RichProgressBar, TQDMProgressBar
 
+from .callbacks import callbacks_of
+
 EVERY = 30.0  # seconds between lines
 
 
@@ -54,7 +56,7 @@ class BatchLines(ProgressBar):
     def enable(self) -> None:
         self.enabled = True
 
-    def on_train_start(self, *_: Any) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._begun = self._said = self.clock()
         self._done = 0
 
@@ -107,9 +109,9 @@ class BatchLines(ProgressBar):
 
 def show_progress(trainer: pl.Trainer) -> None:
     """Put the bar, or lines where the standard output is no terminal, in the place of Lightning's, if it has one."""
-    trainer.callbacks = [(BatchBar if sys.stdout.isatty() else BatchLines)()
-                         if type(callback) in (TQDMProgressBar, RichProgressBar) else callback
-                         for callback in trainer.callbacks]
+    callbacks = callbacks_of(trainer)
+    callbacks[:] = [(BatchBar if sys.stdout.isatty() else BatchLines)()
+                    if type(callback) in (TQDMProgressBar, RichProgressBar) else callback for callback in callbacks]
 
 
 def _batches(trainer: pl.Trainer, split: str, limit: int | float) -> int | float:

@@ -20,6 +20,7 @@ from ..data.datamodule import Batch, ClipDataset, SequenceData, Share
 from ..errors import EarsightError
 from ..files import write_whole
 from ..reports.layout import table
+from ..training.callbacks import callbacks_of
 from ..training.running import open_recipe
 
 GROWTH = 2 ** 0.5  # of the duration, from one candidate to the next
@@ -121,7 +122,7 @@ def find_batch(arguments: list[str], memory: float | None) -> float:
     ladder = Ladder(data, memory * GIGABYTE if memory else _resident() + 0.5 * _free())
     trainer = recipe.instantiate_trainer(max_epochs=-1, max_steps=10**6, devices=1, num_nodes=1, strategy="auto",
                                          reload_dataloaders_every_n_epochs=1, accumulate_grad_batches=1)
-    getattr(trainer, "callbacks").append(ladder)  # which `Trainer` does not declare
+    callbacks_of(trainer).append(ladder)
     data.train_dataloader = ladder.batches
     try:
         trainer.fit(recipe.model, data)

@@ -12,6 +12,7 @@ from ..data.datamodule import Batch
 from ..errors import EarsightError
 from ..files import whole_file, write_whole
 from ..nn.module import SequenceModel
+from ..training.callbacks import callbacks_of
 from ..training.running import open_recipe
 
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -69,7 +70,7 @@ def find_learning_rate(arguments: list[str], steps: int = 100) -> float:
     test = RangeTest(np.geomspace(LOWEST, HIGHEST, steps).tolist())
     recipe.datamodule.curriculum = 0  # clips that grow longer would raise the loss too
     trainer = recipe.instantiate_trainer(max_steps=steps, max_epochs=-1)
-    getattr(trainer, "callbacks").append(test)  # which `Trainer` does not declare
+    callbacks_of(trainer).append(test)
     trainer.fit(recipe.model, recipe.datamodule)
     rates = test.rates[:len(test.losses)]
     suggested = suggest_rate(rates, test.losses)
