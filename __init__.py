@@ -28,12 +28,12 @@ def transcribe(path: str | Path, model: str | Path | None = None, **decoding: An
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
-    from .app.recognisers import DEFAULT_TRANSCRIBER, recogniser
+    from .app.recognisers import DEFAULT_TRANSCRIBER, transcriber
     from .common.batch_run import default_jobs
     from .common.decoding.options import given_options
 
     options = given_options(**decoding)
-    return recogniser(model or DEFAULT_TRANSCRIBER, "ctc", default_jobs(), **options).transcribe(path)
+    return transcriber(model or DEFAULT_TRANSCRIBER, default_jobs(), **options).transcribe(path)
 
 
 def classify(path: str | Path, model: str | Path | None = None) -> "Classification":
@@ -42,7 +42,7 @@ def classify(path: str | Path, model: str | Path | None = None) -> "Classificati
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
-    from .app.recognisers import default_classifier, recogniser
+    from .app.recognisers import classifier, default_classifier
     from .common.batch_run import default_jobs
 
-    return recogniser(model or default_classifier(path), "classification", default_jobs()).classify(path)
+    return classifier(model or default_classifier(path), default_jobs()).classify(path)

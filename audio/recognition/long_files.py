@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from ...common.batch_run import BAR_FROM
 from ...common.files import partial_of
@@ -11,6 +12,9 @@ from ...common.inference.recognition import Transcript, Utterance
 from ...common.paths import output_names
 from ..reading import announced_duration
 from .recogniser import SpeechRecogniser
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 LONG = 60.0  # seconds of sound; less is read before a bar would help
 
@@ -29,7 +33,7 @@ class LongFiles:
     def __init__(self, paths: Sequence[Path], output: Path | None, suffix: str,
                  finish: Callable[[Transcript], Transcript], write: Callable[[Transcript], str] | None = None):
         names = output_names(paths, suffix) if output else {}
-        self._journals = {path: partial_of(output / name) for path, name in names.items()}
+        self._journals = {path: partial_of(output / name) for path, name in names.items()} if output else {}
         self._finish, self._write, self._lock = finish, write, Lock()
         self._bar = _bar(paths)
 
@@ -42,7 +46,7 @@ class LongFiles:
 
     def transcribe(self, recogniser: SpeechRecogniser, path: Path) -> Transcript:
         """Read one of the files."""
-        done, printed = 0.0, 0
+        done, printed, bar = 0.0, 0, self._bar
 
         def heard(utterance: Utterance) -> None:
             nonlocal printed
@@ -53,12 +57,12 @@ class LongFiles:
 
         def progress(seconds: float) -> None:
             nonlocal done
-            with self._lock:
-                self._bar.update(min(seconds - done, self._bar.total - self._bar.n))  # headers may be wrong
+            if bar is not None:
+                with self._lock:
+                    bar.update(min(seconds - done, bar.total - bar.n))  # headers may be wrong
             done = seconds
 
-        follow = {"progress": progress} if self._bar is not None else {}
-        transcript = self._finish(recogniser.transcribe(path, self._journals.get(path), heard, **follow))
+        transcript = self._finish(recogniser.transcribe(path, self._journals.get(path), heard, progress))
         if self._write and not printed:
             self._print("")
         return transcript
@@ -70,7 +74,7 @@ class LongFiles:
             self._bar.write(text, file=sys.stdout)
 
 
-def _bar(paths: Sequence[Path]):
+def _bar(paths: Sequence[Path]) -> "tqdm | None":
     """A bar over all sound, where there is enough of it in few files; many have a bar that counts files."""
     if len(paths) >= BAR_FROM or not sys.stderr.isatty():
         return None
