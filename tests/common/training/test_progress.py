@@ -1,16 +1,30 @@
 """A run tells how far it is: of how many batches, and for how long still."""
 
+import fcntl
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 
 import pytorch_lightning as pl
 import torch
+from torch.utils.data import DataLoader, IterableDataset
 
 from conftest import REPOSITORY, tiny_run
 from earsight.common.training.progress import BatchLines, show_progress
+
+
+class Unsized(IterableDataset):
+    """So many batches, and no length."""
+
+    def __init__(self, count: int):
+        self.count = count
+
+    def __iter__(self):
+        return (torch.zeros(1) for _ in range(self.count))
 
 
 class Known(pl.LightningDataModule):
@@ -20,10 +34,10 @@ class Known(pl.LightningDataModule):
         return {"train": 6, "validation": 3}[split]
 
     def train_dataloader(self):
-        return (torch.zeros(1) for _ in range(6))
+        return DataLoader(Unsized(6), batch_size=None)
 
     def val_dataloader(self):
-        return (torch.zeros(1) for _ in range(3))
+        return DataLoader(Unsized(3), batch_size=None)
 
 
 class Module(pl.LightningModule):
@@ -57,7 +71,7 @@ def fit(tmp_path, every: float, epochs: int, clock: Clock) -> None:
             clock.now += 10
 
     trainer = pl.Trainer(accelerator="cpu", max_epochs=epochs, logger=False, enable_checkpointing=False,
-                         enable_model_summary=False, default_root_dir=tmp_path, reload_dataloaders_every_n_epochs=1,
+                         enable_model_summary=False, default_root_dir=tmp_path,
                          callbacks=[Ticking(), BatchLines(every, clock)], num_sanity_val_steps=0)
     trainer.fit(Module(), datamodule=Known())
 
@@ -92,6 +106,7 @@ def test_a_terminal_shows_the_number_of_batches(tone_corpus, tmp_path):
     options = [word for word in tiny_run(tone_corpus / "tones.csv", tmp_path / "run", "characters", epochs=2)]
     options[options.index("--trainer.enable_progress_bar") + 1] = "true"
     terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # rows, columns; pixels
     process = subprocess.Popen([sys.executable, "-m", "earsight", "train", *options], cwd=REPOSITORY, stdout=end,
                                stderr=subprocess.STDOUT)
     os.close(end)
@@ -102,8 +117,8 @@ def test_a_terminal_shows_the_number_of_batches(tone_corpus, tmp_path):
     except OSError:  # the other end is closed
         pass
     assert process.wait() == 0, told.decode()
-    shown = re.findall(rb"(Epoch \d|Validation DataLoader 0):.*?(\d+)/(\d+|\?)", told)
-    assert {name.split()[0] for name, *_ in shown} == {b"Epoch", b"Validation"}
+    shown = re.findall(rb"(Epoch|Validation)\b[^:\r]*:[^\r]*? (\d+)/(\d+|\?) \[", told)
+    assert {name for name, *_ in shown} == {b"Epoch", b"Validation"}
     assert all(total.isdigit() for *_, total in shown)
 
 
