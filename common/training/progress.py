@@ -9,7 +9,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar, RichProgressBar, TQDMProgressBar
-from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm, convert_inf
 
 from .callbacks import callbacks_of
 
@@ -26,11 +25,6 @@ class BatchBar(TQDMProgressBar):
     @property
     def total_val_batches_current_dataloader(self) -> int | float:
         return _batches(self.trainer, "validation", super().total_val_batches_current_dataloader)
-
-    def init_validation_tqdm(self) -> Tqdm:
-        bar = super().init_validation_tqdm()
-        bar.total = convert_inf(_batches(self.trainer, "validation", math.inf))  # known before the first batch
-        return bar
 
     @property
     def total_test_batches_current_dataloader(self) -> int | float:

@@ -117,7 +117,7 @@ def test_a_terminal_shows_the_number_of_batches(tone_corpus, tmp_path):
     except OSError:  # the other end is closed
         pass
     assert process.wait() == 0, told.decode()
-    shown = re.findall(rb"(Epoch|Validation)\b[^:\r]*:[^\r]*? (\d+)/(\d+|\?) \[", told)
+    shown = re.findall(rb"(Epoch|Validation)\b[^:\r]*:[^\r]*? ([1-9]\d*)/(\d+|\?) \[", told)
     assert {name for name, *_ in shown} == {b"Epoch", b"Validation"}
     assert all(total.isdigit() for *_, total in shown)
 
