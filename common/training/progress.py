@@ -35,6 +35,14 @@ class BatchBar(TQDMProgressBar):
         return _batches(self.trainer, "predict", super().total_predict_batches_current_dataloader)
 
 
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any,
+                           batch_idx: int) -> None:
+        bar = self.train_progress_bar
+        if bar.total and batch_idx >= bar.total:  # a later epoch may have more than the first
+            bar.total = batch_idx + 1
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+
 class BatchLines(ProgressBar):
     """Lines on the standard error output: how far, how fast, how long still, and what each validation gave.
 
@@ -65,7 +73,7 @@ class BatchLines(ProgressBar):
         self._done += 1
         if not self._due():
             return
-        batches = _batches(trainer, "train", self.total_train_batches)
+        batches = max(_batches(trainer, "train", self.total_train_batches), batch_idx + 1)
         a_batch = (self.clock() - self._begun) / self._done  # with its share of validations
         left = [f"{_time(a_batch * (batches - batch_idx - 1))} left in the epoch"] if batches < math.inf else []
         if left and trainer.max_epochs and trainer.max_epochs > 0:
