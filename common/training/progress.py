@@ -34,7 +34,6 @@ class BatchBar(TQDMProgressBar):
     def total_predict_batches_current_dataloader(self) -> int | float:
         return _batches(self.trainer, "predict", super().total_predict_batches_current_dataloader)
 
-
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any,
                            batch_idx: int) -> None:
         bar = self.train_progress_bar
