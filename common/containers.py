@@ -1,25 +1,52 @@
 """Files of sound and picture looked at from outside: what they are, by their content, and whether they are whole."""
 
+import mmap
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from .errors import EarsightError
 
 UNKNOWN_SIZE = 0x7FFFF000  # from here on, a 32-bit size is what writers to a pipe put for "not known"
+UNKNOWN_LONG = 1 << 62  # the same of 64 bits
 SLACK = 64  # bytes by which the sizes in healthy wav, aiff and avi files are off: padding, or their own header
 MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # what MP4 and older QuickTime files begin with
+# The boxes and chunks that stand at the top level of MP4 and its kin (ISO 14496-12, QuickTime) and of CAF. Other names
+# are what cameras, players and tag editors leave behind the end.
+KNOWN_CHUNKS = frozenset(
+    b"ftyp styp pdin moov moof mfra mdat free skip wide meta udta uuid sidx ssix prft emsg bloc pnot PICT junk "
+    b"desc data chan cook pakt strg mark regn inst midi ovvw peak edct info umid kuki".split()
+)
+FLAC_START = b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22"  # with the header of STREAMINFO, 34 bytes, which comes first
+TS_PACKET = 188  # bytes; each begins with 0x47
+TS_TAIL = 1 << 20  # bytes at the end of a transport stream that may be something else
 MATROSKA = b"\x1a\x45\xdf\xa3"
 ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the header object with the size
 
 
-def inspect(path: Path, kind: str) -> bytes:
+class Part(NamedTuple):
+    """Where in a file one of several lies that were joined to it: bytes; `end` None is the file's end."""
+
+    start: int = 0
+    end: int | None = None
+
+    def url(self, path: Path) -> str:
+        """The name by which libav opens it."""
+        # "file:" keeps a name with a colon from being taken for a protocol.
+        if self == Part():
+            return f"file:{path}"
+        return f"subfile,,start,{self.start},end,{self.end or 0},,:file:{path}"  # 0: the file's end
+
+
+def inspect(path: Path, kind: str, cut: Callable[[str], None] | None = None) -> bytes:
     """The first bytes of a file that exists, may be read, and is as long as its own header says.
 
     Args:
         path: the file.
         kind: what it should be, for the message: "sound" or "video".
+        cut: is told how much is missing, where a file that is cut short is to be read as far as it goes.
 
     Raises:
         EarsightError: it is none of this, or empty.
@@ -43,12 +70,17 @@ def inspect(path: Path, kind: str) -> bytes:
     if not head:
         raise EarsightError(f"{path}: the file is empty (0 bytes); copy or record it again")
     if announced > size:
-        raise cut_short(path, f"its header announces more than the {size} bytes that are there")
+        how = f"its header announces {announced} bytes and {size} are there, {announced - size} too few"
+        if cut is None:
+            raise cut_short(path, how, skip=kind == "sound")
+        cut(how)
     return head
 
 
-def cut_short(path: Path, how: str) -> EarsightError:
-    return EarsightError(f"{path}: cut short or damaged: {how}; copy it again from its source")
+def cut_short(path: Path, how: str, skip: bool = False) -> EarsightError:
+    """The error for a file that is not whole; `skip`: it may be read as far as it goes."""
+    rest = ", or read what is there with --damaged skip" if skip else ""
+    return EarsightError(f"{path}: cut short or damaged: {how}; copy it again from its source{rest}")
 
 
 def is_mp4(head: bytes) -> bool:
@@ -66,18 +98,109 @@ def is_mpeg(head: bytes) -> bool:
     return head[:3] == b"ID3" or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")
 
 
+def is_transport(head: bytes) -> bool:
+    """MPEG-TS."""
+    return head[:1] == head[TS_PACKET : TS_PACKET + 1] == head[2 * TS_PACKET : 2 * TS_PACKET + 1] == b"\x47"
+
+
+def tag_size(data: bytes) -> int:
+    """Bytes of the tag that data begin with: ID3v2, ID3v1, APE, Lyrics3; 0 where they begin with none.
+
+    Of Lyrics3 it is only told that it is there: no sound is found in its text.
+    """
+    if data[:3] == b"ID3":  # four bytes of seven bits
+        return 10 + sum((byte & 0x7F) << 7 * (3 - place) for place, byte in enumerate(data[6:10]))
+    if data[:8] == b"APETAGEX":
+        return 32 + int.from_bytes(data[12:16], "little")
+    if data[:3] == b"TAG":
+        return 128
+    return 1 if data[:11] == b"LYRICSBEGIN" else 0
+
+
+def parts(path: Path, head: bytes) -> list[Part]:
+    """The files that were joined to this one (WAV, FLAC, MP4), one behind another; nearly always one, which is all.
+
+    Where what comes behind a transport stream is none, the one part ends before it.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+            starts = _joined_waves(file, size)
+        elif head.startswith(FLAC_START):
+            starts = _flac_starts(file)
+        elif is_mp4(head):
+            starts = _joined_mp4(file, size)
+        elif is_transport(head):
+            return [Part(0, _end_of_transport(file, size))]
+        else:
+            return [Part()]
+    ends = [*starts[1:], None]
+    return [Part(start, end) for start, end in zip(starts, ends)]
+
+
+def mended_sizes(path: Path, head: bytes, part: Part) -> dict[int, bytes]:
+    """What the header of a WAV, RF64 or AU lacks whose writer was stopped: bytes, by their place in the part.
+
+    The size of the data is then given as not known, by which readers go on to the end.
+    """
+    unknown = b"\xff" * 4
+    with open(path, "rb") as file:
+        size = (part.end or os.fstat(file.fileno()).st_size) - part.start
+        file.seek(part.start)
+        kind = file.read(4)
+        if kind in (b"RF64", b"BW64"):
+            data = _wave_data(file, part.start, size)
+            known = int.from_bytes(head[28:36], "little")
+            if head[12:16] != b"ds64" or data is None or 0 < known < UNKNOWN_LONG:
+                return {}
+            there = size - data[0]
+            return {20: (size - 8).to_bytes(8, "little"), 28: there.to_bytes(8, "little"), 36: bytes(8)}
+        if kind == b".snd":
+            return {8: unknown} if head[8:12] == bytes(4) and size > int.from_bytes(head[4:8], "big") else {}
+        if kind != b"RIFF" or (data := _wave_data(file, part.start, size)) is None:
+            return {}
+        place, length = data
+        behind = size - place - length
+        stopped = length == 0 and behind > 0 and not _ends_in_chunks(file, part.start + place, part.start + size)
+        wrapped = behind >= 1 << 31 and behind % (1 << 32) <= SLACK  # more than 4 GiB, which 32 bits cannot count
+        return {4: unknown, place - 4: unknown} if stopped or wrapped else {}
+
+
+def container_start(path: Path, demuxers: str, part: Part = Part()) -> float:
+    """Seconds at which the first of a file's tracks begins, by its own clock: from there players count; 0 if unknown.
+
+    Args:
+        path: the file, which libav can open.
+        demuxers: those that it may use.
+    """
+    import av
+    import av.error
+
+    options = {"format_whitelist": demuxers, "protocol_whitelist": "file,subfile"}
+    try:
+        with av.open(part.url(path), container_options=options, metadata_errors="ignore") as container:
+            return (container.start_time or 0) / av.time_base
+    except (av.error.FFmpegError, IndexError):
+        return 0.0
+
+
+
+
+
 def _announced_size(file: BinaryIO, head: bytes, size: int) -> int:
     """Bytes that the container's own header gives the whole file; 0 where it gives none."""
     kind = head[:4]
     if kind == b"RIFF":  # wav and avi
-        return _end_of_riffs(file, size)
+        return max(_end_of_riffs(file, size), _end_of_wave_data(file, size) if head[8:12] == b"WAVE" else 0)
     if kind == b"FORM":  # aiff
         announced = int.from_bytes(head[4:8], "big")
         return 8 + announced - SLACK if announced < UNKNOWN_SIZE else 0
-    if kind == b"RF64":  # wav of over 4 GB, EBU Tech 3306: ds64 comes first, with the size
-        return 8 + int.from_bytes(head[20:28], "little")
+    if kind in (b"RF64", b"BW64"):  # wav of over 4 GB, EBU Tech 3306: ds64 comes first, with the size
+        announced = int.from_bytes(head[20:28], "little")
+        return 8 + announced if announced < UNKNOWN_LONG else 0
     if kind == b"riff":  # w64
-        return int.from_bytes(head[16:24], "little")
+        announced = int.from_bytes(head[16:24], "little")
+        return announced if announced < UNKNOWN_LONG else 0
     if kind == b".snd":
         announced = int.from_bytes(head[8:12], "big")
         return int.from_bytes(head[4:8], "big") + announced if announced < UNKNOWN_SIZE else 0
@@ -99,19 +222,39 @@ def _end_of_chunks(file: BinaryIO, size: int, *, caf: bool) -> int:
     """
     start = 8 if caf else 0
     while start + (12 if caf else 8) <= size:
-        file.seek(start)
-        header = file.read(16)
-        if caf:
-            name, length = header[:4], 12 + int.from_bytes(header[4:12], "big", signed=True)
-        else:
-            name, length = header[4:8], int.from_bytes(header[:4], "big")
-            if length == 1:  # 64 bits of size come after the name
-                length = int.from_bytes(header[8:16], "big")
+        name, length = _chunk(file, start, caf)
         # A box of size 0 and a chunk of size -1 go to the end of the file; what has no name is padding.
         if length < (12 if caf else 8) or not name.isascii() or not name.strip().isalnum():
             return 0
+        if start + length > size and name not in KNOWN_CHUNKS:
+            return start
         start += length
     return start
+
+
+def _chunk(file: BinaryIO, start: int, caf: bool) -> tuple[bytes, int]:
+    """The name of the chunk or box at `start`, and its bytes with all of its header."""
+    file.seek(start)
+    header = file.read(16)
+    if caf:
+        return header[:4], 12 + int.from_bytes(header[4:12], "big", signed=True)
+    name, length = header[4:8], int.from_bytes(header[:4], "big")
+    return name, int.from_bytes(header[8:16], "big") if length == 1 else length  # 1: 64 bits of size come after
+
+
+def _joined_mp4(file: BinaryIO, size: int) -> list[int]:
+    """Where files begin: their first boxes are `ftyp`, and each has its `moov`."""
+    starts, start, complete = [0], 0, False
+    while start + 8 <= size:
+        name, length = _chunk(file, start, caf=False)
+        if length < 8 or start + length > size:
+            break
+        if name == b"ftyp" and complete:
+            starts.append(start)
+            complete = False
+        complete |= name == b"moov"
+        start += length
+    return starts if complete else starts[:-1] or [0]
 
 
 def _end_of_riffs(file: BinaryIO, size: int) -> int:
@@ -124,6 +267,73 @@ def _end_of_riffs(file: BinaryIO, size: int) -> int:
             break
         end += 8 + length
     return end - SLACK
+
+
+def _end_of_wave_data(file: BinaryIO, size: int) -> int:
+    data = _wave_data(file, 0, size)
+    return sum(data) - SLACK if data and data[1] < UNKNOWN_SIZE else 0
+
+
+def _wave_data(file: BinaryIO, start: int, size: int) -> tuple[int, int] | None:
+    """The place in a WAV file, which begins at `start`, of its data, and the bytes of them that are announced."""
+    place = 12
+    while place + 8 <= size:
+        file.seek(start + place)
+        name, length = file.read(4), int.from_bytes(file.read(4), "little")
+        place += 8
+        if name == b"data":
+            return place, length
+        place += length + length % 2
+    return None
+
+
+def _ends_in_chunks(file: BinaryIO, place: int, end: int) -> bool:
+    """Whether RIFF chunks fill a file from `place` to its end."""
+    while place + 8 <= end:
+        file.seek(place)
+        name, length = file.read(4), int.from_bytes(file.read(4), "little")
+        if not name.isascii() or not name.strip().isalnum():
+            return False
+        place += 8 + length + length % 2
+    return abs(place - end) <= 1
+
+
+def _joined_waves(file: BinaryIO, size: int) -> list[int]:
+    starts, place = [], 0
+    while place + 12 <= size:
+        file.seek(place)
+        header = file.read(12)
+        length = int.from_bytes(header[4:8], "little")
+        if header[:4] != b"RIFF" or header[8:] != b"WAVE":
+            break
+        starts.append(place)
+        place += 8 + length + length % 2
+    return starts or [0]
+
+
+def _flac_starts(file: BinaryIO) -> list[int]:
+    starts = []
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        for mark in FLAC_START:
+            place = content.find(mark)
+            while place >= 0:
+                starts.append(place)
+                place = content.find(mark, place + len(mark))
+    return sorted(starts)
+
+
+def _end_of_transport(file: BinaryIO, size: int) -> int | None:
+    """Where the last packet of a transport stream ends, if something else comes behind it."""
+    first = max(0, size - TS_TAIL)
+    file.seek(first)
+    tail = file.read()
+    place = tail.rfind(b"\x47")
+    while place >= 2 * TS_PACKET:
+        if tail[place - TS_PACKET] == tail[place - 2 * TS_PACKET] == 0x47:
+            end = first + place + TS_PACKET
+            return end if end < size else None
+        place = tail.rfind(b"\x47", 0, place)
+    return None
 
 
 def _end_of_segment(head: bytes) -> int:

@@ -9,16 +9,18 @@ a pipe) give no means to notice that their end is missing, unless their last pie
 """
 
 from .frames import FRAME_SUFFIXES, read_frames
+from .options import WHOLE, ReadingOptions
 from .sound import (
     SOUND_SUFFIXES,
     SoundInfo,
     Waveform,
     announced_duration,
+    channel_count,
     info,
     open_blocks,
     read,
     resample,
 )
 
-__all__ = ["FRAME_SUFFIXES", "SOUND_SUFFIXES", "SoundInfo", "Waveform", "announced_duration", "info", "open_blocks",
-           "read", "read_frames", "resample"]
+__all__ = ["FRAME_SUFFIXES", "SOUND_SUFFIXES", "WHOLE", "ReadingOptions", "SoundInfo", "Waveform", "announced_duration",
+           "channel_count", "info", "open_blocks", "read", "read_frames", "resample"]
