@@ -31,59 +31,61 @@ class Timing(NamedTuple):
     throughout: bool
 
 
-def in_time(frames: "Iterable[AudioFrame | Silence]", timing: Timing) -> "Iterator[AudioFrame | Silence]":
-    """The frames, all of them and unchanged, with silence before those that come late.
-
-    Silence among the frames stands for what is lost. What overlaps is given one behind the other; the
-    next gap makes up for it.
-    """
-    clock = _Clock(timing)
-    for frame in frames:
-        if isinstance(frame, Silence):
-            yield from clock.release(None)
-            clock.given += frame.seconds
-            yield frame
-            continue
-        late = clock.lateness(frame)
-        if clock.held is not None:
-            yield from clock.release(late)
-            late = clock.lateness(frame)
-        if -OVERLAP <= late <= JITTER:
-            clock.given += frame.samples / frame.sample_rate
-            yield frame
-        else:
-            clock.held = frame, late
-            if not timing.throughout:
-                yield from clock.release(None)
-    yield from clock.release(None)
-
-
-class _Clock:
-    """How many seconds have been given, and by which clock the file tells its times.
+class Clock:
+    """Puts frames where their file says that they are heard.
 
     A frame whose time is far from where the one before ended is held until the next has come: what only one frame says
-    is damage.
+    is damage. What overlaps is given one behind the other; the next gap makes up for it.
+
+    Attributes:
+        given: seconds that have been given, from the file's start.
     """
 
     def __init__(self, timing: Timing):
         self.timing, self.given = timing, 0.0
-        self.origin: float | None = None
-        self.held: tuple[AudioFrame, float] | None = None
+        self._origin: float | None = None
+        self._held: tuple[AudioFrame, float] | None = None
 
-    def lateness(self, frame: "AudioFrame") -> float:
+    def in_time(self, frames: "Iterable[AudioFrame | Silence]") -> "Iterator[AudioFrame | Silence]":
+        """The frames, all of them and unchanged, with silence before those that come late.
+
+        Silence among the frames stands for what is lost.
+        """
+        for frame in frames:
+            if isinstance(frame, Silence):
+                yield from self._release(None)
+                self.given += frame.seconds
+                yield frame
+                continue
+            late = self._lateness(frame)
+            if self._held is not None:
+                yield from self._release(late)
+                late = self._lateness(frame)
+            if -OVERLAP <= late <= JITTER:
+                self.given += frame.samples / frame.sample_rate
+                yield frame
+            else:
+                self._held = frame, late
+                if not self.timing.throughout:
+                    yield from self._release(None)
+        yield from self._release(None)
+
+    def _lateness(self, frame: "AudioFrame") -> float:
         """Seconds by which a frame begins after the end of what was given; 0 where no time tells."""
-        if frame.pts is None or not (self.origin is None or self.timing.throughout):
+        origin, pts = self._origin, frame.pts
+        if pts is None:
             return 0.0
-        time = frame.pts * self.timing.tick
-        if self.origin is None:
-            self.origin = self.timing.origin(time)
-        return time - self.origin - self.given
+        if origin is None:
+            origin = self._origin = self.timing.origin(pts * self.timing.tick)
+        elif not self.timing.throughout:
+            return 0.0
+        return pts * self.timing.tick - origin - self.given
 
-    def release(self, following: float | None) -> "Iterator[AudioFrame | Silence]":
+    def _release(self, following: float | None) -> "Iterator[AudioFrame | Silence]":
         """What was held, if anything, now that the next frame's lateness is known; None where there is none."""
-        if self.held is None:
+        if self._held is None:
             return
-        (frame, late), self.held = self.held, None
+        (frame, late), self._held = self._held, None
         length = frame.samples / frame.sample_rate
         if following is None:
             agreed = self._credible(late) and (self.timing.duration > 0 or not self.timing.throughout)
@@ -93,8 +95,8 @@ class _Clock:
         if agreed and self._credible(late):
             yield Silence(late)
             self.given += late
-        elif agreed and self.origin is not None:  # another clock, from here on
-            self.origin += late
+        elif agreed and self._origin is not None:  # another clock, from here on
+            self._origin += late
         yield frame
         self.given += length
 

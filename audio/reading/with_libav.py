@@ -12,7 +12,7 @@ from ...common.containers import Part, container_start, cut_short, is_matroska, 
 from ...common.errors import EarsightError
 from .options import ReadingOptions
 from .pieces import BLOCK, Piece, Silence
-from .timing import JITTER, Timing, in_time
+from .timing import JITTER, Clock, Timing
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -98,8 +98,9 @@ def _read(path: Path, head: bytes, container: "InputContainer", track: int, opti
     if stream.codec_context is None:
         raise EarsightError(f"{path}: libav has no decoder for its sound; convert it to WAV or FLAC")
     announced = _xing_frames(path) if is_mpeg(head) else 0
-    frames = _Decoder(path, container, stream, options, announced).frames()
-    yield from _in_pieces(in_time(frames, _timing(path, head, container, stream, part)))
+    clock = Clock(_timing(path, head, container, stream, part))
+    frames = _Decoder(path, container, stream, options, announced, clock).frames()
+    yield from _in_pieces(clock.in_time(frames))
 
 
 def _is_timed(container: "InputContainer") -> bool:
@@ -128,22 +129,23 @@ class _Decoder:
         path, container, stream: of the track.
         options: say what becomes of what does not decode.
         announced: the number of packets that there must be, 0 if unknown.
+        clock: knows how many seconds have been given.
     """
 
     def __init__(self, path: Path, container: "InputContainer", stream: "AudioStream", options: ReadingOptions,
-                 announced: int):
+                 announced: int, clock: Clock):
         self.path, self.container, self.stream, self.options = path, container, stream, options
-        self.announced, self.tick = announced, float(stream.time_base or 0)
+        self.announced, self.clock = announced, clock
         self.raw = not _is_timed(container) and container.format.name != "avi"  # tags may stand among its packets
-        self.seconds = 0.0  # that have been decoded
         self.lost: list[tuple[float, float]] = []  # where something did not decode, and how many seconds
 
     def frames(self) -> "Iterator[AudioFrame | Silence]":
         """The frames in order; in place of what is damaged, where that may be, silence."""
         import av.error
 
-        decode, count, length, leading = self.stream.codec_context.decode, 0, 0.0, 0.0
+        decode, tick, count, leading = self.stream.codec_context.decode, self.clock.timing.tick, 0, 0.0
         tag_end, behind = 0, 0  # bytes: where a tag ends, and how many that are no frames come behind the last frame
+        frame, lost = None, 0.0
         for packet in self._packets():
             try:
                 frames = decode(packet)
@@ -152,9 +154,9 @@ class _Decoder:
                 if self.raw and (place < tag_end or tag_size(bytes(packet))):
                     tag_end = max(tag_end, place + tag_size(bytes(packet)))
                     continue
-                lost = float((packet.duration or 0) * self.tick) or length
+                lost = float((packet.duration or 0) * tick)
                 # A stream that was cut out of a longer one may begin with what cannot be decoded alone.
-                if not self.seconds and leading < LEADING:
+                if frame is None and leading < LEADING:
                     leading += lost
                 elif self.raw and not bytes(packet).startswith(FRAME_STARTS):
                     behind += packet.size
@@ -164,15 +166,14 @@ class _Decoder:
             count += 1
             for frame in frames:
                 if behind:  # not the end, then
-                    yield self._hole(length, None)
+                    yield self._hole(lost, None)
                     behind = 0
-                length = frame.samples / frame.sample_rate
-                self.seconds += length
                 yield frame
         # 4 frames are 0.1 s at 44.1 kHz; the last packet is the one that flushes the decoder.
         if count - 1 < 0.99 * self.announced - 4:
-            self._missing(f"its header announces {self.announced} frames and {count - 1} are there, "
-                          f"{(self.announced - count + 1) * length:.2f} s too few")
+            there = f"its header announces {self.announced} frames and {count - 1} are there"
+            each = frame.samples / frame.sample_rate if frame else 0.0
+            self._missing(f"{there}, {(self.announced - count + 1) * each:.2f} s too few")
         if behind > max(JUNK[0], JUNK[1] * self.container.size):
             self._missing(f"its last {behind} bytes are no sound")
         if self.lost:
@@ -186,12 +187,12 @@ class _Decoder:
         try:
             yield from self.container.demux(self.stream)
         except (av.error.FFmpegError, IndexError):
-            if not (self.options.skip and self.seconds):
+            if not (self.options.skip and self.clock.given):
                 raise
-            self._missing(f"nothing can be read behind {self.seconds:.2f} s")
+            self._missing(f"nothing can be read behind {self.clock.given:.2f} s")
 
     def _hole(self, seconds: float, cause: Exception | None) -> Silence:
-        place = self.seconds + sum(lost for _, lost in self.lost)
+        place = self.clock.given
         if not self.options.skip:
             raise cut_short(self.path, f"its sound does not decode after {place:.2f} s", skip=True) from cause
         self.lost.append((place, seconds))
