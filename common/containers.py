@@ -132,6 +132,9 @@ def parts(path: Path, head: bytes) -> list[Part]:
             starts = _joined_mp4(file, size)
         elif is_transport(head):
             return [Part(0, _end_of_transport(file, size))]
+        elif head[:4] == b"riff":  # libsndfile reads a w64 to the file's end, whatever is there
+            announced = int.from_bytes(head[16:24], "little")
+            return [Part(0, announced if SLACK < announced < size else None)]
         else:
             return [Part()]
     ends = [*starts[1:], None]
@@ -314,12 +317,12 @@ def _joined_waves(file: BinaryIO, size: int) -> list[int]:
 def _flac_starts(file: BinaryIO) -> list[int]:
     starts = []
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        for mark in FLAC_START:
-            place = content.find(mark)
-            while place >= 0:
+        place = content.find(FLAC_START[0][:4])
+        while place >= 0:
+            if content[place:place + len(FLAC_START[0])] in FLAC_START:
                 starts.append(place)
-                place = content.find(mark, place + len(mark))
-    return sorted(starts)
+            place = content.find(FLAC_START[0][:4], place + 1)
+    return starts
 
 
 def _end_of_transport(file: BinaryIO, size: int) -> int | None:

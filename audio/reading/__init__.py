@@ -15,7 +15,7 @@ from .sound import (
     SoundInfo,
     Waveform,
     announced_duration,
-    channel_count,
+    each_channel,
     info,
     open_blocks,
     read,
@@ -23,4 +23,4 @@ from .sound import (
 )
 
 __all__ = ["FRAME_SUFFIXES", "SOUND_SUFFIXES", "WHOLE", "ReadingOptions", "SoundInfo", "Waveform", "announced_duration",
-           "channel_count", "info", "open_blocks", "read", "read_frames", "resample"]
+           "each_channel", "info", "open_blocks", "read", "read_frames", "resample"]

@@ -29,8 +29,8 @@ def one_signal(path: Path, pieces: Iterator[Piece], options: ReadingOptions) -> 
     """The channel that was asked for, or the mean of all: of a piece whose channels cancel, the loudest of them."""
     told = False
     for number, piece in enumerate(pieces):
-        if isinstance(options.channels, int):
-            yield Mono(_channel(path, piece, options.channels, number == 0), piece.sample_rate)
+        if options.channel is not None:
+            yield Mono(_channel(path, piece, options.channel, number == 0), piece.sample_rate)
             continue
         mean = piece.samples[0] if piece.channels == 1 else reduce(np.add, piece.samples) / np.float32(piece.channels)
         if piece.channels > 1 and (loudest := _loudest_of_cancelled(piece.samples, mean)) is not None:

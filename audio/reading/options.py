@@ -37,6 +37,11 @@ class ReadingOptions:
             raise EarsightError(f"damaged: {self.damaged!r} is neither refuse nor skip; choose one")
 
     @property
+    def channel(self) -> int | None:
+        """The one channel that is read; None for all."""
+        return self.channels if isinstance(self.channels, int) else None
+
+    @property
     def skip(self) -> bool:
         return self.damaged == "skip"
 

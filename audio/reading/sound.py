@@ -79,12 +79,15 @@ def open_blocks(path: str | Path, sample_rate: int | None = None, options: Readi
     return target, blocks()
 
 
-def channel_count(path: str | Path, options: ReadingOptions = WHOLE) -> int:
-    """How many channels a sound file has, by its first piece. Raises EarsightError."""
+def each_channel(path: str | Path, options: ReadingOptions) -> list[ReadingOptions]:
+    """For the channels of a sound file one by one, how to read each; warnings are those of the first.
+
+    How many there are, its first piece tells. Raises EarsightError.
+    """
     path = Path(path)
     if (first := next(_pieces(path, replace(options, quiet=True)), None)) is None:
         raise no_sound(path)
-    return first.channels
+    return [replace(options, channels=channel, quiet=channel > 1) for channel in range(1, first.channels + 1)]
 
 
 def info(path: str | Path) -> SoundInfo:

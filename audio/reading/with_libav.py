@@ -174,7 +174,7 @@ class _Decoder:
             there = f"its header announces {self.announced} frames and {count - 1} are there"
             each = frame.samples / frame.sample_rate if frame else 0.0
             self._missing(f"{there}, {(self.announced - count + 1) * each:.2f} s too few")
-        if behind > max(JUNK[0], JUNK[1] * self.container.size):
+        if not self.announced and behind > max(JUNK[0], JUNK[1] * self.container.size):
             self._missing(f"its last {behind} bytes are no sound")
         if self.lost:
             seconds = sum(lost for _, lost in self.lost)
@@ -184,12 +184,23 @@ class _Decoder:
     def _packets(self) -> "Iterator[Packet]":
         import av.error
 
+        packet = None
         try:
-            yield from self.container.demux(self.stream)
+            for packet in self.container.demux(self.stream):
+                yield packet
         except (av.error.FFmpegError, IndexError):
+            if self.raw and packet is not None and self._is_all(packet):
+                return
             if not (self.options.skip and self.clock.given):
                 raise
             self._missing(f"nothing can be read behind {self.clock.given:.2f} s")
+
+    def _is_all(self, last: "Packet") -> bool:
+        """Whether only tags or zeros come behind the last packet that there was."""
+        with open(self.path, "rb") as file:
+            file.seek((last.pos or 0) + last.size)
+            behind = file.read(JUNK[0])
+        return tag_size(behind) > 0 or not behind.strip(b"\0")
 
     def _hole(self, seconds: float, cause: Exception | None) -> Silence:
         place = self.clock.given

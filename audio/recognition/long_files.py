@@ -1,7 +1,8 @@
 """`earsight transcribe` of long files: a bar with the time left, lines as they are ready, going on after a stop."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -9,29 +10,38 @@ from ...common.batch_run import BAR_FROM
 from ...common.files import partial_of
 from ...common.inference.recognition import Transcript, Utterance
 from ...common.paths import output_names
-from ..reading import announced_duration
+from ..reading import ReadingOptions, announced_duration
 from .recogniser import SpeechRecogniser
 
 LONG = 60.0  # seconds of sound; less is read before a bar would help
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A file, and what of it is read."""
+
+    path: Path
+    options: ReadingOptions
 
 
 class LongFiles:
     """Transcribes files one by one for a command, several at a time from threads; a context manager.
 
     Args:
-        paths: all files.
+        clips: all that is read, by name: a file's path, or what one of its channels is called.
         output: folder of the outputs, beside which it is noted how far each is; None for none.
         suffix: of the outputs.
         finish: what is done to transcripts last, to an utterance's or a whole one.
         write: transcript -> text; given, each utterance is printed when it is ready.
     """
 
-    def __init__(self, paths: Sequence[Path], output: Path | None, suffix: str,
+    def __init__(self, clips: Mapping[Path, Clip], output: Path | None, suffix: str,
                  finish: Callable[[Transcript], Transcript], write: Callable[[Transcript], str] | None = None):
-        names = output_names(paths, suffix) if output else {}
-        self._journals = {path: partial_of(output / name) for path, name in names.items()}
+        names = output_names(list(clips), suffix) if output else {}
+        self._clips = clips
+        self._journals = {path: partial_of(output / name) for path, name in names.items()} if output else {}
         self._finish, self._write, self._lock = finish, write, Lock()
-        self._bar = _bar(paths)
+        self._bar = _bar([clip.path for clip in clips.values()])
 
     def __enter__(self) -> "LongFiles":
         return self
@@ -40,8 +50,8 @@ class LongFiles:
         if self._bar is not None:
             self._bar.close()
 
-    def transcribe(self, recogniser: SpeechRecogniser, path: Path) -> Transcript:
-        """Read one of the files."""
+    def transcribe(self, recogniser: SpeechRecogniser, name: Path) -> Transcript:
+        """Read one of the clips."""
         done, printed = 0.0, 0
 
         def heard(utterance: Utterance) -> None:
@@ -58,7 +68,9 @@ class LongFiles:
             done = seconds
 
         follow = {"progress": progress} if self._bar is not None else {}
-        transcript = self._finish(recogniser.transcribe(path, self._journals.get(path), heard, **follow))
+        clip = self._clips[name]
+        transcript = self._finish(recogniser.transcribe(clip.path, self._journals.get(name), heard,
+                                                        options=clip.options, **follow))
         if self._write and not printed:
             self._print("")
         return transcript
@@ -70,7 +82,7 @@ class LongFiles:
             self._bar.write(text, file=sys.stdout)
 
 
-def _bar(paths: Sequence[Path]):
+def _bar(paths: list[Path]):
     """A bar over all sound, where there is enough of it in few files; many have a bar that counts files."""
     if len(paths) >= BAR_FROM or not sys.stderr.isatty():
         return None
