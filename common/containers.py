@@ -163,10 +163,20 @@ def mended_sizes(path: Path, head: bytes, part: Part) -> dict[int, bytes]:
         if kind != b"RIFF" or (data := _wave_data(file, part.start, size)) is None:
             return {}
         place, length = data
-        behind = size - place - length
-        stopped = length == 0 and behind > 0 and not _ends_in_chunks(file, part.start + place, part.start + size)
-        wrapped = behind >= 1 << 31 and behind % (1 << 32) <= SLACK  # more than 4 GiB, which 32 bits cannot count
-        return {4: unknown, place - 4: unknown} if stopped or wrapped else {}
+        whole = length or place == size or _ends_in_chunks(file, part.start + place, part.start + size)
+        return {} if whole else {4: unknown, place - 4: unknown}
+
+
+def oversized_data(path: Path, head: bytes) -> Part | None:
+    """Where the data of a WAV are that has more than 4 GiB of them, which its 32 bits begin to count from 0 again."""
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size < 1 << 32 or (data := _wave_data(file, 0, size)) is None:
+            return None
+    place, length = data
+    return Part(place) if size - place > length and (size - place - length) % (1 << 32) <= SLACK else None
 
 
 def container_start(path: Path, demuxers: str, part: Part = Part()) -> float:

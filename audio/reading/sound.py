@@ -151,7 +151,9 @@ def _pieces(path: Path, options: ReadingOptions) -> Iterator[Piece]:
         try:
             yield from soundfile_pieces(path, file, options)
         except Unread as stopped:  # libav goes on behind what is damaged
-            yield from _behind(in_turns(libav_pieces(path, head, options, part)), stopped.frames)
+            seconds = stopped.frames / file.samplerate
+            options.warn(path, f"its sound is damaged behind {seconds:.2f} s; silence stands for what does not decode")
+            yield from _behind(in_turns(libav_pieces(path, head, replace(options, quiet=True), part)), stopped.frames)
 
 
 def _parts(path: Path, head: bytes, options: ReadingOptions) -> tuple[bool, list[Part]]:

@@ -145,7 +145,7 @@ class _Decoder:
 
         decode, tick, count, leading = self.stream.codec_context.decode, self.clock.timing.tick, 0, 0.0
         tag_end, behind = 0, 0  # bytes: where a tag ends, and how many that are no frames come behind the last frame
-        frame, lost = None, 0.0
+        frame, junk = None, 0  # junk: the place of these bytes
         for packet in self._packets():
             try:
                 frames = decode(packet)
@@ -159,18 +159,19 @@ class _Decoder:
                 if frame is None and leading < LEADING:
                     leading += lost
                 elif self.raw and not bytes(packet).startswith(FRAME_STARTS):
+                    junk = place if not behind else junk
                     behind += packet.size
                 else:
                     yield self._hole(lost, error)
                 continue
             count += 1
             for frame in frames:
-                if behind:  # not the end, then
-                    yield self._hole(lost, None)
+                if behind:  # not the end, then; so many seconds as the bytes before it, byte for byte
+                    yield self._hole(self.clock.given * behind / max(junk, 1), None)
                     behind = 0
                 yield frame
         # 4 frames are 0.1 s at 44.1 kHz; the last packet is the one that flushes the decoder.
-        if count - 1 < 0.99 * self.announced - 4:
+        if not self.lost and count - 1 < 0.99 * self.announced - 4:
             there = f"its header announces {self.announced} frames and {count - 1} are there"
             each = frame.samples / frame.sample_rate if frame else 0.0
             self._missing(f"{there}, {(self.announced - count + 1) * each:.2f} s too few")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...common.containers import Part, cut_short, mended_sizes
+from ...common.containers import Part, cut_short, mended_sizes, oversized_data
 from .options import ReadingOptions
 from .pieces import BLOCK, Piece
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # What soundfile reads. Not mp3: libsndfile guesses its length from the first bit rate and stops there, takes
 # any file of that name for one, and prints to the terminal.
 SOUNDFILE_STARTS = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"caff", b".snd", b"NIST")
+
+PLAIN = {"PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT", "DOUBLE"}
 
 
 def open_soundfile(path: Path, head: bytes, part: Part) -> "soundfile.SoundFile | None":
@@ -30,6 +32,10 @@ def open_soundfile(path: Path, head: bytes, part: Part) -> "soundfile.SoundFile 
         file = soundfile.SoundFile(path if whole else io.BufferedReader(_View(path, part, sizes)))
     except (soundfile.SoundFileError, OSError):
         return None
+    if (data := oversized_data(path, head)) is not None and file.subtype in PLAIN:
+        kind = {"samplerate": file.samplerate, "channels": file.channels, "subtype": file.subtype}
+        file.close()
+        return soundfile.SoundFile(io.BufferedReader(_View(path, data, {})), format="RAW", endian="LITTLE", **kind)
     # A flac that was written to a pipe, whose end libsndfile does not find; an mp3 in a wav, whose length it guesses.
     if file.frames >= 1 << 62 or file.subtype.startswith("MPEG"):
         file.close()
