@@ -1,11 +1,10 @@
 """Files of sound and picture looked at from outside: what they are, by their content, and whether they are whole."""
 
-import mmap
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from .errors import EarsightError
 
@@ -19,25 +18,9 @@ KNOWN_CHUNKS = frozenset(
     b"ftyp styp pdin moov moof mfra mdat free skip wide meta udta uuid sidx ssix prft emsg bloc pnot PICT junk "
     b"desc data chan cook pakt strg mark regn inst midi ovvw peak edct info umid kuki".split()
 )
-FLAC_START = b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22"  # with the header of STREAMINFO, 34 bytes, which comes first
 TS_PACKET = 188  # bytes; each begins with 0x47
-TS_TAIL = 1 << 20  # bytes at the end of a transport stream that may be something else
 MATROSKA = b"\x1a\x45\xdf\xa3"
 ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the header object with the size
-
-
-class Part(NamedTuple):
-    """Where in a file one of several lies that were joined to it: bytes; `end` None is the file's end."""
-
-    start: int = 0
-    end: int | None = None
-
-    def url(self, path: Path) -> str:
-        """The name by which libav opens it."""
-        # "file:" keeps a name with a colon from being taken for a protocol.
-        if self == Part():
-            return f"file:{path}"
-        return f"subfile,,start,{self.start},end,{self.end or 0},,:file:{path}"  # 0: the file's end
 
 
 def inspect(path: Path, kind: str, cut: Callable[[str], None] | None = None) -> bytes:
@@ -117,89 +100,6 @@ def tag_size(data: bytes) -> int:
     return 1 if data[:11] == b"LYRICSBEGIN" else 0
 
 
-def parts(path: Path, head: bytes) -> list[Part]:
-    """The files that were joined to this one (WAV, FLAC, MP4), one behind another; nearly always one, which is all.
-
-    Where what comes behind a transport stream is none, the one part ends before it.
-    """
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-            starts = _joined_waves(file, size)
-        elif head.startswith(FLAC_START):
-            starts = _flac_starts(file)
-        elif is_mp4(head):
-            starts = _joined_mp4(file, size)
-        elif is_transport(head):
-            return [Part(0, _end_of_transport(file, size))]
-        elif head[:4] == b"riff":  # libsndfile reads a w64 to the file's end, whatever is there
-            announced = int.from_bytes(head[16:24], "little")
-            return [Part(0, announced if SLACK < announced < size else None)]
-        else:
-            return [Part()]
-    ends = [*starts[1:], None]
-    return [Part(start, end) for start, end in zip(starts, ends)]
-
-
-def mended_sizes(path: Path, head: bytes, part: Part) -> dict[int, bytes]:
-    """What the header of a WAV, RF64 or AU lacks whose writer was stopped: bytes, by their place in the part.
-
-    The size of the data is then given as not known, by which readers go on to the end.
-    """
-    unknown = b"\xff" * 4
-    with open(path, "rb") as file:
-        size = (part.end or os.fstat(file.fileno()).st_size) - part.start
-        file.seek(part.start)
-        kind = file.read(4)
-        if kind in (b"RF64", b"BW64"):
-            data = _wave_data(file, part.start, size)
-            known = int.from_bytes(head[28:36], "little")
-            if head[12:16] != b"ds64" or data is None or 0 < known < UNKNOWN_LONG:
-                return {}
-            there = size - data[0]
-            return {20: (size - 8).to_bytes(8, "little"), 28: there.to_bytes(8, "little"), 36: bytes(8)}
-        if kind == b".snd":
-            return {8: unknown} if head[8:12] == bytes(4) and size > int.from_bytes(head[4:8], "big") else {}
-        if kind != b"RIFF" or (data := _wave_data(file, part.start, size)) is None:
-            return {}
-        place, length = data
-        whole = length or place == size or _ends_in_chunks(file, part.start + place, part.start + size)
-        return {} if whole else {4: unknown, place - 4: unknown}
-
-
-def oversized_data(path: Path, head: bytes) -> Part | None:
-    """Where the data of a WAV are that has more than 4 GiB of them, which its 32 bits begin to count from 0 again."""
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-        return None
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size < 1 << 32 or (data := _wave_data(file, 0, size)) is None:
-            return None
-    place, length = data
-    return Part(place) if size - place > length and (size - place - length) % (1 << 32) <= SLACK else None
-
-
-def container_start(path: Path, demuxers: str, part: Part = Part()) -> float:
-    """Seconds at which the first of a file's tracks begins, by its own clock: from there players count; 0 if unknown.
-
-    Args:
-        path: the file, which libav can open.
-        demuxers: those that it may use.
-    """
-    import av
-    import av.error
-
-    options = {"format_whitelist": demuxers, "protocol_whitelist": "file,subfile"}
-    try:
-        with av.open(part.url(path), container_options=options, metadata_errors="ignore") as container:
-            return (container.start_time or 0) / av.time_base
-    except (av.error.FFmpegError, IndexError):
-        return 0.0
-
-
-
-
-
 def _announced_size(file: BinaryIO, head: bytes, size: int) -> int:
     """Bytes that the container's own header gives the whole file; 0 where it gives none."""
     kind = head[:4]
@@ -235,7 +135,7 @@ def _end_of_chunks(file: BinaryIO, size: int, *, caf: bool) -> int:
     """
     start = 8 if caf else 0
     while start + (12 if caf else 8) <= size:
-        name, length = _chunk(file, start, caf)
+        name, length = chunk_at(file, start, caf)
         # A box of size 0 and a chunk of size -1 go to the end of the file; what has no name is padding.
         if length < (12 if caf else 8) or not name.isascii() or not name.strip().isalnum():
             return 0
@@ -245,7 +145,7 @@ def _end_of_chunks(file: BinaryIO, size: int, *, caf: bool) -> int:
     return start
 
 
-def _chunk(file: BinaryIO, start: int, caf: bool) -> tuple[bytes, int]:
+def chunk_at(file: BinaryIO, start: int, caf: bool) -> tuple[bytes, int]:
     """The name of the chunk or box at `start`, and its bytes with all of its header."""
     file.seek(start)
     header = file.read(16)
@@ -253,21 +153,6 @@ def _chunk(file: BinaryIO, start: int, caf: bool) -> tuple[bytes, int]:
         return header[:4], 12 + int.from_bytes(header[4:12], "big", signed=True)
     name, length = header[4:8], int.from_bytes(header[:4], "big")
     return name, int.from_bytes(header[8:16], "big") if length == 1 else length  # 1: 64 bits of size come after
-
-
-def _joined_mp4(file: BinaryIO, size: int) -> list[int]:
-    """Where files begin: their first boxes are `ftyp`, and each has its `moov`."""
-    starts, start, complete = [0], 0, False
-    while start + 8 <= size:
-        name, length = _chunk(file, start, caf=False)
-        if length < 8 or start + length > size:
-            break
-        if name == b"ftyp" and complete:
-            starts.append(start)
-            complete = False
-        complete |= name == b"moov"
-        start += length
-    return starts if complete else starts[:-1] or [0]
 
 
 def _end_of_riffs(file: BinaryIO, size: int) -> int:
@@ -283,11 +168,11 @@ def _end_of_riffs(file: BinaryIO, size: int) -> int:
 
 
 def _end_of_wave_data(file: BinaryIO, size: int) -> int:
-    data = _wave_data(file, 0, size)
+    data = wave_data(file, 0, size)
     return sum(data) - SLACK if data and data[1] < UNKNOWN_SIZE else 0
 
 
-def _wave_data(file: BinaryIO, start: int, size: int) -> tuple[int, int] | None:
+def wave_data(file: BinaryIO, start: int, size: int) -> tuple[int, int] | None:
     """The place in a WAV file, which begins at `start`, of its data, and the bytes of them that are announced."""
     place = 12
     while place + 8 <= size:
@@ -297,55 +182,6 @@ def _wave_data(file: BinaryIO, start: int, size: int) -> tuple[int, int] | None:
         if name == b"data":
             return place, length
         place += length + length % 2
-    return None
-
-
-def _ends_in_chunks(file: BinaryIO, place: int, end: int) -> bool:
-    """Whether RIFF chunks fill a file from `place` to its end."""
-    while place + 8 <= end:
-        file.seek(place)
-        name, length = file.read(4), int.from_bytes(file.read(4), "little")
-        if not name.isascii() or not name.strip().isalnum():
-            return False
-        place += 8 + length + length % 2
-    return abs(place - end) <= 1
-
-
-def _joined_waves(file: BinaryIO, size: int) -> list[int]:
-    starts, place = [], 0
-    while place + 12 <= size:
-        file.seek(place)
-        header = file.read(12)
-        length = int.from_bytes(header[4:8], "little")
-        if header[:4] != b"RIFF" or header[8:] != b"WAVE":
-            break
-        starts.append(place)
-        place += 8 + length + length % 2
-    return starts or [0]
-
-
-def _flac_starts(file: BinaryIO) -> list[int]:
-    starts = []
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        place = content.find(FLAC_START[0][:4])
-        while place >= 0:
-            if content[place:place + len(FLAC_START[0])] in FLAC_START:
-                starts.append(place)
-            place = content.find(FLAC_START[0][:4], place + 1)
-    return starts
-
-
-def _end_of_transport(file: BinaryIO, size: int) -> int | None:
-    """Where the last packet of a transport stream ends, if something else comes behind it."""
-    first = max(0, size - TS_TAIL)
-    file.seek(first)
-    tail = file.read()
-    place = tail.rfind(b"\x47")
-    while place >= 2 * TS_PACKET:
-        if tail[place - TS_PACKET] == tail[place - 2 * TS_PACKET] == 0x47:
-            end = first + place + TS_PACKET
-            return end if end < size else None
-        place = tail.rfind(b"\x47", 0, place)
     return None
 
 

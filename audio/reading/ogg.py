@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ...common.containers import Part, tag_size
+from ...common.containers import tag_size
+from ...common.parts import Part
 
 CAPTURE = b"OggS"
 HEADER = 27  # bytes of a page's header before its table of segments

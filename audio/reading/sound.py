@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...common.containers import Part, cut_short, inspect, parts
+from ...common.containers import cut_short, inspect
 from ...common.errors import EarsightError
+from ...common.parts import Part, parts
 from .channels import Mono, one_signal
 from .ogg import CAPTURE, look_through
 from .options import WHOLE, ReadingOptions

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...common.containers import Part, container_start, cut_short, is_matroska, is_mp4, is_mpeg, tag_size
+from ...common.containers import cut_short, is_matroska, is_mp4, is_mpeg, tag_size
 from ...common.errors import EarsightError
+from ...common.parts import Part, container_start
 from .options import ReadingOptions
 from .pieces import BLOCK, Piece, Silence
 from .timing import JITTER, Clock, Timing

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...common.containers import Part, cut_short, mended_sizes, oversized_data
+from ...common.containers import cut_short
+from ...common.parts import Part, mended_sizes, oversized_data
 from .options import ReadingOptions
 from .pieces import BLOCK, Piece
 

@@ -9,8 +9,8 @@ import soundfile
 from sounds import WRITTEN, encode, refused, speechlike, write
 
 from earsight.audio.reading import ReadingOptions, info, ogg, read
-from earsight.common.containers import Part, oversized_data
 from earsight.common.errors import EarsightError
+from earsight.common.parts import Part, oversized_data
 
 SKIP = ReadingOptions(damaged="skip")
 

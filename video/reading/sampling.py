@@ -1,6 +1,7 @@
 """A video's frames, all of them or at a fixed rate, with their times."""
 
 import math
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...common.containers import inspect
+from ...common.containers import inspect, is_mp4
 from ...common.errors import EarsightError
+from ...common.parts import parts
 from .source import JITTER, TOLERANCE, USUAL_RATE, Source, no_pictures
 from .with_libav import open_libav
 from .with_opencv import is_true_to_time, is_utf8, open_opencv
@@ -112,7 +114,7 @@ def sample(
     """
     if not (math.isfinite(rate) and rate > 0):
         raise EarsightError(f"sampling rate {rate:g} Hz: not above 0; name the frames a second that are wanted")
-    moments = 0  # taken; the next is wanted from start + moments / rate on
+    begin, moments = start, 0  # taken; the next is wanted from begin + moments / rate on
     waiting: deque[Moment] = deque()
     paired, time, fitted = False, None, None
 
@@ -121,16 +123,16 @@ def sample(
 
     for number, (time, image) in enumerate(_pictures(Path(path), threads)):
         if number == 0 and time > start + JITTER:
-            start = time  # before that there is nothing to be seen
+            begin = time  # before that there is nothing to be seen
         if end is not None and time >= end - TOLERANCE:
             break
         reached = time + TOLERANCE
-        wanted = reached >= start + moments / rate
+        wanted = reached >= begin + moments / rate
         # Until a first pair is complete, any frame may be the last of the clip, and then its second half.
         if not (wanted or waiting and (not paired or due(waiting[0]))):
             continue
         fitted = fit(image()) if fit else image()
-        while reached >= start + moments / rate:
+        while reached >= begin + moments / rate:
             moments += 1
             waiting.append(Moment(time, fitted, None))
         while waiting and due(waiting[0]):
@@ -151,6 +153,9 @@ def _pictures(path: Path, threads: int) -> Iterator[tuple[float, Callable[[], np
     A time that is missing, not after the one before or absurdly far from it, becomes that one and a frame's duration.
     """
     source = _open(path, threads)
+    if is_mp4(head := inspect(path, "video")) and len(joined := parts(path, head)) > 1:
+        print(f"warning: {path}: only the first of {len(joined)} joined films is read, as players do; the next begins "
+              f"at byte {joined[1].start}: split them", file=sys.stderr, flush=True)
     step = 1 / (source.frame_rate or USUAL_RATE)
     last = source.start - step
     for time, image in source.pictures:
