@@ -231,6 +231,7 @@ class SpeechRecogniser:
         notes = Journal(journal, self._key(path, options)) if journal else None
         try:
             for utterance in self._utterances(signal, notes, progress):
+                utterance = replace(utterance, transcript=replace(utterance.transcript, channel=options.channel))
                 utterances.append(utterance)
                 heard(utterance)
         except EarsightError as error:
