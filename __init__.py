@@ -43,13 +43,13 @@ def transcribe(path: str | Path, model: str | Path | None = None, *, track: int 
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
-    from .app.recognisers import DEFAULT_TRANSCRIBER, recogniser
+    from .app.recognisers import DEFAULT_TRANSCRIBER, transcriber
     from .audio.reading import FRAME_SUFFIXES, ReadingOptions, each_channel
     from .common.batch_run import default_jobs
     from .common.decoding.options import given_options
 
     reading, options = ReadingOptions(track, channels, damaged), given_options(**decoding)
-    read = recogniser(model or DEFAULT_TRANSCRIBER, "ctc", default_jobs(), **options)
+    read = transcriber(model or DEFAULT_TRANSCRIBER, default_jobs(), **options)
     if channels != "split":
         return read.transcribe(path, options=reading)
     if Path(path).suffix.lower() in FRAME_SUFFIXES:
@@ -63,7 +63,7 @@ def classify(path: str | Path, model: str | Path | None = None) -> "Classificati
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
-    from .app.recognisers import default_classifier, recogniser
+    from .app.recognisers import classifier, default_classifier
     from .common.batch_run import default_jobs
 
-    return recogniser(model or default_classifier(path), "classification", default_jobs()).classify(path)
+    return classifier(model or default_classifier(path), default_jobs()).classify(path)

@@ -21,9 +21,9 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     every.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = every.add_subparsers(dest="command", metavar="COMMAND")
 
-    def command(name: str, help: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog(name),
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    def command(name: str, help: str, more: str = "") -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.{more}",
+                                   epilog=epilog(name), formatter_class=argparse.RawDescriptionHelpFormatter)
 
     for name, what, paths, model, formats in (
             ("transcribe", "write what is said in clips", "sound, videos with sound, or frames (.npy, .mfc)",
@@ -94,7 +94,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("arguments", nargs=argparse.REMAINDER, metavar="fit --config RECIPE.yaml ...",
                      help="LightningCLI's; `earsight train fit --help` lists them")
 
-    sub = command("tune", "search for settings by trials, or find the learning rate or the batches' duration")
+    sub = command("tune", "search for settings by trials, or find the learning rate or the batches' duration",
+                  " All other options are those of `earsight train fit`.")
     sub.allow_abbrev = False  # other options are passed on
     what = sub.add_mutually_exclusive_group(required=True)
     what.add_argument("--trials", type=_positive, metavar="N", help="of the study in all; the same command goes on "
@@ -109,7 +110,6 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--seed", type=int, default=1, help="of the choice of settings (default: 1)")
     sub.add_argument("--no-prune", dest="prune", action="store_false", help="end no trial that looks worse than others")
     sub.add_argument("--memory", type=float, metavar="GB", help="for --find batch on a CPU: what the process may take")
-    sub.description += " All other options are those of `earsight train fit`."
 
     sub = command("evaluate", "measure a checkpoint or a model folder on a manifest")
     sub.add_argument("model", metavar="MODEL", help="checkpoint, model folder or installed model")
@@ -121,13 +121,13 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
     _add_decoding(sub)
 
-    sub = command("predict", "recognise a manifest with a checkpoint, one JSON line a clip")
+    sub = command("predict", "recognise a manifest with a checkpoint, one JSON line a clip",
+                  " Takes options of Lightning's Trainer too: --trainer.devices N, --trainer.strategy ddp, ...")
     sub.add_argument("--model", required=True, metavar="CHECKPOINT")
     sub.add_argument("manifest", metavar="MANIFEST")
     sub.add_argument("--output", type=Path, required=True, metavar="FILE.jsonl",
                      help="what is there of it is not done again")
     sub.add_argument("--workers", type=int, default=1, help="processes that read clips, a device (default: 1)")
-    sub.description += " Takes options of Lightning's Trainer too: --trainer.devices N, --trainer.strategy ddp, ..."
 
     sub = command("export", "turn a checkpoint into a model folder")
     sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")

@@ -2,6 +2,11 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..audio.recognition.recogniser import SpeechRecogniser
+    from ..video.recognition.recogniser import ActionRecogniser
 
 DEFAULT_TRANSCRIBER = "en-small"
 DEFAULT_CLASSIFIERS = {"sound": "digits", "video": "actions-10"}
@@ -18,21 +23,28 @@ def default_classifier(path: str | Path) -> str:
 
 
 @lru_cache
-def recogniser(model: str | Path, task: str, threads: int, **decoding):
-    """A recogniser of sound, frames or pictures, as the model takes them; made once for the same arguments.
+def transcriber(model: str | Path, threads: int, **decoding: Any) -> "SpeechRecogniser":
+    """What transcribes sound or frames, as the model takes them; made once for the same arguments.
 
     Args:
         model: a model folder or the name of an installed model.
-        task: "ctc" or "classification".
         threads: of one clip's computation.
         decoding: fields of `common.decoding.options.DecodingOptions` that differ from what the folder stores.
     """
+    from ..audio.recognition.recogniser import SpeechRecogniser
+
+    return SpeechRecogniser(model, "ctc", threads, decoding)
+
+
+@lru_cache
+def classifier(model: str | Path, threads: int) -> "SpeechRecogniser | ActionRecogniser":
+    """What classifies sound, frames or pictures, as the model takes them; made once for the same arguments."""
     from ..common.model_folder import medium_of
 
-    if medium_of(model) == "video" and task == "classification":
+    if medium_of(model) == "video":
         from ..video.recognition.recogniser import ActionRecogniser
 
         return ActionRecogniser(model, threads)
     from ..audio.recognition.recogniser import SpeechRecogniser
 
-    return SpeechRecogniser(model, task, threads, decoding)
+    return SpeechRecogniser(model, "classification", threads)

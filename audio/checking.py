@@ -57,10 +57,9 @@ class SoundCheck:
             raise EarsightError("the manifest gives it neither sound nor frames nor pictures")
         if len(files) != 1 or len(getattr(cut, "tracks", [])) > 0 or cut.recording.transforms:
             return _through_lhotse(cut)
-        if files[0] != self._path:
-            self._path, self._waveform = None, None
-            self._waveform = reading.read(files[0])
-            self._path = files[0]
+        if self._waveform is None or files[0] != self._path:
+            self._waveform = None  # the last one need not be held beside it, nor be taken for one that cannot be read
+            self._path, self._waveform = files[0], reading.read(files[0])
         rate = self._waveform.sample_rate
         first = round(cut.start * rate)
         return self._waveform.samples[first : first + round(cut.duration * rate)], rate, cut.sampling_rate

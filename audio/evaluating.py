@@ -11,6 +11,7 @@ from lhotse.cut import Cut
 from ..common.batch_run import default_jobs, run_parallel
 from ..common.data.datamodule import read_frames_cut
 from ..common.data.manifest import read_manifest
+from ..common.decoding.options import decoding_options
 from ..common.errors import EarsightError
 from ..common.inference.runtime import Runtime
 from ..common.labels import Labels
@@ -33,7 +34,7 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
     Args:
         worst: how many of the worst clips the report has.
         decoding: fields of `common.decoding.options.DecodingOptions` that differ from what the folder stores; a
-            checkpoint is decoded greedily.
+            checkpoint stores none, and is decoded greedily without them.
         page: folder for the report as a web page.
 
     Returns:
@@ -41,7 +42,8 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
     """
     cuts = read_manifest(manifest, OPENERS)
     labels, outcomes = _run(model, cuts, decoding)
-    report, errors = evaluate(cuts, labels, outcomes, worst)
+    of_checkpoint = decoding_options(Path(), {}, decoding) if decoding and Path(model).is_file() else None
+    report, errors = evaluate(cuts, labels, outcomes, worst, decoding=of_checkpoint)
     if page:
         write_page(page, report, model, manifest, lambda name: exhibit(cuts[name]), errors)
     return report, errors
@@ -49,9 +51,9 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
 
 def _run(model: str, cuts: CutSet, decoding: dict | None) -> tuple[Labels, Iterator[tuple[Cut, Outcome]]]:
     if Path(model).is_file():
-        if decoding:
-            raise EarsightError(f"{model}: a checkpoint is decoded greedily; export it, and evaluate the model folder")
         trained = load_model(model)
+        if decoding and trained.labels.kind == "classes":
+            raise _no_text(model)
         read = partial(read_clip, sample_rate=trained.mfcc_settings.sample_rate) if isinstance(
             trained, SpeechModel) else read_frames_cut
         return trained.labels, run_checkpoint(trained, cuts, read)
@@ -62,8 +64,12 @@ def _run(model: str, cuts: CutSet, decoding: dict | None) -> tuple[Labels, Itera
         reader = Judge(model, decoding)
         return runtime.labels, run_parallel(list(cuts), lambda cut: reader(cut.id, read(cut)), default_jobs())
     if decoding:
-        raise EarsightError(f"model {runtime.name} writes no text; leave --decoder, --lm, --lexicon and --hotwords out")
+        raise _no_text(runtime.name)
     return runtime.labels, run_folder(runtime, cuts, read, default_jobs())
+
+
+def _no_text(model: str) -> EarsightError:
+    return EarsightError(f"model {model} writes no text; leave --decoder, --lm, --lexicon and --hotwords out")
 
 
 class Judge:

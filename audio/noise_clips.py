@@ -27,7 +27,8 @@ def _noise(time: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.n
 
 def _hum(time: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     pitch = rng.uniform(40, 130)
-    return sum(np.sin(2 * np.pi * pitch * k * time) * rng.uniform(0, 1) / k for k in range(1, 12))
+    overtones = (np.sin(2 * np.pi * pitch * k * time) * rng.uniform(0, 1) / k for k in range(1, 12))
+    return sum(overtones, np.zeros(len(time)))
 
 
 def _tone(time: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -66,8 +67,9 @@ def _music(time: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.n
 
 
 def _harmonics(cycles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    slope, highest = rng.uniform(0.7, 3), rng.choice([1, rng.integers(2, 10)])  # half of them a pure tone
-    return sum(np.sin(2 * np.pi * (k * cycles + rng.uniform())) / k**slope for k in range(1, highest + 1))
+    slope, highest = rng.uniform(0.7, 3), rng.choice([1, int(rng.integers(2, 10))])  # half of them a pure tone
+    waves = (np.sin(2 * np.pi * (k * cycles + rng.uniform())) / k**slope for k in range(1, highest + 1))
+    return sum(waves, np.zeros(len(cycles)))
 
 
 KINDS = (_noise, _hum, _tone, _siren, _knocks, _music)

@@ -63,11 +63,13 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
         try:
             if isinstance(result, EarsightError):
                 raise result
+            if write is None:
+                continue
+            text = write(result)
             if output:
-                write_whole(output / names[path], write(result) + "\n")
+                write_whole(output / names[path], text + "\n")
                 partial_of(output / names[path]).unlink(missing_ok=True)
-            elif write:
-                text = write(result)
+            else:
                 if suffix == ".txt" and len(paths) > 1:
                     # Several lines, as a timeline's, stand below their clip's name.
                     gap = "\n" if "\n" in text else " "

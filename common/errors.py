@@ -15,16 +15,17 @@ class MissingExtra(EarsightError):
 
 
 def require(module: str, extra: str) -> ModuleType:
-    """Import `module`, or say which extra of this project installs it."""
+    """Import `module`, or say which extra of this project installs it, or why it cannot be loaded."""
     try:
         return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
-            raise  # the package is there and lacks something of its own
-        raise MissingExtra(
-            f"{module} is not installed, and this command needs it: pip install 'earsight[{extra}]' "
-            f"(in a clone: pip install '.[{extra}]')"
-        ) from error
+    except (ImportError, OSError, RuntimeError) as error:  # what compiled packages that do not fit each other raise
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{module}.".startswith(f"{error.name}."):
+            raise MissingExtra(
+                f"{module} is not installed, and this command needs it: pip install 'earsight[{extra}]' "
+                f"(in a clone: pip install '.[{extra}]')"
+            ) from error
+        raise EarsightError(f"{module} is installed and cannot be loaded ({first_line(error)}); `earsight doctor` "
+                            "tells what mends it") from error
 
 
 def report_errors(errors: Sequence[EarsightError]) -> int:

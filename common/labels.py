@@ -165,10 +165,10 @@ def build_labels(kind: str, texts: Iterable[str], lexicon: Path | str | None = N
         raise EarsightError("the training set is empty; nothing can be learnt from it")
     texts = chain(first, texts)
     if kind == "classes":
-        symbols = tuple(sorted(set(texts)))
+        symbols = sorted(set(texts))
         if len(symbols) < 2:
             raise EarsightError(f"only one class ({symbols[0]!r}) in the training set; classification needs two")
-        return Labels(kind, symbols)
+        return Labels(kind, tuple(symbols))
     if kind == "characters":
         return Labels(kind, ("<blank>", *sorted(set(chain.from_iterable(" ".join(t.split()) for t in texts)))))
     if kind == "bpe":

@@ -214,12 +214,13 @@ def class_scores(confusion: np.ndarray) -> ClassScores:
     )
 
 
-def calibration_error(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
+def calibration_error(confidence: Sequence[float] | np.ndarray, right: Sequence[bool] | np.ndarray, bins: int = 10
+                      ) -> float:
     """Expected calibration error (Naeini et al., 2015) in bins of equal width; 0 for no words."""
-    confidence, right = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(confidence[place == i].sum() - right[place == i].sum()) for i in range(bins)]
-    return float(sum(gaps) / max(len(confidence), 1))
+    said, true = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    place = np.minimum((said * bins).astype(int), bins - 1)
+    gaps = [abs(said[place == i].sum() - true[place == i].sum()) for i in range(bins)]
+    return float(sum(gaps) / max(len(said), 1))
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

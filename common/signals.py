@@ -13,4 +13,4 @@ def set_signals_apart() -> None:
     alternate stack where there is one, and `faulthandler` makes one.
     """
     if not faulthandler.is_enabled():
-        faulthandler.enable(sys.__stderr__)
+        faulthandler.enable(sys.__stderr__ or sys.stderr)

@@ -26,10 +26,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from bench_speech import CORES, plain_words, sound_seconds
+
 from earsight.common.errors import EarsightError
 from earsight.common.files import write_whole
 from earsight.common.metrics import ErrorCounts, word_errors
-from scripts.bench_speech import CORES, plain_words, sound_seconds
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOP = """

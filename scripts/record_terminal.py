@@ -1,6 +1,6 @@
 """Record a terminal: run commands, and write what they print, at the pace at which they print it, as a GIF.
 
-    python scripts/record_terminal.py scripts/examples/terminal.gif
+    python scripts/record_terminal.py scripts/terminal.gif
 
 Runs in the repository's root with the installed `earsight`. Two letters take TYPING seconds to type; what is printed
 comes when it came, but for pauses longer than LONGEST.

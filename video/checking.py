@@ -29,6 +29,8 @@ class VideoCheck:
         Without a model all of them are counted.
         """
         video = video_of(cut)
+        if video is None:
+            raise EarsightError("the manifest gives it no pictures")
         times, size = self._decode(Path(video["path"]))
         stated = video["width"], video["height"]
         if size != stated:
@@ -50,7 +52,7 @@ class VideoCheck:
 
     def _decode(self, path: Path) -> tuple[np.ndarray, tuple[int, int]]:
         """The times of a file's frames in seconds, and their width and height; or EarsightError."""
-        if path != self._path:
+        if self._decoded is None or path != self._path:
             self._path, self._decoded = path, None
             times, size = [], (0, 0)
             try:

@@ -51,6 +51,9 @@ class VideoData(SequenceData):
 
     def read(self, cut: Cut, rng: np.random.Generator | None) -> Clip:
         if video_of(cut) is not None:
+            if self.pictures is None:
+                raise EarsightError(f"{cut.id}: is a video, and the model takes stored frames; prepare them "
+                                    "(`earsight prepare embeddings`), or train a VideoModel")
             view = draw_view(self.views, rng) if rng is not None and self.views else View()
             return read_pictures(cut, self.pictures, view)
         frames = read_frames_cut(cut)

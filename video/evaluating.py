@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lhotse import CutSet
 from lhotse.cut import Cut
 
 from ..common.batch_run import default_jobs, run_parallel
@@ -24,6 +24,9 @@ from .exhibits import exhibit
 from .frontends.embedding import embedding_blocks
 from .frontends.pictures import PictureSettings
 from .model import load_model
+
+if TYPE_CHECKING:
+    from ..common.data.cuts import Cuts
 
 Frames = Callable[[np.ndarray], np.ndarray]
 
@@ -48,11 +51,11 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
     frames: dict[str, np.ndarray] = {}
 
     def work(cut: Cut) -> np.ndarray:
-        if video_of(cut) is None:
+        video = video_of(cut)
+        if video is None:
             found = read_frames_cut(cut)
         else:
-            blocks = embedding_blocks(video_of(cut)["path"], settings, embed, start=cut.start,
-                                      end=cut.start + cut.duration)
+            blocks = embedding_blocks(video["path"], settings, embed, start=cut.start, end=cut.start + cut.duration)
             found = np.concatenate(list(blocks))
         if found.shape[1] != n_features:
             raise EarsightError(f"{cut.id}: {found.shape[1]} features a frame, and the model takes {n_features}")
@@ -67,7 +70,7 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
     return report, errors
 
 
-def _known(cuts: CutSet, frames: dict[str, np.ndarray]) -> list[Cut]:
+def _known(cuts: "Cuts", frames: dict[str, np.ndarray]) -> list[Cut]:
     return [cut for cut in cuts if cut.id in frames]
 
 

@@ -31,7 +31,8 @@ def load_model(path: str | Path) -> "VideoModel":
     settings = checkpoint["earsight"]["settings"]
     model = VideoModel(pictures=PictureSettings.from_dict(settings["pictures"]), backbone=settings["backbone"],
                        tuned_blocks=settings["tuned_blocks"], fusion=settings["fusion"], **model_options(checkpoint))
-    return restore(model, checkpoint, path)
+    restore(model, checkpoint, path)
+    return model
 
 
 def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
@@ -111,4 +112,5 @@ class VideoModel(SequenceModel):
         return [(rest, 1.0), (tuned, self.backbone_rate)]
 
     def setup(self, stage: str) -> None:
-        self.trainer.datamodule.pictures = self.pictures
+        data = getattr(self.trainer, "datamodule")  # Lightning sets it from without, and does not declare it
+        data.pictures = self.pictures

@@ -1,8 +1,10 @@
 """Commands that make what a training or a decoder reads: prepare, check, lm."""
 
 import argparse
+import inspect
+from typing import Any
 
-from ...common.errors import require
+from ...common.errors import EarsightError, require
 from ..media import openers
 
 
@@ -15,7 +17,10 @@ def prepare_command(args: argparse.Namespace) -> int:
     from ...video.corpora import importers as pictures
 
     importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(openers()), "shards": prepare_shards}
-    options = parse_options(args.option)
+    options: dict[str, Any] = parse_options(args.option)
+    # What `prepare` itself is told is no option of a corpus.
+    if taken := [name for name in inspect.signature(prepare).parameters if name in options]:
+        raise EarsightError(f"{args.corpus} has no option {taken[0]!r}; leave it out")
     written = prepare(importers, args.corpus, args.source, args.destination, recipes=speech.recipes, **options)
     for split, path in written.items():
         print(f"{split}: {path}: {describe(path)}")

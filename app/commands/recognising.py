@@ -4,7 +4,14 @@ import argparse
 from functools import partial
 
 from ...common.errors import require
-from ..recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER, default_classifier, is_video, recogniser
+from ..recognisers import (
+    DEFAULT_CLASSIFIERS,
+    DEFAULT_TRANSCRIBER,
+    classifier,
+    default_classifier,
+    is_video,
+    transcriber,
+)
 
 
 def transcribe_command(args: argparse.Namespace) -> int:
@@ -12,7 +19,7 @@ def transcribe_command(args: argparse.Namespace) -> int:
     from ...audio.recognition.transcribing import transcribe_files
 
     reading = ReadingOptions(args.track, args.channels, args.damaged)
-    make = partial(recogniser, args.model, "ctc", **decoding(args))
+    make = partial(transcriber, args.model, **decoding(args))
     return transcribe_files(args.paths, make, args.format, args.output, args.jobs, args.min_confidence,
                             args.doubtful == "mark", reading)
 
@@ -26,7 +33,7 @@ def classify_command(args: argparse.Namespace) -> int:
 
     paths, refused = expand(args.paths, SOUND_SUFFIXES | FRAME_SUFFIXES | VIDEO_SUFFIXES)
     jobs, threads = share_cores(args.jobs, len(paths))
-    of_model = {model: recogniser(model, "classification", threads)
+    of_model = {model: classifier(model, threads)
                 for model in {args.model or default_classifier(path) for path in paths}}
     return classify_files(paths, refused, lambda path: of_model[args.model or default_classifier(path)],
                           args.format, args.output, jobs, args.top, args.timeline, args.plot)

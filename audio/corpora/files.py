@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from ...common.data.cuts import clip_files, frames_cut, recording_cut, video_of
+from ...common.data.cuts import Said, clip_files, frames_cut, frames_of, recording_cut, video_of
 from ...common.data.openers import Openers
+from ...common.data.shards import load_frames
 from ...common.files import whole_file
 from .. import reading
 
@@ -24,16 +25,17 @@ REFERRED = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".npy")
 LHOTSE_READS = (*REFERRED, ".mp3", ".opus", ".sph")
 
 
-def sound_cut(identity: str, path: Path, **said: Any) -> Cut:
+def sound_cut(identity: str, path: Path, **said: Unpack[Said]) -> Cut:
     """A cut of the whole of a sound file where it lies; `said` as in `recording_cut`, English by default."""
     info = reading.info(path)
+    said.setdefault("language", "en")
     return recording_cut(
         identity,
         path,
         sample_rate=info.sample_rate,
         num_samples=info.frames,
         channels=info.channels,
-        **{"language": "en", **said},
+        **said,
     )
 
 
@@ -55,9 +57,9 @@ def in_place(cut: Cut, destination: Path, referred: tuple[str, ...] = REFERRED) 
     """The cut itself if training can read its file; else a cut of its part converted into `destination`."""
     if video_of(cut) is not None:
         return cut
-    frames = (cut.custom or {}).get("frames")
+    frames = frames_of(cut)
     if frames is not None and frames.is_in_memory:
-        values = cut.load_frames()
+        values = load_frames(cut)
         path = destination / "frames" / f"{_file_name(cut.id)}.npy"
         write_frames(values, path)
         made = frames_cut(cut.id, path, shape=values.shape, frame_shift=frames.frame_shift)

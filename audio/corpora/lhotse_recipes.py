@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...common.data.corpora.parts import Importer, Parts, cased, names_in, progress_bar, split_named
 from ...common.data.corpora.preparing import RECIPE
@@ -17,6 +17,8 @@ from .files import LHOTSE_READS, in_place
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
+
+    from ...common.data.cuts import Cuts
 
 
 def prepare_librispeech(
@@ -115,7 +117,7 @@ def _recipe_importer(recipe: Callable[..., Any]) -> Importer:
         if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
         and each.name not in ("output_dir", *(known.name for known in named))
     ]
-    importer.__signature__ = inspect.Signature([*named, *more])
+    setattr(importer, "__signature__", inspect.Signature([*named, *more]))
     return importer
 
 
@@ -143,7 +145,7 @@ def _supervised_cuts(leaf: dict[str, Any]) -> Iterator[Cut]:
     cuts = leaf.get("cuts")
     if cuts is None:
         cuts = CutSet.from_manifests(recordings=leaf["recordings"], supervisions=leaf["supervisions"])
-    for cut in cuts.trim_to_supervisions(keep_overlapping=False):
+    for cut in cast("Cuts", cuts.trim_to_supervisions(keep_overlapping=False)):
         yield cut.with_id(cut.supervisions[0].id)
 
 

@@ -27,6 +27,13 @@ class Mfcc(torch.nn.Module):
     under autocast.
     """
 
+    cosine: Tensor  # of these, see `__init__`
+    sine: Tensor
+    offset: Tensor
+    mel: Tensor
+    dct: Tensor
+    mel_centres: Tensor
+
     def __init__(self, settings: MfccSettings) -> None:
         super().__init__()
         self.settings = settings
@@ -76,7 +83,7 @@ class Mfcc(torch.nn.Module):
         full = lengths is None
         if full:
             lengths = torch.full((batch,), samples, dtype=torch.int64, device=waveforms.device)
-        if not torch.jit.is_tracing() and count == 0:
+        if count == 0:
             return self.dct.new_zeros(batch, 0, self.n_features), self.frame_lengths(lengths)
         with torch.autocast(waveforms.device.type, enabled=False):
             waveforms = waveforms.float()
@@ -188,7 +195,7 @@ def export_onnx(mfcc: Mfcc, path: str | Path) -> None:
     settings = mfcc.settings
     example = torch.zeros(1, 4 * (settings.n_fft + settings.hop_length), device=mfcc.dct.device)
     with whole_file(path) as temporary, warnings.catch_warnings():
-        # The tracer warns that Python branches are fixed; those here hang on settings alone.
+        # The tracer warns that Python branches are fixed; those here hang on settings, and on there being a frame.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             OneClip().eval(),

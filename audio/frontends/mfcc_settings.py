@@ -2,9 +2,16 @@
 
 import difflib
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from ...common.errors import EarsightError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Count = TypeVar("Count", int, "Tensor")
 
 FLOAT_EPSILON = 2.0**-23  # Kaldi's floor for energies
 CHOICES = {
@@ -140,8 +147,8 @@ class MfccSettings:
         """
         return math.ceil(self.n_fft / self.hop_length)
 
-    def n_frames(self, samples: int) -> int:
-        """How many frames a clip of so many samples has. (Works on tensors too.) No samples, no frames."""
+    def n_frames(self, samples: Count) -> Count:
+        """How many frames a clip of so many samples has, or each of several. No samples, no frames."""
         span = self.n_fft if self.edges in ("inside_fft", "centre") else self.window_length
         if self.edges == "round":
             return (samples + self.hop_length // 2) // self.hop_length
@@ -190,6 +197,6 @@ def preset(name: str, **overrides: object) -> MfccSettings:
     return replace(PRESETS[name], **overrides)
 
 
-def _nearest(name: str, known: object) -> str:
-    matches = difflib.get_close_matches(name, list(known), n=1)
+def _nearest(name: str, known: Collection[str]) -> str:
+    matches = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {matches[0]!r}?" if matches else f"there are {', '.join(known)}"

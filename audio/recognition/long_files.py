@@ -1,10 +1,11 @@
 """`earsight transcribe` of long files: a bar with the time left, lines as they are ready, going on after a stop."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from ...common.batch_run import BAR_FROM
 from ...common.files import partial_of
@@ -12,6 +13,9 @@ from ...common.inference.recognition import Transcript, Utterance
 from ...common.paths import output_names
 from ..reading import ReadingOptions, announced_duration
 from .recogniser import SpeechRecogniser
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 LONG = 60.0  # seconds of sound; less is read before a bar would help
 
@@ -52,7 +56,7 @@ class LongFiles:
 
     def transcribe(self, recogniser: SpeechRecogniser, name: Path) -> Transcript:
         """Read one of the clips."""
-        done, printed = 0.0, 0
+        done, printed, bar = 0.0, 0, self._bar
 
         def heard(utterance: Utterance) -> None:
             nonlocal printed
@@ -63,14 +67,14 @@ class LongFiles:
 
         def progress(seconds: float) -> None:
             nonlocal done
-            with self._lock:
-                self._bar.update(min(seconds - done, self._bar.total - self._bar.n))  # headers may be wrong
+            if bar is not None:
+                with self._lock:
+                    bar.update(min(seconds - done, bar.total - bar.n))  # headers may be wrong
             done = seconds
 
-        follow = {"progress": progress} if self._bar is not None else {}
         clip = self._clips[name]
-        transcript = self._finish(recogniser.transcribe(clip.path, self._journals.get(name), heard,
-                                                        options=clip.options, **follow))
+        transcript = self._finish(recogniser.transcribe(clip.path, self._journals.get(name), heard, progress,
+                                                        clip.options))
         if self._write and not printed:
             self._print("")
         return transcript
@@ -82,7 +86,7 @@ class LongFiles:
             self._bar.write(text, file=sys.stdout)
 
 
-def _bar(paths: list[Path]):
+def _bar(paths: Sequence[Path]) -> "tqdm | None":
     """A bar over all sound, where there is enough of it in few files; many have a bar that counts files."""
     if len(paths) >= BAR_FROM or not sys.stderr.isatty():
         return None

@@ -24,7 +24,7 @@ from ...common.inference.recognition import (
 )
 from ...common.inference.runtime import Runtime
 from ...common.inference.segmenting import Cutting, Stretch, in_order, stretches
-from ...common.inference.timeline import timeline
+from ...common.inference.timeline import BATCH, timeline
 from ...common.inference.transcribing import folder_transcriber
 from ...common.labels import BLANK
 from ...common.model_folder import CONFIG, ENCODER
@@ -206,7 +206,8 @@ class SpeechRecogniser:
     def timeline(self, path: str | Path, **options: float) -> Timeline:
         """What is heard when, by a classifier; options: see `common.inference.timeline.timeline`."""
         return timeline(self.runtime.batch_outputs, [self.frames(path)], self.runtime.labels.symbols,
-                        self.runtime.config.frame_shift, path=str(path), model=self.runtime.name, **options)
+                        self.runtime.config.frame_shift, batch=BATCH, path=str(path), model=self.runtime.name,
+                        **options)
 
     @staticmethod
     def thumbnails(result: Timeline) -> list:

@@ -14,7 +14,7 @@ from .long_files import Clip, LongFiles
 from .recogniser import SpeechRecogniser
 
 
-def transcribe_files(inputs: Sequence[str | Path], recogniser: Callable[[int], SpeechRecogniser], form: str,
+def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRecogniser], form: str,
                      output: Path | None, jobs: int | None, least: float | None, mark: bool,
                      options: ReadingOptions = WHOLE) -> int:
     """Transcribe files for the command line; print the results, or write a file for each.

@@ -15,10 +15,10 @@ from ..errors import EarsightError
 from ..labels import Labels
 from ..model_folder import find_model, read_config
 from .corpora.parts import SPLITS, split_named
-from .cuts import DOUBLE_ID, EMPTY_CLASS, clip_files, group_of, label_of, speaker_of, text_of, video_of
+from .cuts import DOUBLE_ID, EMPTY_CLASS, clip_files, frames_of, group_of, label_of, speaker_of, text_of, video_of
 from .manifest import read_manifest
 from .openers import Openers
-from .shards import fetched
+from .shards import load_frames
 from .splits import Key, class_of, source_of
 
 if TYPE_CHECKING:
@@ -125,22 +125,23 @@ def check_files(
     the others may have its labels and characters only. `checks` and `options` are those of `check`. Clips that are
     missing or cannot be opened are findings too, not errors.
     """
-    paths = list(map(Path, paths))
+    manifests = [Path(path) for path in paths]
     reports: dict[Path, CheckReport] = {}
-    failures: dict[Path, list[tuple[str, str]]] = {path: [] for path in paths}
-    splits = {path: read_manifest(path, openers, failures[path]) for path in paths}
-    named = {path: split_named(path.name) for path in paths}
-    others = [path for path in paths if named[path] not in SPLITS]
-    training = next((path for path in paths if named[path] == "train"), others[0] if others else None)
-    trained = {class_of(cut) for cut in splits.get(training, ())} - {None}
-    alphabet = {character for cut in splits.get(training, ()) for character in text_of(cut) or ""}
+    failures: dict[Path, list[tuple[str, str]]] = {path: [] for path in manifests}
+    splits = {path: read_manifest(path, openers, failures[path]) for path in manifests}
+    named = {path: split_named(path.name) for path in manifests}
+    others = [path for path in manifests if named[path] not in SPLITS]
+    training = next((path for path in manifests if named[path] == "train"), others[0] if others else None)
+    learnt = splits[training] if training else ()
+    trained = {class_of(cut) for cut in learnt} - {None}
+    alphabet = {character for cut in learnt for character in text_of(cut) or ""}
     known = {**({"classes": trained} if trained else {}),
              **({"alphabet": alphabet} if alphabet and "target_length" not in options else {})}
     for number, (path, cuts) in enumerate(splits.items()):
         unusable = [Finding(_kind_of(reason), name, reason) for name, reason in failures[path]]
-        before = {str(other): splits[other] for other in paths[:number]}
+        before = {str(other): splits[other] for other in manifests[:number]}
         report = check(cuts, checks, against=before, **{**known, **options})
-        one = [*_one_class(cuts)] if path == training or len(paths) == 1 else []
+        one = [*_one_class(cuts)] if path == training or len(manifests) == 1 else []
         clips = report.clips + sum(finding.kind != "empty class" for finding in unusable)
         reports[path] = CheckReport(clips, report.seconds, (*unusable, *report.findings, *one))
     return reports
@@ -210,7 +211,7 @@ def characters_and_blanks(text: str) -> int:
 def _check_clip(cut: Any, checks: Mapping[str, ClipCheck], frame_shift: float | None, note: Note) -> int | None:
     """Note what is wrong with a clip; return how many frames the encoder will see, if known."""
     try:
-        if "frames" in (getattr(cut, "custom", None) or {}):
+        if frames_of(cut) is not None:
             return _check_frames(_stored_frames(cut), note)
         medium = "sound" if video_of(cut) is None else "video"
         if medium not in checks:
@@ -226,7 +227,7 @@ def _stored_frames(cut: Any) -> np.ndarray:
     # Not through audio.reading: it refuses a file with one NaN, and here they are counted.
     where = next(map(str, clip_files(cut)), "frames in memory")
     try:
-        frames = np.asarray(fetched(cut).load_frames())
+        frames = np.asarray(load_frames(cut))
     except Exception as error:  # damaged files and manifests, each with its own kind
         raise EarsightError(f"{where}: cannot be read ({error}); compute the frames again") from error
     if frames.ndim != 2 or not np.issubdtype(frames.dtype, np.number):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from ..errors import EarsightError, first_line
 
@@ -19,10 +20,9 @@ def read_lines(path: str | Path, file: BinaryIO | None = None) -> Iterator[Any]:
     from lhotse.cut import Cut
     from lhotse.serialization import deserialize_item
 
-    opened = gzip.open if str(path).endswith(".gz") else open
     number = 0
     try:
-        with opened(file or path, "rt", encoding="utf-8") as lines:
+        with _text(path, file) as lines:
             for number, line in enumerate(lines, start=1):
                 if not line.strip():
                     continue
@@ -45,3 +45,9 @@ def read_lines(path: str | Path, file: BinaryIO | None = None) -> Iterator[Any]:
             f"{path}, line {number + (number == 0)}: damaged ({type(error).__name__}: {first_line(error)}); "
             "prepare the corpus again"
         ) from error
+
+
+def _text(path: str | Path, file: BinaryIO | None) -> TextIO:
+    if str(path).endswith(".gz"):
+        return gzip.open(file or path, "rt", encoding="utf-8")
+    return io.TextIOWrapper(file, encoding="utf-8") if file else open(path, encoding="utf-8")

@@ -6,16 +6,24 @@ known of a video's pictures is kept as the cut's custom field `video`; a cut of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
 import numpy as np
 
 from ..errors import EarsightError
 
 if TYPE_CHECKING:
-    from lhotse import CutSet
+    from lhotse import CutSet, MonoCut, MultiCut
+    from lhotse.array import TemporalArray
     from lhotse.cut import Cut
+
+    class Cuts(CutSet):
+        """A CutSet by another name: lhotse annotates its `__iter__` as if it could not be gone through."""
+
+        def __iter__(self) -> Iterator[Cut]: ...
+
 
 DEFAULT_FRAME_SHIFT = 0.01  # seconds, where nobody says otherwise
 DOUBLE_ID = "another clip has this id too"
@@ -48,7 +56,7 @@ def recording_cut(
     duration: float | None = None,
     custom: dict[str, Any] | None = None,
     **said: Unpack[Said],
-) -> Cut:
+) -> MonoCut | MultiCut:
     """A cut of the sound file `path` (kept as an absolute path): all of it, or a part given in seconds.
 
     One channel makes a MonoCut. Several make a MultiCut of all of them, so that whoever loads it mixes them
@@ -68,16 +76,12 @@ def recording_cut(
         duration=total,
     )
     start, duration = _part(path, start, duration, total)
-    channel = 0 if channels == 1 else list(range(channels))
-    return (MonoCut if channels == 1 else MultiCut)(
-        id=identity,
-        start=start,
-        duration=duration,
-        channel=channel,
-        recording=recording,
-        supervisions=[_supervision(identity, duration, channel, **said)],
-        custom=custom,
-    )
+    if channels == 1:
+        supervisions = [_supervision(identity, duration, 0, **said)]
+        return MonoCut(identity, start, duration, 0, supervisions, recording=recording, custom=custom)
+    every = list(range(channels))
+    supervisions = [_supervision(identity, duration, every, **said)]
+    return MultiCut(identity, start, duration, every, supervisions, recording=recording, custom=custom)
 
 
 def frames_cut(
@@ -91,7 +95,7 @@ def frames_cut(
     duration: float | None = None,
     custom: dict[str, Any] | None = None,
     **said: Unpack[Said],
-) -> Cut:
+) -> MonoCut:
     """A cut of frames (time, feature) in the `.npy` file `path`; `cut.load_frames()` loads its part of them.
 
     `values`, where given, are held in memory instead of being read from `path`.
@@ -138,7 +142,7 @@ def video_cut(
     duration: float | None = None,
     custom: dict[str, Any] | None = None,
     **said: Unpack[Said],
-) -> Cut:
+) -> MonoCut:
     """A cut of the pictures of the video file `path` (kept as an absolute path): all, or a part given in seconds.
 
     `width` and `height` in pixels as shown, `frame_rate` in Hz. `num_frames` (0: not known) and `total` (seconds)
@@ -215,7 +219,7 @@ def _supervision(
     )
 
 
-def cut_set(cuts: list[Any], manifest: Path, failures: Failures | None) -> CutSet:
+def cut_set(cuts: list[Any], manifest: str | Path, failures: Failures | None) -> Cuts:
     """The cuts, each id once; a second one is a failure, or an error where failures are not collected."""
     from lhotse import CutSet
 
@@ -226,7 +230,7 @@ def cut_set(cuts: list[Any], manifest: Path, failures: Failures | None) -> CutSe
         if failures is None:
             raise EarsightError(f"{manifest}: two clips have the id {cut.id}; give each its own")
         failures.append((cut.id, DOUBLE_ID))
-    return CutSet.from_cuts(unique.values())
+    return cast("Cuts", CutSet.from_cuts(unique.values()))
 
 
 # Looking at a cut
@@ -252,6 +256,16 @@ def group_of(cut: Any) -> str | None:
     return _custom_of(cut, "group")
 
 
+def custom_of(cut: Any) -> dict[str, Any]:
+    """The fields of a cut that lhotse does not know."""
+    return getattr(cut, "custom", None) or {}
+
+
+def frames_of(cut: Any) -> TemporalArray | None:
+    """What is known of a cut's stored frames, or None; `common.data.shards.load_frames` reads them."""
+    return custom_of(cut).get("frames")
+
+
 def video_of(cut: Any) -> dict[str, Any] | None:
     """The video file that a cut's pictures are in, or None.
 
@@ -259,7 +273,7 @@ def video_of(cut: Any) -> dict[str, Any] | None:
         path (absolute), width and height (pixels), frame_rate (Hz), num_frames (0: not known), duration (seconds, of
         the whole file).
     """
-    video = (getattr(cut, "custom", None) or {}).get("video")
+    video = custom_of(cut).get("video")
     if not isinstance(video, dict):  # a cut of sound may name the video it is from
         return None
     width, height = video["size"]
@@ -280,7 +294,7 @@ def clip_files(cut: Any) -> list[Path]:
         recording = getattr(part, "recording", None)
         if recording is not None:
             files += [Path(source.source) for source in recording.sources if source.type == "file"]
-        frames = (getattr(part, "custom", None) or {}).get("frames")
+        frames = frames_of(part)
         if frames is not None and frames.array.storage_type == "numpy_files":
             files.append(Path(frames.array.storage_path) / frames.array.storage_key)
         if (video := video_of(part)) is not None:

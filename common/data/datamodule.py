@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -26,10 +26,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..errors import EarsightError
 from ..labels import build_labels
-from .cuts import label_of, text_of
+from .cuts import frames_of, label_of, text_of
 from .manifest import read_manifest
-from .shards import Shard, ShardCuts, fetched, is_shards, read_index
+from .shards import Shard, ShardCuts, is_shards, load_frames, read_index
 from .tables_and_folders import Openers
+
+if TYPE_CHECKING:
+    from .cuts import Cuts
 
 SHARED = 1 << 20  # bytes of a tensor that is handed over in shared memory, and not as it is
 SHUFFLED = 10_000  # clips of shards that are known at a time, and drawn from; their sound is not in memory
@@ -118,17 +121,26 @@ class SequenceData(pl.LightningDataModule):
         self.buckets = buckets
         self.workers = workers
         self.seed = seed
-        self._cuts: dict[str, CutSet] = {}
-        self.target_of = label_of if labels == "classes" else text_of
-        self.labels, self.auxiliary_labels = (
-            build_labels(kind, map(self.target_of, self.cuts("train")), lexicon, vocabulary) if kind else None
-            for kind in (labels, auxiliary_labels))
+        self._cuts: dict[str, Cuts] = {}
+        self._batches: dict[str, int] = {}
+        self._classes = labels == "classes"
+        self.labels = build_labels(labels, map(self.target_of, self.cuts("train")), lexicon, vocabulary)
+        self.auxiliary_labels = build_labels(auxiliary_labels, map(self.target_of, self.cuts("train")), lexicon,
+                                             vocabulary) if auxiliary_labels else None
+
+    def target_of(self, cut: Cut) -> str:
+        """What the model is to say of a clip: its text, or its label where the labels are classes."""
+        target = label_of(cut) if self._classes else text_of(cut)
+        if target is None:
+            raise EarsightError(f"{cut.id}: has no {'label' if self._classes else 'text'} to learn; give it one, or "
+                                "leave the clip out")
+        return target
 
     def read(self, cut: Cut, rng: np.random.Generator | None) -> Clip:
         """A clip's frames (time, feature) or the frontend's input; `rng` is given where clips are augmented."""
         return read_frames_cut(cut)
 
-    def cuts(self, split: str) -> CutSet:
+    def cuts(self, split: str) -> "Cuts":
         """The clips of a split: in memory, or one by one where the training set has shards."""
         if split not in self._cuts:
             paths = self.manifests[split]
@@ -136,12 +148,12 @@ class SequenceData(pl.LightningDataModule):
                 raise EarsightError(f"no {split} manifest: give --data.{split}")
             paths = [paths] if isinstance(paths, str) else paths
             if split == "train" and any(map(is_shards, paths)):
-                self._cuts[split] = CutSet(ShardCuts(self._shards(paths)))
+                self._cuts[split] = cast("Cuts", CutSet(ShardCuts(self._shards(paths))))
             else:
                 cuts = [cut for path in paths for cut in read_manifest(path, self.openers)]
                 if not cuts:
                     raise EarsightError(f"{', '.join(paths)}: the {split} set is empty")
-                self._cuts[split] = CutSet.from_cuts(cuts)
+                self._cuts[split] = cast("Cuts", CutSet.from_cuts(cuts))
         return self._cuts[split]
 
     def _shards(self, paths: list[str]) -> list[Shard | list[Cut]]:
@@ -165,8 +177,10 @@ class SequenceData(pl.LightningDataModule):
             # Lightning begins to read before it tells the sampler where a run that goes on has stopped.
             progress = self.trainer.fit_loop.epoch_loop.batch_progress
             epoch = self.trainer.current_epoch + progress.is_last_batch
-            loader.sampler.set_epoch(epoch)
-            loader.sampler.done = epoch, 0 if progress.is_last_batch else progress.current.ready
+            sampler = loader.sampler
+            assert isinstance(sampler, EpochSampler)
+            sampler.set_epoch(epoch)
+            sampler.done = epoch, 0 if progress.is_last_batch else progress.current.ready
         return loader
 
     def val_dataloader(self) -> DataLoader:
@@ -175,9 +189,11 @@ class SequenceData(pl.LightningDataModule):
     def test_dataloader(self) -> DataLoader:
         return self._loader("test")
 
-    def steps_per_epoch(self) -> int:
-        """Batches in the first epoch; later epochs differ by the few that another shuffling gives."""
-        return sum(1 for _ in self._sampler("train"))
+    def batches(self, split: str) -> int:
+        """How many a split has; of training in the first epoch, later ones differ by the few that shuffling gives."""
+        if split not in self._batches:
+            self._batches[split] = sum(1 for _ in self._sampler(split))
+        return self._batches[split]
 
     def _loader(self, split: str) -> DataLoader:
         sampler = self._sampler(split)
@@ -194,7 +210,7 @@ class SequenceData(pl.LightningDataModule):
         cuts = self.cuts(split)
         # Each batch is divided over the processes, by `EpochSampler`.
         alone = {"max_duration": self.batch_duration, "world_size": 1, "rank": 0}
-        if cuts.is_lazy:
+        if isinstance(cuts.data, ShardCuts):
             # Of this sampler alone: it begins with the first epoch's order, from which the buckets are estimated.
             shards = ShardCuts(cuts.data.parts, self.seed)
             shuffled = self._shuffled(CutSet(shards), alone)
@@ -217,7 +233,7 @@ class SequenceData(pl.LightningDataModule):
 class Share(NamedTuple):
     """This process's clips of a batch, and their weight; see `Batch`."""
 
-    cuts: CutSet
+    cuts: list[Cut]
     weight: float
 
 
@@ -233,7 +249,7 @@ class EpochSampler(Sampler):
     def __init__(self, first: CutSampler, later: CutSampler, epochs: int, shards: ShardCuts | None = None):
         self.first, self.later, self.epochs, self.shards = first, later, epochs, shards
         self.epoch = 0
-        self.done = 0, 0
+        self.done: tuple[int, int] = 0, 0
         self.rank, self.processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
     def set_epoch(self, epoch: int) -> None:
@@ -253,16 +269,16 @@ class EpochSampler(Sampler):
         cuts = list(batch)
         ours = cuts[self.rank::self.processes]
         if not ours:  # no process may leave a step out, or the others wait for it
-            return Share(CutSet.from_cuts(cuts[:1]), 0.0)
-        return Share(CutSet.from_cuts(ours), len(ours) * self.processes / len(cuts))
+            return Share(cuts[:1], 0.0)
+        return Share(ours, len(ours) * self.processes / len(cuts))
 
 
 def read_frames_cut(cut: Cut) -> np.ndarray:
     """A clip's stored frames, (time, feature) float32."""
-    if "frames" not in (cut.custom or {}):
+    if frames_of(cut) is None:
         raise EarsightError(f"{cut.id}: has no stored frames; prepare them, or use a recipe that reads recordings")
     try:
-        return np.ascontiguousarray(fetched(cut).load_frames(), dtype=np.float32)
+        return np.ascontiguousarray(load_frames(cut), dtype=np.float32)
     except EarsightError:
         raise
     except Exception as error:  # lhotse's readers raise what they like
@@ -272,7 +288,7 @@ def read_frames_cut(cut: Cut) -> np.ndarray:
 class ClipDataset(Dataset):
     """Reads the clips of a batch that the sampler chose, with their targets."""
 
-    def __init__(self, data: SequenceData, sampler: EpochSampler, augment: bool):
+    def __init__(self, data: SequenceData, sampler: EpochSampler | None, augment: bool):
         self.data = data
         self.sampler = sampler
         self.augment = augment
@@ -290,7 +306,7 @@ class ClipDataset(Dataset):
 
     def _rng(self, cut: Cut) -> np.random.Generator | None:
         # By clip and epoch alone: the same augmentation follows whichever worker or rank reads the clip.
-        if not self.augment:
+        if not self.augment or self.sampler is None:
             return None
         return np.random.default_rng([self.data.seed, self.sampler.epoch, zlib.crc32(cut.id.encode())])
 
@@ -310,14 +326,17 @@ def _pinned(value: object) -> Tensor | tuple[Tensor, ...] | None:
     return value.pin_memory() if isinstance(value, Tensor) else None
 
 
-def _is_frames(clip: Clip) -> bool:
+def _is_frames(clip: Clip) -> TypeGuard[np.ndarray]:
     return isinstance(clip, np.ndarray) and clip.ndim == 2
 
 
 def _pad_inputs(clips: list[Clip]) -> tuple[Tensor | tuple[Tensor, ...], Tensor]:
-    if not clips or not isinstance(clips[0], tuple):
-        return _pad(clips)
-    padded, lengths = zip(*(_pad(list(part)) for part in zip(*clips, strict=True)), strict=True)
+    whole = [clip for clip in clips if isinstance(clip, np.ndarray)]
+    streams = [clip for clip in clips if isinstance(clip, tuple)]
+    if not streams:
+        return _pad(whole)
+    assert not whole  # a frontend takes all clips alike
+    padded, lengths = zip(*(_pad(list(part)) for part in zip(*streams, strict=True)), strict=True)
     return padded, torch.stack(lengths).amax(dim=0)
 
 

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EarsightError, first_line, require
 from ..files import whole_file
 from .cut_lines import read_lines
-from .cuts import Failures, clip_files, cut_set, label_of, speaker_of
+from .cuts import Failures, clip_files, cut_set, frames_of, label_of, speaker_of
 from .shards import ShardCuts, is_shards, read_index
 from .tables_and_folders import TABLE_SUFFIXES, Openers, read_folder, read_table
 
 if TYPE_CHECKING:
-    from lhotse import CutSet
+    from .cuts import Cuts
 
 
 def read_manifest(
     path: str | Path, openers: Openers | None = None, failures: Failures | None = None
-) -> CutSet:
+) -> Cuts:
     """Read a lhotse cut manifest, a `.csv`/`.tsv` table (see `read_table`), a folder per class, or shards.
 
     Raises EarsightError for a manifest that is missing, damaged or empty, for two cuts of one id, and for a
@@ -46,7 +46,7 @@ def read_manifest(
     return _read_cuts(path, failures)
 
 
-def _read_cuts(path: Path, failures: Failures | None) -> CutSet:
+def _read_cuts(path: Path, failures: Failures | None) -> Cuts:
     """Read lhotse's own files; the line-by-line form is parsed here so that an error can name its line."""
     from lhotse import CutSet, load_manifest
 
@@ -72,14 +72,14 @@ def _read_cuts(path: Path, failures: Failures | None) -> CutSet:
 
 def _with_clips(cuts: list[Any], manifest: Path, failures: Failures | None) -> list[Any]:
     missing = {cut.id: clip for cut in cuts for clip in clip_files(cut) if not clip.is_file()}
-    if missing and failures is None:
-        name, clip = next(iter(missing.items()))
-        more = f" ({len(missing) - 1} more are missing)" if len(missing) > 1 else ""
-        raise EarsightError(
-            f"{manifest}: clip {name} names {clip}, which is not there{more}; "
-            "put the files back or prepare the corpus again"
-        )
     if missing:
+        if failures is None:
+            name, clip = next(iter(missing.items()))
+            more = f" ({len(missing) - 1} more are missing)" if len(missing) > 1 else ""
+            raise EarsightError(
+                f"{manifest}: clip {name} names {clip}, which is not there{more}; "
+                "put the files back or prepare the corpus again"
+            )
         failures += [(name, f"{clip} is not there") for name, clip in missing.items()]
     return [cut for cut in cuts if cut.id not in missing]
 
@@ -114,7 +114,7 @@ def write_manifest(cuts: Iterable[Any], path: str | Path) -> Path:
 
 
 def _without_memory(cut: Any) -> Any:
-    frames = (getattr(cut, "custom", None) or {}).get("frames")
+    frames = frames_of(cut)
     if frames is not None and frames.is_in_memory:
         raise EarsightError(f"clip {cut.id}: its frames are in memory only; prepare them into a folder")
     return cut

@@ -27,14 +27,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar, cast
+
+import numpy as np
 
 from ..errors import EarsightError, first_line
 from ..files import whole_file
 from .cut_lines import read_lines
+from .cuts import custom_of
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
+
+AnyCut = TypeVar("AnyCut", bound="Cut")
 
 INDEX = "shards.json"
 CUTS = "cuts.*.jsonl.gz"
@@ -148,23 +153,29 @@ def _cuts(shard: Shard) -> Iterator[Cut]:
 # Reading a clip's data
 
 
-def fetched(cut: Cut) -> Cut:
+def fetched(cut: AnyCut) -> AnyCut:
     """A cut of shards with its data, in memory; any other cut as it is.
 
     Raises:
         EarsightError: its shard is missing, cut short or damaged.
     """
-    fields = (getattr(cut, "custom", None) or {}).get("shard")
+    custom = custom_of(cut)
+    fields = custom.get("shard")
     if fields is None:
         return cut
     from lhotse.utils import fastcopy
 
-    cut = fastcopy(cut, custom={name: value for name, value in cut.custom.items() if name != "shard"})
+    cut = fastcopy(cut, custom={name: value for name, value in custom.items() if name != "shard"})
     for field, file in fields.items():
         manifest = _member(ShardFile(*file), cut.id)
         if manifest is not None:
             setattr(cut, field, manifest)
     return cut
+
+
+def load_frames(cut: Any) -> np.ndarray:
+    """A cut's stored frames (time, feature), of shards too; each of lhotse's readers raises its own kind of error."""
+    return fetched(cut).load_frames()
 
 
 def _member(file: ShardFile, name: str) -> Any:
@@ -273,7 +284,7 @@ def _open_source(source: str) -> BinaryIO:
     from lhotse.serialization import open_best
 
     try:
-        return open_best(source, "rb")
+        return cast(BinaryIO, open_best(source, "rb"))
     except ValueError as error:  # a URL, and nothing that opens it
         raise EarsightError(f"{source}: cannot be opened; pip install 'smart_open[all]' for object stores and the web "
                             f"({first_line(error)})") from error

@@ -18,6 +18,7 @@ from .cuts import (
     Failures,
     cut_set,
     frames_cut,
+    frames_of,
     recording_cut,
     video_cut,
     video_of,
@@ -25,8 +26,9 @@ from .cuts import (
 from .openers import Openers, look_at_frames, look_at_sound
 
 if TYPE_CHECKING:
-    from lhotse import CutSet
-    from lhotse.cut import Cut
+    from lhotse.cut import MonoCut, MultiCut
+
+    from .cuts import Cuts
 
 COLUMNS = (
     "path", "text", "label", "start", "duration", "speaker", "group", "split", "frame_shift", "id",
@@ -36,7 +38,7 @@ TABLE_SUFFIXES = (".csv", ".tsv")
 
 def read_table(
     path: str | Path, openers: Openers | None = None, failures: Failures | None = None
-) -> CutSet:
+) -> Cuts:
     """Read a table with the header `path,text` or `path,label`, and any of the optional columns.
 
     `start` and `duration` (seconds) cut a part out of the clip; `frame_shift` (seconds) goes with frames;
@@ -54,7 +56,7 @@ def read_table(
 
 def read_folder(
     path: str | Path, openers: Openers | None = None, failures: Failures | None = None
-) -> CutSet:
+) -> Cuts:
     """Read `path/LABEL/*.wav` (any sound, video, or .npy frames, at any depth): the folder's name is the label.
 
     A class folder with no clip is an error, or noted as a failure.
@@ -189,7 +191,7 @@ class _Clip:
 
 def _cuts_of(
     clips: list[_Clip], manifest: Path, folder: Path, openers: Openers, failures: Failures | None
-) -> CutSet:
+) -> Cuts:
     looked: dict[tuple[Path, str], Any] = {}  # many rows may cut parts out of one long file: look into it once
     made = []
     for clip in openers.watch(clips):
@@ -203,7 +205,7 @@ def _cuts_of(
     return cut_set(_with_unique_ids(made, folder), manifest, failures)
 
 
-def _clip_cut(clip: _Clip, openers: Openers, looked: dict[tuple[Path, str], Any]) -> Cut:
+def _clip_cut(clip: _Clip, openers: Openers, looked: dict[tuple[Path, str], Any]) -> MonoCut | MultiCut:
     if not clip.path.is_file():
         named = f"clip {clip.identity} names " if clip.identity else ""
         raise EarsightError(f"{named}{clip.path}, which is not there; correct the path")
@@ -251,10 +253,10 @@ def _look(path: Path, medium: str, openers: Openers) -> Any:
     """The FramesHeader, VideoHeader or SoundHeader of a clip's file."""
     if medium == "frames":
         return look_at_frames(path, openers)
-    return openers.video(path) if medium == "video" else look_at_sound(path, openers)
+    return openers.video(path) if medium == "video" and openers.video else look_at_sound(path, openers)
 
 
-def _with_unique_ids(made: list[tuple[_Clip, Cut]], folder: Path) -> list[Cut]:
+def _with_unique_ids(made: list[tuple[_Clip, MonoCut | MultiCut]], folder: Path) -> list[MonoCut | MultiCut]:
     """Where clips share a file stem, they take their folders' names too: `left/a.wav` is `left-a`.
 
     Parts of one file also take their start in milliseconds. Ids that a table gives stay as they are.
@@ -273,15 +275,13 @@ def _with_unique_ids(made: list[tuple[_Clip, Cut]], folder: Path) -> list[Cut]:
             if not _whole(cut):
                 name += f"-{round(cut.start * 1000):07d}"
             said = [fastcopy(each, id=name, recording_id=name) for each in cut.supervisions]
-            recording = fastcopy(cut.recording, id=name) if cut.has_recording else None
+            recording = fastcopy(cut.recording, id=name) if cut.recording is not None else None
             cut = fastcopy(cut, id=name, supervisions=said, recording=recording)
         cuts.append(cut)
     return cuts
 
 
-def _whole(cut: Cut) -> bool:
-    if (video := video_of(cut)) is not None:
-        total = video["duration"]
-    else:
-        total = cut.recording.duration if cut.has_recording else cut.custom["frames"].duration
+def _whole(cut: MonoCut | MultiCut) -> bool:
+    video, held = video_of(cut), cut.recording or frames_of(cut)
+    total = video["duration"] if video else held.duration if held else cut.duration
     return cut.start == 0.0 and math.isclose(cut.duration, total, abs_tol=1e-3)

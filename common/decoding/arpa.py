@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from itertools import dropwhile, islice, takewhile
 from pathlib import Path
 
+from tqdm import tqdm
+
 from ..errors import EarsightError
 from ..files import whole_file
 
@@ -20,7 +22,7 @@ def write_arpa(model: Sequence[dict[Ngram, tuple[float, float]]], path: str | Pa
         file.writelines(f"ngram {n}={len(grams)}\n" for n, grams in enumerate(model, 1))
         for n, grams in enumerate(model, 1):
             file.write(f"\n\\{n}-grams:\n")
-            for gram, (probability, backoff) in sorted(grams.items()):
+            for gram, (probability, backoff) in tqdm(sorted(grams.items()), desc=f"writing {n}-grams", disable=None):
                 last = "" if n == len(model) else f"\t{backoff:.7g}"
                 file.write(f"{probability:.7g}\t{' '.join(gram)}{last}\n")
         file.write("\n\\end\\\n")

@@ -66,9 +66,10 @@ class HotwordGraph:
             for depth, i in enumerate(ids, 1):
                 if i not in self._children[node]:
                     self._children[node][i] = len(self._children)
-                    for column, value in ((self._children, {}), (self._fails, 0), (self._advance, 0.0),
-                                          (self._earned, 0.0)):
-                        column.append(value)
+                    self._children.append({})
+                    self._fails.append(self.ROOT)
+                    self._advance.append(0.0)
+                    self._earned.append(0.0)
                 node = self._children[node][i]
                 if depth < len(ids):
                     self._advance[node] = max(self._advance[node], weight * depth / len(ids))

@@ -9,6 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tqdm import tqdm
+
 from ..errors import EarsightError
 from .arpa import END, SPACE, START, UNKNOWN, Ngram, write_arpa
 
@@ -34,7 +36,7 @@ def estimate(sentences: Iterable[Sequence[str]], order: int) -> list[dict[Ngram,
     vocabulary = len(counts[0]) + 1  # with <unk>, which nothing was seen of
     lower = {(): 1 / vocabulary}
     probabilities, weights = [], []
-    for of_order in counts:
+    for of_order in tqdm(counts, desc="smoothing", unit="order", disable=None):
         discounts = _discounts(of_order)
         probability, weight = _interpolated(of_order, discounts, lower)
         if not probabilities:
@@ -55,7 +57,7 @@ def _adjusted_counts(sentences: Iterable[Sequence[str]], order: int) -> list[Cou
     The second is what Kneser and Ney (1995) put in a count's place: "Francisco" is frequent, but follows only "San".
     """
     longest: list[Counter] = [Counter() for _ in range(order)]  # as far left as the order or the start lets them go
-    for words in sentences:
+    for words in tqdm(sentences, desc="counting", unit="sentence", disable=None):
         marks = {START, END, UNKNOWN}.intersection(words)
         if marks:
             raise EarsightError(f"{marks.pop()!r} in the text is a mark of the ARPA format; take it out")
@@ -78,7 +80,8 @@ def _discounts(counts: Counter) -> tuple[float, float, float]:
     if not all(of[k] for k in (1, 2, 3)):
         return FALLBACK
     share = of[1] / (of[1] + 2 * of[2])
-    discounts = tuple(k - (k + 1) * share * of[k + 1] / of[k] for k in (1, 2, 3))
+    one, two, three = (k - (k + 1) * share * of[k + 1] / of[k] for k in (1, 2, 3))
+    discounts = one, two, three
     return discounts if all(0 <= d <= k for k, d in enumerate(discounts, 1)) else FALLBACK
 
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -97,8 +97,9 @@ def figure(title: str, said: str, duration: float, panels: Sequence[Panel], word
             y = top - panel.height / 2 + 0.19 * ((len(lines) - 1) / 2 - i)
             drawn.text((LEFT - 0.42) / WIDTH, y / height, _shortened(line, 20), ha="right", va="center",
                        size=SIZE if weight == "bold" else SMALL, color=colour, weight=weight, parse_math=False)
+        if panel is panels[-1]:
+            axes.set_xlabel("seconds", color=SOFT, size=SMALL + 0.5)
         top -= panel.height + panel.gap
-    axes.set_xlabel("seconds", color=SOFT, size=SMALL + 0.5)
     return drawn
 
 
@@ -122,8 +123,9 @@ def _fewer_colours(path: Path) -> None:
 
     with Image.open(path) as opened:
         image = opened.convert("RGB")
-    common = sorted(image.getcolors(image.width * image.height), reverse=True)[:128]
-    others = image.quantize(128, Image.Quantize.MAXCOVERAGE).getpalette()
+    counted = cast("list[tuple[int, tuple[int, ...]]]", image.getcolors(image.width * image.height))  # as of RGB
+    common = sorted(counted, reverse=True)[:128]
+    others = image.quantize(128, Image.Quantize.MAXCOVERAGE).getpalette() or []
     palette = Image.new("P", (1, 1))
     palette.putpalette([value for _, colour in common for value in colour] + others)
     image.quantize(palette=palette, dither=Image.Dither.NONE).save(path, "png", optimize=True)
@@ -206,8 +208,8 @@ def posteriors_panel(log_probs: np.ndarray, symbols: Sequence[str], shift: float
 
 def classes_panel(times: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> Panel:
     """What a classifier makes of a clip up to each of the times (n,) in seconds: probabilities (n, label)."""
-    shown = np.argsort(-probabilities.max(axis=0), kind="stable")[: len(PALETTE) - 1]
-    shown = [i for i in shown if probabilities[:, i].max() >= 0.05]
+    likeliest = np.argsort(-probabilities.max(axis=0), kind="stable")[: len(PALETTE) - 1]
+    shown = [int(i) for i in likeliest if probabilities[:, i].max() >= 0.05]
 
     def draw(axes: "Axes") -> None:
         for i, colour in zip(shown, PALETTE):

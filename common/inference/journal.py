@@ -1,8 +1,8 @@
 """What was heard of a long recording so far, beside the output to come, so that a job that was stopped can go on."""
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,7 +34,7 @@ class Journal:
             self._file = open(self.path, "a+b")
             self._file.seek(0)
             lines = self._file.read().splitlines(keepends=True)
-            entries = list(takewhile(lambda entry: entry is not None, map(_parsed, lines)))
+            entries = list(_entries(lines))
             if entries[:1] == [self.key]:
                 self._file.truncate(sum(map(len, lines[:len(entries)])))
             else:
@@ -53,6 +53,7 @@ class Journal:
                                 ) from error
 
     def _write(self, plain: dict) -> None:
+        assert self._file is not None  # `open` was called
         self._file.write(json.dumps(plain).encode() + b"\n")
         self._file.flush()
 
@@ -70,9 +71,13 @@ def _restored(entry: dict) -> tuple[Stretch, Utterance]:
     return Stretch(**entry["place"]), Utterance(plain["start"], plain["end"], Transcript(**transcript))
 
 
-def _parsed(line: bytes) -> dict | None:
-    """A line's object; None for one that was not written whole."""
-    try:
-        return json.loads(line) if line.endswith(b"\n") else None
-    except ValueError:
-        return None
+def _entries(lines: Iterable[bytes]) -> Iterator[dict]:
+    """The lines' objects, up to the first that was not written whole."""
+    for line in lines:
+        try:
+            entry = json.loads(line) if line.endswith(b"\n") else None
+        except ValueError:
+            return
+        if entry is None:
+            return
+        yield entry

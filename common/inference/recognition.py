@@ -171,7 +171,7 @@ def classification(logits: np.ndarray, labels: Sequence[str], path: str, duratio
     probabilities = np.exp(logits - logits.max(), dtype=np.float64)
     probabilities /= probabilities.sum()
     order = np.argsort(-probabilities, kind="stable")
-    ranked = {labels[i]: float(probabilities[i]) for i in order}
+    ranked = {labels[i]: float(probabilities[i]) for i in map(int, order)}
     return Classification(path, next(iter(ranked)), ranked, duration, model)
 
 

@@ -186,9 +186,9 @@ def windows(blocks: Iterable[np.ndarray], core: int, context: int, skip: int) ->
     at_end = False
     while True:
         while not at_end and held.end <= place + core + context:
-            block = next(blocks, None)
-            at_end = block is None
-            if not at_end:
+            if (block := next(blocks, None)) is None:
+                at_end = True
+            else:
                 held.add(block)
                 held.drop(place - context)
         if held.end <= place:
@@ -206,7 +206,8 @@ class Held:
     """The part of a signal that is still needed: what comes is added behind, what is done with is dropped in front."""
 
     def __init__(self, start: int):
-        self.start, self.end, self._signal = start, start, None
+        self.start, self.end = start, start
+        self._signal: np.ndarray | None = None
 
     def add(self, block: np.ndarray) -> None:
         self._signal = block if self._signal is None else np.concatenate([self._signal, block])
@@ -214,6 +215,7 @@ class Held:
 
     def cut(self, start: int, end: int) -> np.ndarray:
         """From `start` up to, not including, `end`, both counted from the signal's start."""
+        assert self._signal is not None  # nothing can be cut before something was added
         return self._signal[start - self.start:max(end - self.start, 0)]
 
     def drop(self, start: int) -> None:

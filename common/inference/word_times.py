@@ -92,7 +92,7 @@ def gathered(words: Sequence[PathWord], frames: np.ndarray, timing: Timing) -> l
         behind = result[1].tokens[0].first if len(result) > 1 else time
         result[0] = _sounding(result[0], quiet, behind, timing)
         before = result[-2].tokens[-1].end if len(result) > 1 else 0
-        result[-1] = _mirrored(_sounding(_mirrored(result[-1], time), backwards, time - before, timing), time)
+        result[-1] = _mirrored(_sounding(_mirrored(result[-1], time), quiet[::-1], time - before, timing), time)
     return result
 
 

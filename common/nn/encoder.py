@@ -1,6 +1,7 @@
 """The encoder that speech and video share: subsampling, then LSTM, GRU or Transformer layers."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -72,7 +73,8 @@ class Encoder(nn.Module):
         self.subsample = Subsample(n_features, s.channels, s.stride, s.dropout) if s.channels else None
         width = s.channels or n_features
         if s.cell == "transformer":
-            self.layers: nn.Module = TransformerLayers(width, 2 * s.hidden, s.layers, s.dropout, s.heads)
+            self.layers: TransformerLayers | RecurrentLayers = TransformerLayers(
+                width, 2 * s.hidden, s.layers, s.dropout, s.heads)
         elif s.cell in CELLS:
             self.layers = RecurrentLayers(s.cell, width, s.hidden, s.layers, s.bidirectional, s.dropout, s.norm)
         else:
@@ -108,7 +110,11 @@ class StreamEncoder(nn.Module):
         each = replace(settings, streams=(), members=1)
         self.encoders = nn.ModuleList(Encoder(width, each) for width in self.widths for _ in range(self.members))
         self.stride = settings.stride
-        self.n_output = sum(encoder.n_output for encoder in self.encoders)
+        self.n_output = sum(encoder.n_output for encoder in self.each())
+
+    def each(self) -> Iterator[Encoder]:
+        """The encoders in order; `encoders` itself is a list of any modules to torch's annotations."""
+        return (encoder for encoder in self.encoders if isinstance(encoder, Encoder))
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
         read = [encoder(part, lengths) for encoder, part in zip(self.encoders, self.parts(frames))]
@@ -161,6 +167,7 @@ class RecurrentLayers(nn.Module):
         self.backwards = nn.ModuleList(make(size, hidden, batch_first=True) for size in sizes if bidirectional)
         self.dropout = nn.Dropout(dropout)
         for layer in [*self.forwards, *self.backwards]:
+            assert isinstance(layer, nn.RNNBase)
             initialise(layer)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> list[Tensor]:
@@ -247,7 +254,7 @@ class TransformerLayer(nn.Module):
         return x + self.drop(self.feed(self.feed_norm(x)))
 
 
-def initialise(layer: nn.Module) -> None:
+def initialise(layer: nn.RNNBase) -> None:
     """Xavier input weights, orthogonal recurrent weights a gate, zero biases, forget gates at 1.
 
     With torch's default (uniform) weights a CTC model stays on the plateau where it emits blanks only.

@@ -25,6 +25,11 @@ class FrameNormaliser(nn.Module):
     outwards, its statistics are taken over its own length, and frames past its length come out as 0.
     """
 
+    slope: Tensor
+    batches: Tensor  # of these three, see "set"
+    mean: Tensor
+    square: Tensor
+
     def __init__(self, n_features: int, deltas: int = 0, window: int = 5, normalise: str = "mean_variance"):
         super().__init__()
         if normalise not in NORMALISATIONS:

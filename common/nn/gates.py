@@ -37,8 +37,8 @@ class CellGates:
         return values[length_mask(self.lengths, values.shape[1]).squeeze(-1).bool()]
 
 
-def replay(layer: nn.LSTM | nn.GRU, x: Tensor) -> dict[str, Tensor]:
-    """Run a layer of one direction step by step; see `common.nn.cells.replay`.
+def replay(layer: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """Run an LSTM or GRU layer of one direction step by step; see `common.nn.cells.replay`.
 
     (batch, time, input) -> (batch, time, hidden) for each name; see `CellGates`.
     """
@@ -55,7 +55,7 @@ def encoder_gates(encoder: Encoder | StreamEncoder, frames: Tensor, lengths: Ten
     The encoder is taken as it runs outside of training, without dropout. A Transformer has no such gates.
     """
     if isinstance(encoder, StreamEncoder):
-        for i, (part, each) in enumerate(zip(encoder.parts(frames), encoder.encoders), start=1):
+        for i, (part, each) in enumerate(zip(encoder.parts(frames), encoder.each()), start=1):
             for cell in encoder_gates(each, part, lengths):
                 yield CellGates(f"stream{i}_{cell.name}", cell.values, cell.lengths)
         return

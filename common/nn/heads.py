@@ -74,6 +74,7 @@ class StreamHeads(nn.Module):
     def __init__(self, head: type[CTCHead] | type[ClassificationHead], streams: int, n_features: int, n_labels: int,
                  dropout: float = 0.0):
         super().__init__()
+        self._loss = head.loss
         self.heads = nn.ModuleList(head(n_features // streams, n_labels, dropout) for _ in range(streams))
 
     def forward(self, hidden: Tensor, lengths: Tensor) -> Tensor:
@@ -82,12 +83,12 @@ class StreamHeads(nn.Module):
     def learn(self, hidden: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs as `forward` gives them, and the mean of the heads' losses."""
         each = self._each(hidden, lengths)
-        losses = [head.loss(outputs, lengths, targets, target_lengths) for head, outputs in zip(self.heads, each)]
+        losses = [self._loss(outputs, lengths, targets, target_lengths) for outputs in each]
         return self._fused(each), torch.stack(losses).mean()
 
     def loss(self, outputs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
         """Of what the heads say together."""
-        return self.heads[0].loss(outputs, lengths, targets, target_lengths)
+        return self._loss(outputs, lengths, targets, target_lengths)
 
     def _each(self, hidden: Tensor, lengths: Tensor) -> list[Tensor]:
         return [head(part, lengths) for head, part in zip(self.heads, hidden.chunk(len(self.heads), dim=-1))]

@@ -10,10 +10,12 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from lhotse.cut import Cut
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from ..ctc import greedy
-from ..data.datamodule import Batch, Clip, read_frames_cut
+from ..data.cuts import frames_of
+from ..data.datamodule import Batch, Clip, SequenceData, read_frames_cut
 from ..errors import EarsightError
 from ..labels import Labels
 from ..metrics import ErrorCounts, character_errors, validation_metric, word_errors
@@ -113,12 +115,15 @@ class SequenceModel(pl.LightningModule):
         """How many input frames a clip of a manifest gives.
 
         Raises:
-            EarsightError: its stored frames are of another width than the model's.
+            EarsightError: it has no stored frames, or they are of another width than the model's.
         """
-        width = cut.frames.shape[1]
+        frames = frames_of(cut)
+        if frames is None:
+            raise EarsightError(f"{cut.id}: has no stored frames; prepare them, or use a recipe that reads recordings")
+        width = frames.shape[1]
         if width != self.normaliser.n_input:
             raise EarsightError(f"{cut.id}: {width} features a frame, and the model takes {self.normaliser.n_input}")
-        return round(cut.duration / cut.frames.frame_shift)
+        return round(cut.duration / frames.frame_shift)
 
     def on_fit_start(self) -> None:
         """Look for targets that cannot be learnt before any time is spent: outside the labels, or too long.
@@ -128,7 +133,7 @@ class SequenceModel(pl.LightningModule):
         Raises:
             EarsightError: names the clips.
         """
-        data = self.trainer.datamodule
+        data = _data_of(self.trainer)
         too_long, seconds = [], []
         for split in ("train", "validation"):
             for cut in data.cuts(split):
@@ -212,16 +217,16 @@ class SequenceModel(pl.LightningModule):
 
     def decode(self, outputs: Tensor, lengths: Tensor) -> list[str]:
         """Text or class name of each clip."""
-        outputs = outputs.float().cpu().numpy()
+        arrays = outputs.float().cpu().numpy()
         if self.labels.kind == "classes":
-            return [self.labels.symbols[i] for i in outputs.argmax(axis=-1)]
-        return [self.labels.decode(greedy(clip[:length])[0]) for clip, length in zip(outputs, lengths.tolist())]
+            return [self.labels.symbols[i] for i in arrays.argmax(axis=-1)]
+        return [self.labels.decode(greedy(clip[:length])[0]) for clip, length in zip(arrays, lengths.tolist())]
 
     def learning_rates(self) -> list[tuple[list[nn.Parameter], float]]:
         """Parameters with their share of the learning rate; what is not listed is not trained."""
         return [(list(self.parameters()), 1.0)]
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         groups = []
         for parameters, share in self.learning_rates():
             for decay, chosen in ((self.optimiser.weight_decay, [p for p in parameters if p.ndim > 1]),
@@ -252,8 +257,14 @@ class SequenceModel(pl.LightningModule):
         trainer = self.trainer
         if trainer.max_steps > 0:
             return trainer.max_steps
-        steps = math.ceil(trainer.datamodule.steps_per_epoch() / trainer.accumulate_grad_batches)
+        assert trainer.max_epochs is not None  # Lightning has put a number there
+        steps = math.ceil(_data_of(trainer).batches("train") / trainer.accumulate_grad_batches)
         return max(1, steps * trainer.max_epochs)
+
+
+def _data_of(trainer: pl.Trainer) -> SequenceData:
+    # Lightning sets it from without, so that its `Trainer` does not declare it.
+    return getattr(trainer, "datamodule")
 
 
 def _blank_share(log_probs: Tensor, lengths: Tensor) -> Tensor:

@@ -259,8 +259,8 @@ def classification_report(
         top5_accuracy=metrics.top_k_accuracy(targets, probabilities, 5) if len(labels) > 5 else None,
         macro_f1=scores.macro_f1,
         classes=tuple(
-            ClassFigures(label, *map(float, figures), int(support))
-            for label, *figures, support in zip(
+            ClassFigures(label, float(precision), float(recall), float(f1), int(support))
+            for label, precision, recall, f1, support in zip(
                 labels, scores.precision, scores.recall, scores.f1, scores.support, strict=True
             )
         ),

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from ..batch_run import Result, run_parallel
 from ..data.cuts import group_of, label_of, speaker_of, text_of
 from ..data.datamodule import make_batch
+from ..decoding.options import DecodingOptions
 from ..errors import EarsightError
 from ..files import write_whole
 from ..inference.confidence import confidences
@@ -45,39 +46,43 @@ SHUFFLES = 5
 
 
 def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome]], worst: int = 10,
-             order: Callable[[], OrderFigures] | None = None
+             order: Callable[[], OrderFigures] | None = None, decoding: DecodingOptions | None = None
              ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Compare what a model put out with what the manifest says.
 
     Args:
         order: called after the last outcome; what the order of a clip's frames is worth, for a classifier's report.
+        decoding: of log-probabilities; greedy by default.
 
     Returns:
         The report over the clips that could be read, and an error for each of the others.
     """
-    results, errors = [], []
-    greedy = None if labels.kind == "classes" else Transcriber(labels, Timing(shift=1.0))
+    classified: list[ClassificationResult] = []
+    read: list[TranscriptResult] = []
+    errors: list[EarsightError] = []
+    transcriber = None if labels.kind == "classes" else Transcriber(labels, Timing(shift=1.0), options=decoding)
     for cut, outcome in tqdm(outcomes, total=len(cuts), unit="clip", disable=None):
         if isinstance(outcome, EarsightError):
             errors.append(outcome)
-        elif labels.kind == "classes":
+        elif transcriber is not None:
+            timed = isinstance(outcome, JudgedTranscript)  # a checkpoint's outputs alone do not tell the times
+            judged = outcome if isinstance(outcome, JudgedTranscript) else judge(transcriber, outcome, np.zeros((0, 0)))
+            transcript = judged.transcript
+            heard = transcript.words if timed else ()
+            calibrated = Confidence(tuple(word.confidence for word in transcript.words), transcript.confidence)
+            read.append(TranscriptResult(cut.id, speaker_of(cut), text_of(cut) or "", transcript.text, cut.duration,
+                                         judged.raw, calibrated, heard))
+        elif isinstance(outcome, np.ndarray):
+            if (label := label_of(cut)) is None:
+                raise EarsightError(f"{cut.id}: has no label to compare the model's with; give it one, or leave it out")
             probabilities = np.exp(outcome - outcome.max(), dtype=np.float64)
-            results.append(ClassificationResult(cut.id, speaker_of(cut) or group_of(cut), label_of(cut),
-                                                probabilities / probabilities.sum()))
-        else:
-            timed = not isinstance(outcome, np.ndarray)  # a checkpoint's outputs alone do not tell the times
-            if not timed:
-                outcome = judge(greedy, outcome, np.zeros((0, 0)))
-            read = outcome.transcript
-            heard = read.words if timed else ()
-            calibrated = Confidence(tuple(word.confidence for word in read.words), read.confidence)
-            results.append(TranscriptResult(cut.id, speaker_of(cut), text_of(cut) or "", read.text, cut.duration,
-                                            outcome.raw, calibrated, heard))
-    if not results:
+            classified.append(ClassificationResult(cut.id, speaker_of(cut) or group_of(cut), label,
+                                                   probabilities / probabilities.sum()))
+    if not classified and not read:
         raise errors[0] if errors else EarsightError("the manifest is empty; nothing can be evaluated")
-    if labels.kind == "classes":
-        return classification_report(results, labels.symbols, worst, order() if order else None), errors
-    return transcription_report(results, worst), errors
+    if transcriber is None:
+        return classification_report(classified, labels.symbols, worst, order() if order else None), errors
+    return transcription_report(read, worst), errors
 
 
 def tell(report: TranscriptionReport | ClassificationReport, json: Path | None, plot: Path | None) -> None:

@@ -28,22 +28,23 @@ class Reliability:
     expected_calibration_error: float
 
 
-def reliability(confidences: Sequence[float], correct: Sequence[bool], bins: int = 10) -> Reliability:
+def reliability(confidences: Sequence[float] | np.ndarray, correct: Sequence[bool] | np.ndarray, bins: int = 10
+                ) -> Reliability:
     """Sort what was said by its confidence in [0, 1] into `bins` of equal width.
 
     Args:
         confidences: (n,), n > 0.
         correct: (n,), whether it was right.
     """
-    confidences, correct = np.asarray(confidences, dtype=np.float64), np.asarray(correct, dtype=bool)
-    if confidences.ndim != 1 or confidences.shape != correct.shape or not len(correct):
-        raise ValueError(f"confidences {confidences.shape} and correct {correct.shape}: expected two (n,), n > 0")
-    if not ((confidences >= 0) & (confidences <= 1)).all():
+    said, right = np.asarray(confidences, dtype=np.float64), np.asarray(correct, dtype=bool)
+    if said.ndim != 1 or said.shape != right.shape or not len(right):
+        raise ValueError(f"confidences {said.shape} and correct {right.shape}: expected two (n,), n > 0")
+    if not ((said >= 0) & (said <= 1)).all():
         raise ValueError("a confidence lies outside [0, 1]")
-    place = np.minimum((confidences * bins).astype(int), bins - 1)
+    place = np.minimum((said * bins).astype(int), bins - 1)
     filled = []
     for i in np.unique(place):
         inside = place == i
-        filled.append(ReliabilityBin(i / bins, (i + 1) / bins, int(inside.sum()), float(confidences[inside].mean()),
-                                     float(correct[inside].mean())))
-    return Reliability(tuple(filled), len(correct), metrics.calibration_error(confidences, correct, bins))
+        filled.append(ReliabilityBin(i / bins, (i + 1) / bins, int(inside.sum()), float(said[inside].mean()),
+                                     float(right[inside].mean())))
+    return Reliability(tuple(filled), len(right), metrics.calibration_error(said, right, bins))

@@ -14,6 +14,12 @@ from torch import Tensor
 from ..data.datamodule import Batch
 from ..errors import EarsightError
 from ..nn.gates import encoder_gates, gate_picture, gate_statistics
+from ..nn.module import SequenceModel
+
+
+def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:
+    """The trainer's list of callbacks, which its class does not declare: what is added to it is called."""
+    return getattr(trainer, "callbacks")
 
 
 class SampleOutputs(pl.Callback):
@@ -27,24 +33,25 @@ class SampleOutputs(pl.Callback):
         self.clips = clips
         self._shown: Batch | None = None
 
-    def on_validation_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
+    def on_validation_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch,
                                   batch_idx: int, dataloader_idx: int = 0) -> None:
         self._shown = batch  # of the last batch, which has the longest clips
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         boards = _boards(trainer)
         if not boards or self._shown is None or not trainer.is_global_zero:
             return
+        assert isinstance(pl_module, SequenceModel)
         batch, self._shown = self._shown, None
         with torch.no_grad():
-            outputs, lengths = module.predict_step(batch)
-        hypotheses = module.decode(outputs, lengths)
+            outputs, lengths = pl_module.predict_step(batch)
+        hypotheses = pl_module.decode(outputs, lengths)
         rows = [f"| {name} | {reference} | {hypothesis} |" for name, reference, hypothesis
                 in zip(batch.ids, batch.references, hypotheses)][:self.clips]
         table = "\n".join(["| clip | reference | hypothesis |", "|---|---|---|", *rows])
         for board in boards:
             board.add_text("samples", table, trainer.global_step)
-            board.add_figure("outputs", output_picture(outputs[0], int(lengths[0]), module.labels.symbols),
+            board.add_figure("outputs", output_picture(outputs[0], int(lengths[0]), pl_module.labels.symbols),
                              trainer.global_step)
 
 
@@ -62,24 +69,25 @@ class GateStatistics(pl.Callback):
         self.clips = clips
         self._taken: Batch | None = None
 
-    def on_validation_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
+    def on_validation_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch,
                                   batch_idx: int, dataloader_idx: int = 0) -> None:
         if batch_idx == 0:
             self._taken = batch
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         batch, self._taken = self._taken, None
         if batch is None or trainer.sanity_checking or not trainer.is_global_zero:
             return
+        assert isinstance(pl_module, SequenceModel)
         with torch.no_grad():
-            frames, lengths = (part[:self.clips] for part in module.frames(batch))
-            cells = list(encoder_gates(module.encoder, module.normaliser(frames, lengths), lengths))
+            frames, lengths = (part[:self.clips] for part in pl_module.frames(batch))
+            cells = list(encoder_gates(pl_module.encoder, pl_module.normaliser(frames, lengths), lengths))
         if not cells:  # a Transformer
             return
-        shift = module.settings["frame_shift"] * module.encoder.stride
+        shift = pl_module.settings["frame_shift"] * pl_module.encoder.stride
         for cell in cells:
             figures = {f"gates/{cell.name}/{name}": value for name, value in gate_statistics(cell, shift).items()}
-            module.log_dict(figures, rank_zero_only=True)
+            pl_module.log_dict(figures, rank_zero_only=True)
         for board in _boards(trainer):
             board.add_figure("gates", gate_picture(cells, shift), trainer.global_step)
 
@@ -101,20 +109,20 @@ class Throughput(pl.Callback):
         self._batches = 0
         self._rates: dict[str, float] = {}
 
-    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._end = self.clock()  # a run that goes on within an epoch does not start it
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._end = self.clock()
 
-    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._end = self.clock()
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch,
                              batch_idx: int) -> None:
         self._start = self.clock()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: object, batch: Batch,
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: Batch,
                            batch_idx: int) -> None:
         end = self.clock()
         counted = bool(batch.weight)  # else they are another process's clips
@@ -122,9 +130,9 @@ class Throughput(pl.Callback):
                                     end - self._end], dtype=torch.float64)
         self._end = end
         self._batches += 1
-        if self._batches % trainer.log_every_n_steps == 0:
+        if self._batches % getattr(trainer, "log_every_n_steps") == 0:  # which `Trainer` does not declare
             # Single precision: not every device has another.
-            summed = trainer.strategy.reduce(self._sums.float().to(module.device), reduce_op="sum")
+            summed = trainer.strategy.reduce(self._sums.float().to(pl_module.device), reduce_op="sum")
             clips, seconds, waited, passed = summed.tolist()
             self._sums.zero_()
             if passed:
@@ -132,7 +140,7 @@ class Throughput(pl.Callback):
                 self._rates = {"clips_per_second": clips / wall, "hours_per_hour": seconds / wall,
                                "data_wait": waited / passed}
         for name, value in self._rates.items():
-            module.log(name, value, prog_bar=name == "hours_per_hour", batch_size=len(batch.ids))
+            pl_module.log(name, value, prog_bar=name == "hours_per_hour", batch_size=len(batch.ids))
 
 
 class FiniteGradients(pl.Callback):
@@ -154,28 +162,28 @@ class FiniteGradients(pl.Callback):
     def state_dict(self) -> dict[str, int]:
         return {"count": self.count}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self.count = state["count"]
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self.count = state_dict["count"]
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch,
                              batch_idx: int) -> None:
         self._batches.append(batch)
 
-    def on_before_backward(self, trainer: pl.Trainer, module: pl.LightningModule, loss: Tensor) -> None:
+    def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
         self._losses.append(loss.detach())
 
-    def on_before_optimizer_step(self, trainer: pl.Trainer, module: pl.LightningModule,
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule,
                                  optimizer: torch.optim.Optimizer) -> None:
         gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         batches, losses, self._batches, self._losses = self._batches, self._losses, [], []
-        module.log("gradient_norm", norm)
+        pl_module.log("gradient_norm", norm)
         finite = bool(norm.isfinite()) or self._only_scaled(trainer, losses)
         self.count += not finite
-        module.log("bad_batches", float(self.count))
+        pl_module.log("bad_batches", float(self.count))
         if finite:
             return
-        clips = [name for batch in batches for name in _spoilt_clips(module, batch)]
+        clips = [name for batch in batches for name in _spoilt_clips(pl_module, batch)]
         clips = clips or [name for batch in batches for name in batch.ids]
         shown = ", ".join(clips[:5]) + (f" and {len(clips) - 5} more" if len(clips) > 5 else "")
         message = f"a loss or gradients that are not finite (batch {self.count} of at most {self.most}): {shown}"

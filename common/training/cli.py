@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
@@ -16,9 +16,10 @@ from ..errors import EarsightError
 from ..files import write_whole
 from ..labels import Labels
 from ..metrics import validation_metric
-from .callbacks import AveragedWeights, FiniteGradients, GateStatistics, SampleOutputs, Throughput
+from .callbacks import AveragedWeights, FiniteGradients, GateStatistics, SampleOutputs, Throughput, callbacks_of
 from .curves import draw_curves, earlier_rows
 from .process import is_first_process
+from .progress import show_progress
 from .resume import Resume, RunLock, WholeCheckpoints, check_same_model, find_checkpoint
 from .weights import average_checkpoints, start_from
 
@@ -51,7 +52,7 @@ class TrainingCLI(LightningCLI):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", compute_fn=_plain, apply_on="instantiate")
 
     def before_instantiate_classes(self) -> None:
-        self.settings = self.config[self.subcommand]
+        self.settings = self.config[str(self.subcommand)]
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
         if self.subcommand == "fit":
@@ -67,6 +68,7 @@ class TrainingCLI(LightningCLI):
         if self.settings.resume == "auto":
             path, errors = find_checkpoint(folder)
             for error in errors:
+                assert path is not None  # else it would have been an error
                 print(f"warning: {error}; {path.name} is used", file=sys.stderr)
             self.settings.ckpt_path = str(path) if path else None
         elif is_first_process() and (folder / "model.ckpt").exists():
@@ -82,7 +84,8 @@ class TrainingCLI(LightningCLI):
             auto_insert_metric_name=False, save_top_k=self.settings.average, enable_version_counter=False)
         # Not the callback's own `save_last`, which leaves out the epochs that are not among the best.
         last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
-        given = self._get(self.config_init, "trainer", default={}).get("logger") or []
+        settings = self._get(self.config_init, "trainer", default={})
+        given = settings.get("logger") or []
         table = CSVLogger(folder, name="", version="logs")
         # Lightning begins the table of a run that goes on anew; its first process writes it.
         if self.subcommand == "fit" and self.settings.ckpt_path and is_first_process():
@@ -91,18 +94,21 @@ class TrainingCLI(LightningCLI):
         loggers = [TensorBoardLogger(folder, name="", version="logs"), table,
                    *(given if isinstance(given, list) else [given])]
         trainer = super().instantiate_trainer(**options, plugins=[WholeCheckpoints()], logger=loggers)
-        launcher = trainer.strategy.launcher
-        if hasattr(launcher, "kill"):  # a first process that fails must not leave others waiting for it
-            atexit.register(launcher.kill, signal.SIGKILL)
-        trainer.callbacks += [LearningRateMonitor("step"), SampleOutputs(), GateStatistics(),
-                              FiniteGradients(self.settings.bad_batches)]
+        if not any(isinstance(callback, ProgressBar) for callback in settings.get("callbacks") or []):
+            show_progress(trainer)
+        kill = getattr(trainer.strategy.launcher, "kill", None)
+        if kill:  # a first process that fails must not leave others waiting for it
+            atexit.register(kill, signal.SIGKILL)
+        callbacks = callbacks_of(trainer)
+        callbacks += [LearningRateMonitor("step"), SampleOutputs(), GateStatistics(),
+                      FiniteGradients(self.settings.bad_batches)]
         if self.settings.ema is not None and self.subcommand == "fit":
-            trainer.callbacks.append(AveragedWeights(self.settings.ema))  # before Resume, which saves the average
-        trainer.callbacks += [Resume(folder, self.settings.save_every), Throughput()]
+            callbacks.append(AveragedWeights(self.settings.ema))  # before Resume, which saves the average
+        callbacks += [Resume(folder, self.settings.save_every), Throughput()]
         if self.settings.patience:
-            trainer.callbacks.append(EarlyStopping(monitor, patience=self.settings.patience, mode=mode))
+            callbacks.append(EarlyStopping(monitor, patience=self.settings.patience, mode=mode))
         # At the end, as Lightning wants its checkpoints; `last` knows of the best.
-        trainer.callbacks += [self.checkpoints, last]
+        callbacks += [self.checkpoints, last]
         return trainer
 
     def before_fit(self) -> None:
@@ -118,9 +124,10 @@ class TrainingCLI(LightningCLI):
         first, run = self.trainer.is_global_zero, Path(self.settings.run)
         if first:
             draw_curves(run / METRICS, run / "curves.png")
-        if not self.checkpoints.best_k_models:
+        best, monitor = self.checkpoints.best_model_score, self.checkpoints.monitor
+        if best is None or monitor is None:
             return
-        chosen, score = Path(self.checkpoints.best_model_path), float(self.checkpoints.best_model_score)
+        chosen, score = Path(self.checkpoints.best_model_path), float(best)
         if len(self.checkpoints.best_k_models) > 1:
             averaged = run / "averaged.ckpt"
             if first:
@@ -128,7 +135,7 @@ class TrainingCLI(LightningCLI):
             self.trainer.strategy.barrier("averaged")
             metrics = self.trainer.validate(self.model, self.datamodule, ckpt_path=str(averaged), weights_only=True,
                                             verbose=False)[0]
-            value = metrics[self.checkpoints.monitor]
+            value = metrics[monitor]
             if (value <= score) if self.checkpoints.mode == "min" else (value >= score):
                 chosen, score = averaged, value
         if first:

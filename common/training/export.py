@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from ..errors import EarsightError
 from ..inference.runtime import Runtime
@@ -86,9 +87,12 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=f".{destination.name}.") as temporary:
         folder = Path(temporary) / destination.name
         folder.mkdir()
+        steps = tqdm(total=3 + int8, desc="exporting", unit="step", leave=False, disable=None)
         if frontend is not None:
             frontend(folder / FRONTEND)
+        steps.update()
         _export_encoder(model, folder / ENCODER)
+        steps.update()
         write_config(folder, ModelConfig(
             medium=model.medium, task="classification" if model.labels.kind == "classes" else "ctc",
             labels={**model.labels.to_dict(), "bpe_model": ""}, n_features=model.normaliser.n_input,
@@ -98,8 +102,10 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
             versions={name: importlib.metadata.version(name) for name in ("torch", "onnx", "onnxruntime")},
             **settings))
         _compare(model, folder)
+        steps.update()
         if int8:
             _quantise(folder / ENCODER)
+        steps.close()
         if destination.exists():
             shutil.rmtree(destination)
         folder.rename(destination)

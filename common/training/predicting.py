@@ -12,7 +12,7 @@ from argparse import ArgumentError
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import pytorch_lightning as pl
 from jsonargparse import ArgumentParser
@@ -26,14 +26,18 @@ from ..files import write_whole
 from ..nn.module import SequenceModel
 from ..quiet import leave_out_noise
 from ..signals import set_signals_apart
+from .progress import show_progress
+
+if TYPE_CHECKING:
+    from ..data.cuts import Cuts
 
 BATCH_DURATION = 60.0  # seconds, over all processes
 TRAINER = {"logger": False, "enable_checkpointing": False, "use_distributed_sampler": False,
            "enable_model_summary": False}
 
 
-def predict(model: SequenceModel, cuts: CutSet, destination: Path, trainer: dict[str, Any], workers: int = 1
-            ) -> list[str]:
+def predict(model: SequenceModel, cuts: "Cuts", destination: Path, trainer: dict[str, Any], workers: int = 1
+            ) -> list[EarsightError]:
     """Recognise every clip of a manifest, and write `destination`, whole.
 
     Args:
@@ -51,6 +55,7 @@ def predict(model: SequenceModel, cuts: CutSet, destination: Path, trainer: dict
     set_signals_apart()
     leave_out_noise()
     lightning = pl.Trainer(**{**TRAINER, **trainer})
+    show_progress(lightning)
     parts = Parts(destination, parts_key(model, cuts))
     done = parts.read()
     if lightning.is_global_zero and (strange := parts.of_others()):
@@ -69,7 +74,7 @@ def predict(model: SequenceModel, cuts: CutSet, destination: Path, trainer: dict
     write_whole(destination, "".join(_line(done[cut.id]) for cut in cuts))
     for part in parts.paths():
         part.unlink()
-    return [done[cut.id]["error"] for cut in cuts if "error" in done[cut.id]]
+    return [EarsightError(done[cut.id]["error"]) for cut in cuts if "error" in done[cut.id]]
 
 
 def trainer_options(arguments: list[str]) -> dict[str, Any]:
@@ -107,11 +112,18 @@ class Clips(pl.LightningDataModule):
         super().__init__()
         self.reader, self.cuts, self.workers = _Reader(model), cuts, workers
 
+    def batches(self, split: str) -> int:
+        """How many there are, over all processes."""
+        return sum(1 for _ in self._ordered())
+
     def predict_dataloader(self) -> DataLoader:
-        ordered = DynamicCutSampler(self.cuts.sort_by_duration(ascending=True), max_duration=BATCH_DURATION,
-                                    world_size=1, rank=0)
+        ordered = self._ordered()
         return DataLoader(self.reader, sampler=EpochSampler(ordered, ordered, 0), batch_size=None,
                           num_workers=self.workers, worker_init_fn=one_thread)
+
+    def _ordered(self) -> DynamicCutSampler:
+        return DynamicCutSampler(self.cuts.sort_by_duration(ascending=True), max_duration=BATCH_DURATION,
+                                 world_size=1, rank=0)
 
 
 class _Reader(Dataset):
@@ -154,10 +166,12 @@ class Predictor(pl.LightningModule):
         if batch.clips is not None:
             lines += results(self.model, batch.clips)
         if batch.counts:
+            assert self._file is not None
             self._file.write("".join(map(_line, lines)))
             self._file.flush()
 
     def on_predict_end(self) -> None:
+        assert self._file is not None
         self._file.close()
         self.trainer.strategy.barrier("parts are written")
 
@@ -208,7 +222,7 @@ class Parts:
         return done
 
 
-def parts_key(model: SequenceModel, cuts: CutSet) -> str:
+def parts_key(model: SequenceModel, cuts: "Cuts") -> str:
     """Differs where the weights, what they put out, the settings or the clips do."""
     digest = hashlib.sha256(json.dumps([model.settings, model.labels.to_dict()], sort_keys=True, default=str).encode())
     for name, value in sorted(model.state_dict().items()):

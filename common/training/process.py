@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from ..errors import EarsightError, first_line
 from ..quiet import leave_out_noise

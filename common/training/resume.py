@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
-from torch import Tensor
+from pytorch_lightning.utilities.types import STEP_OUTPUT
 
 from ..checkpoint import read_checkpoint
 from ..data.datamodule import Batch
@@ -42,10 +42,10 @@ class Resume(pl.Callback):
     def state_dict(self) -> dict[str, Any]:
         return self._window if self._again else _random_state()
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._saved = state
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._saved = state_dict
 
-    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._saved is None:
             return
         saved, self._saved = self._saved, None
@@ -53,20 +53,21 @@ class Resume(pl.Callback):
         if len(saved["random_cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([state.cpu() for state in saved["random_cuda"]])
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch,
                              batch_idx: int) -> None:
         if trainer.accumulate_grad_batches > 1 and batch_idx % trainer.accumulate_grad_batches == 0:
             self._window = _random_state()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Tensor, batch: Batch,
-                           batch_idx: int) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: STEP_OUTPUT,
+                           batch: Batch, batch_idx: int) -> None:
         # After an epoch's last batch come validation and Lightning's own checkpoint.
         if not trainer.is_last_batch and (trainer.received_sigterm or (batch_idx + 1) % self.every == 0):
             self._again = (batch_idx + 1) % trainer.accumulate_grad_batches
             trainer.save_checkpoint(self.path)
             self._again = 0
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+                           ) -> None:
         loops = checkpoint["loops"]["fit_loop"]
         for counts in (loops["epoch_loop.batch_progress"]["total"], loops["epoch_loop.batch_progress"]["current"]):
             counts.update({name: count - self._again for name, count in counts.items()})

@@ -3,6 +3,7 @@
 import io
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
@@ -11,6 +12,8 @@ from ..nn.module import SequenceModel
 from ..recipes import read_yaml
 from .cli import RecipeCLI, TrainingCLI
 from .process import training_process
+
+CLI = TypeVar("CLI", bound=TrainingCLI)
 
 COMMANDS = ("fit", "validate", "test", "predict")
 TRAINER_DEFAULTS = {"use_distributed_sampler": False, "gradient_clip_val": 1.0, "log_every_n_steps": 10}
@@ -52,7 +55,7 @@ def resolve(arguments: list[str]) -> dict:
     return yaml.safe_load(text.getvalue())
 
 
-def _parse(cli: type[TrainingCLI], arguments: list[str], **options) -> TrainingCLI:
+def _parse(cli: type[CLI], arguments: list[str], **options) -> CLI:
     _check_recipes(arguments)
     return cli(SequenceModel, SequenceData, subclass_mode_model=True, subclass_mode_data=True,
                trainer_defaults=TRAINER_DEFAULTS, seed_everything_default=1, load_from_checkpoint_support=False,

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from heapq import nlargest
 from itertools import accumulate
 from pathlib import Path
+from typing import cast
 
 import pytorch_lightning as pl
 import torch
 from lhotse.cut import Cut
-from torch.utils.data import DataLoader
+from pytorch_lightning.utilities.types import STEP_OUTPUT
+from torch.utils.data import DataLoader, Dataset
 
 from ..data.datamodule import Batch, ClipDataset, SequenceData, Share
 from ..errors import EarsightError
 from ..files import write_whole
 from ..reports.layout import table
+from ..training.callbacks import callbacks_of
 from ..training.running import open_recipe
 
 GROWTH = 2 ** 0.5  # of the duration, from one candidate to the next
@@ -67,26 +70,26 @@ class Ladder(pl.Callback):
         fitting = max(bisect_right(total, self._target), min(len(self._taken) + 1, len(self.cuts)))
         self._taken = self.cuts[:fitting]
         batch = ClipDataset(self.data, None, augment=False)[Share(self._taken, 1.0)]
-        return DataLoader([batch] * STEPS, batch_size=None)
+        return DataLoader(cast(Dataset, [batch] * STEPS), batch_size=None)  # which takes any sequence
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._times = []
-        if module.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(module.device)
+        if pl_module.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(pl_module.device)
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch,
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch,
                              batch_idx: int) -> None:
-        _wait(module.device)
+        _wait(pl_module.device)
         self._times.append(-time.perf_counter())
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: dict, batch: Batch,
-                           batch_idx: int) -> None:
-        _wait(module.device)
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: STEP_OUTPUT,
+                           batch: Batch, batch_idx: int) -> None:
+        _wait(pl_module.device)
         self._times[-1] += time.perf_counter()
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        cuda = module.device.type == "cuda"
-        memory = torch.cuda.max_memory_allocated(module.device) if cuda else _resident()
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        cuda = pl_module.device.type == "cuda"
+        memory = torch.cuda.max_memory_allocated(pl_module.device) if cuda else _resident()
         self.trials.append(Trial(sum(cut.duration for cut in self._taken), len(self._taken), memory,
                                  min(self._times[1:])))
         self._target = GROWTH * max(self._target, self.trials[-1].duration)
@@ -119,7 +122,7 @@ def find_batch(arguments: list[str], memory: float | None) -> float:
     ladder = Ladder(data, memory * GIGABYTE if memory else _resident() + 0.5 * _free())
     trainer = recipe.instantiate_trainer(max_epochs=-1, max_steps=10**6, devices=1, num_nodes=1, strategy="auto",
                                          reload_dataloaders_every_n_epochs=1, accumulate_grad_batches=1)
-    trainer.callbacks.append(ladder)
+    callbacks_of(trainer).append(ladder)
     data.train_dataloader = ladder.batches
     try:
         trainer.fit(recipe.model, data)

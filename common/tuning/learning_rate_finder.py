@@ -1,15 +1,18 @@
 """`earsight tune --find lr`: a learning-rate range test before the training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import STEP_OUTPUT
 
 from ..data.datamodule import Batch
 from ..errors import EarsightError
 from ..files import whole_file, write_whole
+from ..nn.module import SequenceModel
+from ..training.callbacks import callbacks_of
 from ..training.running import open_recipe
 
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -30,14 +33,16 @@ class RangeTest(pl.Callback):
         self.losses: list[float] = []
         self._step: list[float] = []
 
-    def on_before_optimizer_step(self, trainer: pl.Trainer, module: pl.LightningModule,
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule,
                                  optimizer: torch.optim.Optimizer) -> None:
+        assert isinstance(pl_module, SequenceModel)
         for group in optimizer.param_groups:  # parameters keep their shares of the rate
-            share = group["initial_lr"] / module.optimiser.learning_rate
+            share = group["initial_lr"] / pl_module.optimiser.learning_rate
             group["lr"] = share * self.rates[trainer.global_step]
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: dict, batch: Batch,
-                           batch_idx: int) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: STEP_OUTPUT,
+                           batch: Batch, batch_idx: int) -> None:
+        assert isinstance(outputs, Mapping)  # of a model whose steps Lightning takes
         self._step.append(float(trainer.strategy.reduce(outputs["loss"], reduce_op="mean")))
         if trainer.global_step == len(self.losses):  # the step takes more batches
             return
@@ -62,10 +67,10 @@ def find_learning_rate(arguments: list[str], steps: int = 100) -> float:
         EarsightError: as `run_training`, or no rate lowers the loss.
     """
     recipe = open_recipe(arguments)
-    test = RangeTest(np.geomspace(LOWEST, HIGHEST, steps))
+    test = RangeTest(np.geomspace(LOWEST, HIGHEST, steps).tolist())
     recipe.datamodule.curriculum = 0  # clips that grow longer would raise the loss too
     trainer = recipe.instantiate_trainer(max_steps=steps, max_epochs=-1)
-    trainer.callbacks.append(test)
+    callbacks_of(trainer).append(test)
     trainer.fit(recipe.model, recipe.datamodule)
     rates = test.rates[:len(test.losses)]
     suggested = suggest_rate(rates, test.losses)

@@ -85,11 +85,11 @@ def _short(value: object) -> str:
 def _plot_history(study: optuna.Study, complete: list[FrozenTrial], path: Path) -> None:
     axes, figure = _axes(4)
     better = min if study.direction == optuna.study.StudyDirection.MINIMIZE else max
-    numbers = [trial.number for trial in complete]
-    values = [trial.value for trial in complete]
+    scores = {trial.number: trial.value for trial in complete if trial.value is not None}
+    numbers, values = list(scores), list(scores.values())
     axes.plot(numbers, values, "o", color="0.6", label="trial")
     axes.step(numbers, [better(values[:i + 1]) for i in range(len(values))], where="post", label="best so far")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params("x", integer=True)
     axes.set_xlabel("trial")
     axes.set_ylabel(study.user_attrs["metric"])
     axes.legend()

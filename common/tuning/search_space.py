@@ -94,7 +94,8 @@ def _distribution(name: str, text: str) -> Distribution:
         raise EarsightError(f"--space {name}={text}: needs numbers, the lower first (above 0 for log); the forms are "
                             f"{FORMS}") from None
     if kind == "int":
-        return IntDistribution(low, high - (high - low) % (step or [1])[0], step=(step or [1])[0])
+        least, most, each = int(low), int(high), int(step[0]) if step else 1
+        return IntDistribution(least, most - (most - least) % each, step=each)
     return FloatDistribution(low, high, log=kind == "log")
 
 

@@ -143,7 +143,7 @@ def _open(search: Search, recipe: dict) -> optuna.Study:
     with _study_lock(search):
         try:
             study = optuna.create_study(study_name=STUDY, storage=open_storage(search.storage), load_if_exists=True,
-                                        direction={"min": "minimize", "max": "maximize"}[mode])
+                                        direction="minimize" if mode == "min" else "maximize")
         except Exception as error:  # a database's driver raises what it likes
             raise EarsightError(f"--storage {search.storage}: cannot be opened ({first_line(error)})") from error
         for name, value in what.items():
@@ -254,7 +254,10 @@ def _stop(*_) -> None:
 
 @contextmanager
 def _study_lock(search: Search) -> Iterator[None]:
-    with _lock(search.folder / ".lock", wait=True):
+    lock = _lock(search.folder / ".lock", wait=True)
+    if lock is None:
+        raise EarsightError(f"{search.folder}: files cannot be locked on its file system; choose another --study")
+    with lock:
         yield
 
 

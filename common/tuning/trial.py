@@ -6,6 +6,7 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from ..metrics import validation_metric
+from ..nn.module import SequenceModel
 
 STUDY = "earsight"  # the name of the one study in a storage
 BEST, PRUNED = "best", "pruned"  # what a trial's process leaves for the one that started it
@@ -30,10 +31,11 @@ class ReportTrial(pl.Callback):
         self.place, self.number, self.prune, self.warmup = storage, number, prune, warmup
         self._trial: optuna.Trial | None = None
 
-    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn != "fit" or trainer.sanity_checking:
             return
-        metric, mode = validation_metric(module.labels.kind)
+        assert isinstance(pl_module, SequenceModel)
+        metric, mode = validation_metric(pl_module.labels.kind)
         end = trainer.is_global_zero and self._report(float(trainer.callback_metrics[metric]), mode,
                                                       trainer.current_epoch)
         if trainer.strategy.broadcast(end):

@@ -82,8 +82,20 @@ def test_decoding_is_for_folders_that_write_text(tone_models, tone_runs, tone_co
     given = {"decoder": "beam"}
     with pytest.raises(EarsightError, match="classification writes no text; leave --decoder"):
         evaluate_model(str(tone_models["classification"]), tone_corpus / "classes", decoding=given)
-    with pytest.raises(EarsightError, match="a checkpoint is decoded greedily; export it"):
-        evaluate_model(str(tone_runs["ctc"] / "model.ckpt"), tone_corpus / "tones.csv", decoding=given)
+    with pytest.raises(EarsightError, match="model.ckpt writes no text; leave --decoder"):
+        evaluate_model(str(tone_runs["classification"] / "model.ckpt"), tone_corpus / "classes", decoding=given)
+
+
+def test_a_checkpoint_is_decoded_as_its_folder_is(tone_models, tone_runs, tone_corpus, tmp_path):
+    """With a lexicon that lacks a word, which greedy decoding reads."""
+    (tmp_path / "lexicon.txt").write_text("lo\nmi\n")
+    checkpoint, clips = str(tone_runs["ctc"] / "model.ckpt"), tone_corpus / "tones.csv"
+    given = {"decoder": "beam", "lexicon": str(tmp_path / "lexicon.txt")}
+    read, as_folder = ({clip.id: clip.hypothesis for clip in evaluate_model(model, clips, decoding=given)[0].utterances}
+                       for model in (checkpoint, str(tone_models["ctc"])))
+    assert read == as_folder
+    assert {word for hypothesis in read.values() for word in hypothesis.split()} == {"lo", "mi"}
+    assert any("hi" in clip.hypothesis for clip in evaluate_model(checkpoint, clips)[0].utterances)
 
 
 def test_a_lucky_cell_does_not_win():

@@ -67,8 +67,13 @@ def test_a_missing_package_is_named_with_its_extra():
         require("no_such_package.part", "train")
 
 
-def test_what_a_package_itself_lacks_is_not_blamed_on_the_extra(tmp_path, monkeypatch):
-    (tmp_path / "half_installed.py").write_text("import no_such_package")
+@pytest.mark.parametrize("code, reason", [
+    ("import no_such_package", "No module named 'no_such_package'"),
+    ("raise OSError('libtorch.so: undefined symbol: x')", "libtorch.so: undefined symbol: x"),
+])
+def test_what_cannot_be_loaded_is_not_blamed_on_the_extra(code, reason, tmp_path, monkeypatch):
+    (tmp_path / "half_installed.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+    with pytest.raises(EarsightError, match="half_installed is installed and cannot be loaded") as caught:
         require("half_installed", "train")
+    assert reason in str(caught.value) and not isinstance(caught.value, MissingExtra)

@@ -3,6 +3,7 @@
 import shutil
 import sys
 
+import bench_times
 import numpy as np
 import pytest
 
@@ -10,7 +11,6 @@ from earsight.audio.corpora.importers import OPENERS
 from earsight.common.data.manifest import read_manifest, write_manifest
 from earsight.common.inference.recognition import Word
 from earsight.common.model_folder import read_config
-from scripts import bench_times
 
 LATE = 0.2  # seconds that the reference times are wrong by, so that there is something to fit
 

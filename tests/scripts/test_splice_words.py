@@ -5,13 +5,13 @@ import sys
 
 import numpy as np
 import pytest
+from cut_words import EDGE, _words_on_path, word_cut
 
 from conftest import REPOSITORY
 from earsight.common.data.cuts import frames_cut, speaker_of, text_of
 from earsight.common.data.datamodule import read_frames_cut
 from earsight.common.data.manifest import read_manifest, write_manifest
 from earsight.common.labels import BLANK, build_labels
-from scripts.cut_words import EDGE, _words_on_path, word_cut
 
 
 class Model:

@@ -21,6 +21,7 @@ from earsight.common.errors import EarsightError
 from earsight.common.reports.classification import ClassificationReport
 from earsight.common.training.running import run_training
 from earsight.video.corpora.importers import prepare
+from earsight.video.data import VideoData
 from earsight.video.evaluating import evaluate_model
 from earsight.video.frontends.backbone import FrameEmbedder, export_onnx
 from earsight.video.frontends.embedding import BLOCK, embedding_blocks
@@ -170,6 +171,13 @@ def test_training_from_videos_sees_what_embeddings_hold(world):
             assert length == len(expected) <= model.count_frames(cut)
             np.testing.assert_allclose(found[:length], expected, rtol=1e-4, atol=1e-4)
             assert not found[length:].any()
+
+
+def test_videos_are_for_a_model_of_pictures(world):
+    manifests = str(world / "films-manifests" / "train.jsonl.gz")
+    data = VideoData(manifests, manifests)
+    with pytest.raises(EarsightError, match="is a video, and the model takes stored frames"):
+        data.read(next(iter(data.cuts("train"))), None)
 
 
 def test_no_weights_of_another_network(world):

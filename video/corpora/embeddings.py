@@ -14,7 +14,7 @@ import numpy as np
 
 from ...common.batch_run import default_jobs, run_parallel
 from ...common.data.corpora.parts import Parts, manifests_in, progress_bar
-from ...common.data.cuts import frames_cut, group_of, label_of, speaker_of, text_of, video_of
+from ...common.data.cuts import Said, frames_cut, group_of, label_of, speaker_of, text_of, video_of
 from ...common.data.manifest import read_manifest
 from ...common.errors import EarsightError
 from ...common.files import whole_file
@@ -113,8 +113,8 @@ class _Recipe:
     def cut(self, task: _Task, path: Path) -> Cut:
         """The cut of stored embeddings."""
         shape = np.load(path, mmap_mode="r").shape
-        said = {"text": text_of(task.cut), "label": label_of(task.cut), "speaker": speaker_of(task.cut),
-                "group": group_of(task.cut)}
+        said: Said = {"text": text_of(task.cut), "label": label_of(task.cut), "speaker": speaker_of(task.cut),
+                      "group": group_of(task.cut)}
         return frames_cut(task.identity, path, shape=shape, frame_shift=1 / self.pictures.rate, **said)
 
 
@@ -142,7 +142,13 @@ def _open_cnn(recipe: _Recipe) -> tuple[Embed, str]:
     with tempfile.TemporaryDirectory() as folder:
         export_onnx(embedder, recipe.pictures, Path(folder) / "frontend.onnx")
         session = open_session(Path(folder) / "frontend.onnx", threads=1)  # clips run side by side
-    return lambda pictures: session.run(None, {"pictures": pictures[None]})[0][0], digest.hexdigest()
+
+    def run(pictures: np.ndarray) -> np.ndarray:
+        frames = session.run(None, {"pictures": pictures[None]})[0]
+        assert isinstance(frames, np.ndarray)  # ONNX Runtime knows other outputs too
+        return frames[0]
+
+    return run, digest.hexdigest()
 
 
 def _digest_of(path: str) -> str:

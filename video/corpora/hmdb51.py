@@ -96,7 +96,9 @@ def _take_dev(parts: Parts, share: float, seed: int) -> None:
     train = parts.cuts.pop("train", [])
     by_label: dict[str, list] = {}
     for cut in train:
-        by_label.setdefault(label_of(cut), []).append(cut)
+        label = label_of(cut)
+        assert label is not None  # `add_clips` gave it one
+        by_label.setdefault(label, []).append(cut)
     for label in sorted(by_label):
         cuts = by_label[label]
         several = len({group_of(cut) for cut in cuts}) > 1

@@ -67,13 +67,19 @@ def _is_named(name: str, path: Path, parts: Parts) -> bool:
     return named
 
 
+def _part_of(name: str, part: str) -> str:
+    named = NAME.fullmatch(name)
+    assert named is not None  # `_is_named` has looked
+    return named[part]
+
+
 def _group(name: str) -> int:
-    return int(NAME.fullmatch(name)["group"])
+    return int(_part_of(name, "group"))
 
 
 def _label(path: Path) -> str:
     """The class folder; where a clip lies in a folder of another name, the class that it is called after."""
-    label, folder = NAME.fullmatch(path.stem)["label"], path.parent.name
+    label, folder = _part_of(path.stem, "label"), path.parent.name
     # The folder is HandstandPushups, its clips are called v_HandStandPushups.
     return folder if folder.casefold() == label.casefold() else label
 

@@ -28,6 +28,9 @@ class FrameEmbedder(nn.Module):
         tuned_blocks: how many blocks, counted from the output, are trained; 0 freezes all, -1 none.
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, backbone: str = "mobilenet_v2", weights: str | None = None, tuned_blocks: int = 0):
         super().__init__()
         self.cnn, self.n_features = build_backbone(backbone, weights)

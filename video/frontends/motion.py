@@ -1,5 +1,7 @@
 """Motion between two pictures: dense optical flow, as a picture for a CNN or as histograms."""
 
+from typing import cast
+
 import cv2
 import numpy as np
 
@@ -17,11 +19,12 @@ class Flow:
 
     def __init__(self):
         # The preset of medium quality takes five times as long.
-        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Two grey images (height, width) uint8 -> (height, width, 2) float32, pixels to the right and down."""
-        field = self._search.calc(first, second, None)
+        no_guess = cast("np.ndarray", None)  # OpenCV's annotations know no None
+        field = self._search.calc(first, second, no_guess)
         # Every fourth pixel each way tells the median to a hundredth of a pixel as a rule, in a fifteenth of the time.
         median = np.median(field[::4, ::4].reshape(-1, 2), axis=0)
         # Row by row: numpy takes ten times as long to subtract a pair from each pixel.

@@ -101,7 +101,8 @@ class PictureSettings:
 
     def widths(self, embedding: int) -> tuple[int, ...]:
         """Each stream's share of a frame's features, where the CNN gives `embedding` of them a picture."""
-        return tuple(n_histograms(self.flow.grids) if name == "flow" else embedding for name in self.streams)
+        return tuple(n_histograms(stream.grids) if isinstance(stream, FlowSettings) else embedding
+                     for stream in self.streams.values())
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,8 @@ def draw_view(settings: ViewSettings, rng: np.random.Generator) -> View:
         size=rng.uniform(settings.size, 1), across=rng.random(), down=rng.random(), stretch=factor(settings.stretch),
         flip=bool(rng.random() < settings.flip), tempo=factor(settings.tempo), delay=rng.random(),
         brightness=rng.uniform(-1, 1) * settings.brightness, contrast=factor(settings.contrast),
-        saturation=factor(settings.saturation), cast=tuple(factor(settings.cast) for _ in range(3)))
+        saturation=factor(settings.saturation),
+        cast=(factor(settings.cast), factor(settings.cast), factor(settings.cast)))
 
 
 def pictures(path: str | Path, settings: PictureSettings, view: View = View(), start: float = 0.0,
@@ -182,6 +184,7 @@ def pictures(path: str | Path, settings: PictureSettings, view: View = View(), s
         fields: dict[tuple[int, int], np.ndarray] = {}
         for stream in (settings.motion, settings.flow):
             if stream and k % stream.every == 0 and stream.shape not in fields:
+                assert moment.later is not None  # with a lag there is one
                 fields[stream.shape] = flow(greys(moment.image, stream), greys(moment.later, stream))
         shown = {}
         if settings.picture and k % settings.picture.every == 0:
@@ -201,10 +204,11 @@ class _Greys:
         self._last: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 
     def __call__(self, image: np.ndarray, stream: StreamSettings) -> np.ndarray:
-        known, grey = self._last.get(stream.shape, (None, None))
-        if known is not image:
-            grey = fit(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), stream, self.view)
-            self._last[stream.shape] = image, grey
+        last = self._last.get(stream.shape)
+        if last is not None and last[0] is image:
+            return last[1]
+        grey = fit(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), stream, self.view)
+        self._last[stream.shape] = image, grey
         return grey
 
 
@@ -238,5 +242,6 @@ def colour(image: np.ndarray, view: View) -> np.ndarray:
         return image
     changed = image.astype(np.float32)
     grey = changed.mean(axis=-1, keepdims=True)
-    changed = (grey + (changed - grey) * view.saturation) * np.float32(view.cast) * view.contrast + view.brightness
+    cast = np.array(view.cast, np.float32)
+    changed = (grey + (changed - grey) * view.saturation) * cast * view.contrast + view.brightness
     return changed.clip(0, 255).astype(np.uint8)

@@ -52,7 +52,7 @@ def _curve(timeline: Timeline) -> tuple[np.ndarray, np.ndarray]:
     times, probabilities = timeline.times, timeline.probabilities.astype(np.float64)
     if len(times) > POINTS:
         begins = np.arange(0, len(times), -(-len(times) // POINTS))
-        sizes = np.diff([*begins, len(times)])
+        sizes = np.diff(begins, append=len(times))
         times = np.add.reduceat(times, begins) / sizes
         probabilities = np.add.reduceat(probabilities, begins) / sizes[:, None]
     inside = times < timeline.duration

@@ -8,7 +8,7 @@ import numpy as np
 from ...common.errors import EarsightError
 from ...common.inference.recognition import Classification, Timeline, classification
 from ...common.inference.runtime import Runtime
-from ...common.inference.timeline import timeline
+from ...common.inference.timeline import BATCH, timeline
 from ..frontends.embedding import embedding_blocks
 from ..frontends.pictures import PictureSettings
 from ..reading import VideoInfo, probe, sample
@@ -59,7 +59,7 @@ class ActionRecogniser:
 
         return timeline(self.runtime.batch_outputs, counted(), self.runtime.labels.symbols,
                         self.runtime.config.frame_shift, start=info.start, duration=lambda: self._end(info, count),
-                        path=str(path), model=self.runtime.name, **options)
+                        batch=BATCH, path=str(path), model=self.runtime.name, **options)
 
     def _embed(self, pictures: np.ndarray) -> np.ndarray:
         """Pictures (time, height, width, 3) -> embeddings, one by one: a batch would not fit the caches."""

@@ -16,7 +16,7 @@ from ..tables_and_folders import TABLE_SUFFIXES, read_folder, read_table
 from .parts import SPLITS, Importer, Parts, cased, progress_bar, split_named
 
 if TYPE_CHECKING:
-    from lhotse import CutSet
+    from ..cuts import Cuts
 
 
 def own_corpora(openers: Openers) -> dict[str, Importer]:
@@ -24,14 +24,14 @@ def own_corpora(openers: Openers) -> dict[str, Importer]:
     return {"csv": partial(prepare_own, table_clips, openers), "folder": partial(prepare_own, folder_clips, openers)}
 
 
-def table_clips(source: Path, openers: Openers, failures: Failures) -> CutSet:
+def table_clips(source: Path, openers: Openers, failures: Failures) -> Cuts:
     """The clips of a CSV or TSV as `common.data.tables_and_folders.read_table` describes it."""
     if source.suffix.lower() not in TABLE_SUFFIXES or not source.is_file():
         raise EarsightError(f"{source}: not a table; give a .csv or .tsv file")
     return read_table(source, openers, failures)
 
 
-def folder_clips(source: Path, openers: Openers, failures: Failures) -> CutSet:
+def folder_clips(source: Path, openers: Openers, failures: Failures) -> Cuts:
     """The clips of a folder per class, source/LABEL/*.wav or *.mp4."""
     if not source.is_dir():
         raise EarsightError(f"{source}: not a folder; give one that holds a folder per class")
@@ -39,7 +39,7 @@ def folder_clips(source: Path, openers: Openers, failures: Failures) -> CutSet:
 
 
 def prepare_own(
-    read: Callable[[Path, Openers, Failures], CutSet],
+    read: Callable[[Path, Openers, Failures], Cuts],
     openers: Openers,
     source: Path,
     destination: Path,

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ...errors import EarsightError, first_line
 from ...files import write_whole
 from ..cut_lines import read_lines
-from ..cuts import Failures, clip_files, video_of
+from ..cuts import Failures, clip_files, frames_of, video_of
 from ..manifest import read_manifest
-from ..shards import CUTS, INDEX, fetched
+from ..shards import CUTS, INDEX, fetched, load_frames
 from .parts import Parts, manifests_in, progress_bar
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _described(path: Path) -> tuple[str, int, str]:
 def _write_split(cuts: list[Cut], folder: Path, shard_size: int, format: str, progress: bool) -> Failures:
     """Write the shards that are not there yet, and the index; return the clips that are left out."""
     stored = {"recording": format} if any(cut.has_recording for cut in cuts) else {}
-    if any("frames" in (cut.custom or {}) for cut in cuts):
+    if any(frames_of(cut) is not None for cut in cuts):
         stored["frames"] = "numpy"
     key, index = _key(cuts, shard_size, format), folder / INDEX
     if (left_out := _there(index, key)) is not None:
@@ -193,12 +193,12 @@ def _unreadable(cut: Cut) -> str | None:
         cut = fetched(cut)
         if hasattr(cut, "tracks"):
             return "is mixed of several clips; save the mix as sound first"
-        if not cut.has_recording and not cut.has_custom("frames"):
+        if not cut.has_recording and frames_of(cut) is None:
             return "has neither sound nor stored frames"
         if cut.has_recording:
             cut.load_audio()
-        if cut.has_custom("frames"):
-            cut.load_frames()
+        if frames_of(cut) is not None:
+            load_frames(cut)
     except Exception as error:  # each of lhotse's readers raises its own kind
         return f"cannot be read ({first_line(error)})"
     return None

@@ -37,11 +37,12 @@ def write_page(folder: Path, report: TranscriptionReport | ClassificationReport,
         except EarsightError as error:
             return error
 
-    kind = transcription_page if isinstance(report, TranscriptionReport) else classification_page
+    body = (transcription_page.body(report, shown) if isinstance(report, TranscriptionReport)
+            else classification_page.body(report, shown))
     title = f"{Path(model).name} on {'/'.join(Path(manifest).parts[-2:])}"
     command = tag("code", f"earsight evaluate {model} {manifest}")
     head = [tag("h1", title), tag("p", "Written by ", command, class_="note")]
     unread = [section("Clips that could not be read", tag("ul", *(tag("li", str(error)) for error in errors)),
                       note="They count in no figure of this page.")] if errors else []
-    write_whole(folder / PAGE, page(title, *head, *kind.body(report, shown), *unread))
+    write_whole(folder / PAGE, page(title, *head, *body, *unread))
     return folder / PAGE

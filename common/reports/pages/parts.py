@@ -1,6 +1,6 @@
 """What the pages of transcripts and of classes share: tiles of figures, clips to see and hear, reliability."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...errors import EarsightError
@@ -34,7 +34,7 @@ def clip(title: str, facts: str, body: Sequence[Html], seen: Exhibit | EarsightE
                class_="clip")
 
 
-def reliability_section(what: str, right: Sequence[bool], confidences: dict[str, Sequence[float]]) -> Html:
+def reliability_section(what: str, right: Sequence[bool], confidences: Mapping[str, Sequence[float]]) -> Html:
     """Whether confidences mean what they say: of so many `what`, the confidence in each, and whether it was right.
 
     Args:

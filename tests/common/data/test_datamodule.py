@@ -58,7 +58,7 @@ def test_an_epoch_holds_every_clip_once_within_the_duration(mixed):
     assert sorted(names) == sorted(cut.id for cut in data.cuts("train"))
     durations = {cut.id: cut.duration for cut in data.cuts("train")}
     assert all(max(durations[name] for name in batch.ids) * len(batch.ids) <= 10 for batch in epoch)
-    assert data.steps_per_epoch() == len(epoch)
+    assert data.batches("train") == len(epoch)
     for batch in epoch:
         assert len(batch.inputs) + len(batch.frames) == len(batch.ids) == len(batch.references)
         assert [name[0] for name in batch.ids] == sorted((name[0] for name in batch.ids), key="wf".index)

@@ -108,7 +108,7 @@ def test_an_epoch_holds_every_clip_once_in_another_order(mixed, shards):
                for a, b in zip(first, again, strict=True))
     durations = {cut.id: cut.duration for cut in data.cuts("train")}
     assert all(sum(durations[name] for name in batch.ids) <= 10 for batch in first)
-    assert data.steps_per_epoch() == len(first)
+    assert data.batches("train") == len(first)
     orders = []
     for epoch in range(3):
         cuts = ShardCuts(read_index(shards / "train"), seed=1)

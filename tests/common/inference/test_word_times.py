@@ -117,7 +117,7 @@ def test_quiet_frames_are_those_without_a_loud_one():
 
 
 def test_the_first_window_is_where_the_frontend_puts_it():
-    frontend = pytest.importorskip("earsight.audio.frontends.mfcc")
+    frontend = pytest.importorskip("earsight.audio.frontends.mfcc_settings")
     for edges in frontend.CHOICES["edges"]:
         settings = frontend.preset("an4", edges=edges, window_length=400)
         middle = (settings.first_sample + settings.window_length / 2) / settings.sample_rate

@@ -5,6 +5,7 @@ import torch
 import yaml
 
 from conftest import REPOSITORY, tiny_run
+from earsight.app.media import name_classes
 from earsight.common.checkpoint import read_checkpoint
 from earsight.common.errors import EarsightError
 from earsight.common.training.running import run_training
@@ -86,6 +87,7 @@ def test_the_tiny_recipe_overfits_its_clips(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("recipe", sorted(path.name for path in (REPOSITORY / "configs").glob("*.yaml")))
 def test_recipes_parse(recipe, monkeypatch, capsys):
+    name_classes()
     monkeypatch.chdir(REPOSITORY)
     with pytest.raises(SystemExit) as status:
         run_training(["fit", "--config", f"configs/{recipe}", "--print_config"])
