@@ -51,13 +51,14 @@ class Clock:
 
         Silence among the frames stands for what is lost.
         """
+        throughout = self.timing.throughout
         for frame in frames:
             if isinstance(frame, Silence):
                 yield from self._release(None)
                 self.given += frame.seconds
                 yield frame
                 continue
-            late = self._lateness(frame)
+            late = self._lateness(frame) if throughout or self._origin is None else 0.0
             if self._held is not None:
                 yield from self._release(late)
                 late = self._lateness(frame)
@@ -66,7 +67,7 @@ class Clock:
                 yield frame
             else:
                 self._held = frame, late
-                if not self.timing.throughout:
+                if not throughout:
                     yield from self._release(None)
         yield from self._release(None)
 
@@ -77,8 +78,6 @@ class Clock:
             return 0.0
         if origin is None:
             origin = self._origin = self.timing.origin(pts * self.timing.tick)
-        elif not self.timing.throughout:
-            return 0.0
         return pts * self.timing.tick - origin - self.given
 
     def _release(self, following: float | None) -> "Iterator[AudioFrame | Silence]":

@@ -220,7 +220,7 @@ class _Decoder:
 def _in_pieces(frames: "Iterable[AudioFrame | Silence]") -> Iterator[Piece]:
     """Decoded frames joined to pieces of about BLOCK samples."""
     buffer: _Buffer | None = None
-    leading = 0.0
+    kind, leading = None, 0.0
     for frame in frames:
         if isinstance(frame, Silence):
             if buffer is None:  # its rate is still to come
@@ -229,13 +229,13 @@ def _in_pieces(frames: "Iterable[AudioFrame | Silence]") -> Iterator[Piece]:
             yield from buffer.piece()
             yield from frame.pieces(buffer.rate, buffer.channels)
             continue
-        rate, channels, form = frame.sample_rate, frame.layout.nb_channels, frame.format.name
-        if buffer is None or (rate, channels, form) != (buffer.rate, buffer.channels, buffer.form):
+        found = frame.sample_rate, frame.layout.nb_channels, frame.format.name
+        if buffer is None or found != kind:
             yield from () if buffer is None else buffer.piece()
-            buffer = _Buffer(rate, channels, form)
-            yield from Silence(leading).pieces(rate, channels)
+            kind, buffer = found, _Buffer(*found)
+            yield from Silence(leading).pieces(buffer.rate, buffer.channels)
             leading = 0.0
-        elif buffer.samples * channels >= BLOCK:
+        elif buffer.samples >= buffer.room:
             yield from buffer.piece()
         buffer.add(frame)
     yield from () if buffer is None else buffer.piece()
@@ -245,17 +245,21 @@ class _Buffer:
     """Decoded frames of one kind, as bytes: the arithmetic is done for many at once."""
 
     def __init__(self, rate: int, channels: int, form: str):
-        self.rate, self.channels, self.form, self.samples = rate, channels, form, 0
+        self.rate, self.channels, self.samples = rate, channels, 0
+        self.room = max(1, BLOCK // channels)  # samples of a piece
         self.dtype, self.zero, self.full = SAMPLE_TYPES[form.removesuffix("p")]
         self.planar = form.endswith("p")
         self.bytes_each = np.dtype(self.dtype).itemsize * (1 if self.planar else channels)  # a plane and sample
         self.planes = [bytearray() for _ in range(channels if self.planar else 1)]
 
     def add(self, frame: "AudioFrame") -> None:
-        self.samples += frame.samples
-        size = self.bytes_each * frame.samples
+        samples = frame.samples
+        self.samples += samples
+        if len(self.planes) == 1:
+            self.planes[0] += memoryview(frame.planes[0])[:self.bytes_each * samples]  # a plane may have spare room
+            return
         for buffer, plane in zip(self.planes, frame.planes):  # PyAV takes what follows the eighth for a ninth
-            buffer += memoryview(plane)[:size]  # a plane may have spare room
+            buffer += memoryview(plane)[:self.bytes_each * samples]
 
     def piece(self) -> Iterator[Piece]:
         if not self.samples:
