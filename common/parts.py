@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from .containers import SLACK, TS_PACKET, UNKNOWN_LONG, chunk_at, is_mp4, is_transport, wave_data
+from .containers import SLACK, TS_PACKET, UNKNOWN_LONG, UNKNOWN_SIZE, chunk_at, is_mp4, is_transport, wave_data
 
 FLAC_START = b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22"  # with the header of STREAMINFO, 34 bytes, which comes first
 TS_TAIL = 1 << 20  # bytes at the end of a transport stream that may be something else
@@ -73,6 +73,18 @@ def mended_sizes(path: Path, head: bytes, part: Part) -> dict[int, bytes]:
         place, length = data
         whole = length or place == size or _ends_in_chunks(file, part.start + place, part.start + size)
         return {} if whole else {4: unknown, place - 4: unknown}
+
+
+def unread_tail(path: Path, head: bytes, part: Part) -> int:
+    """Bytes behind the data of a WAV that are no chunks, as where its header is older than its sound; else 0."""
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return 0
+    with open(path, "rb") as file:
+        size = (part.end or os.fstat(file.fileno()).st_size) - part.start
+        if (data := wave_data(file, part.start, size)) is None or not 0 < data[1] < UNKNOWN_SIZE:
+            return 0
+        end = sum(data) + data[1] % 2
+        return 0 if _ends_in_chunks(file, part.start + end, part.start + size) else max(size - end, 0)
 
 
 def oversized_data(path: Path, head: bytes) -> Part | None:

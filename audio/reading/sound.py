@@ -9,7 +9,7 @@ import numpy as np
 
 from ...common.containers import cut_short, inspect
 from ...common.errors import EarsightError
-from ...common.parts import Part, parts
+from ...common.parts import Part, oversized_data, parts, unread_tail
 from .channels import Mono, one_signal
 from .ogg import CAPTURE, look_through
 from .options import WHOLE, ReadingOptions
@@ -23,6 +23,9 @@ SOUND_SUFFIXES = frozenset(
     + (".mp3", ".m4a", ".m4b", ".aac", ".wma", ".mka", ".mp2", ".ac3", ".amr")
     + (".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".ts", ".mpg", ".mpeg")
 )
+
+
+TAIL = 1 << 16  # bytes behind a file's end that are no loss: tags
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +154,9 @@ def _pieces(path: Path, options: ReadingOptions) -> Iterator[Piece]:
             continue
         try:
             yield from soundfile_pieces(path, file, options)
+            if (tail := unread_tail(path, head, part)) > TAIL and oversized_data(path, head) is None:
+                options.warn(path, f"{tail} bytes behind the end of its sound are not read; if they are sound, whose "
+                             "header was not finished, `ffmpeg -ignore_length 1 -i` reads them")
         except Unread as stopped:  # libav goes on behind what is damaged
             seconds = stopped.frames / file.samplerate
             options.warn(path, f"its sound is damaged behind {seconds:.2f} s; silence stands for what does not decode")

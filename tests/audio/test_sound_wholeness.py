@@ -98,6 +98,23 @@ def test_a_wav_of_more_than_four_gigabytes_is_read_to_its_end(tmp_path):
     assert info(tmp_path / "clip.wav").frames == ((1 << 32) + 2000) // 2
 
 
+def test_sound_behind_the_data_of_a_wav_is_told(tmp_path, capsys):
+    """As where a recorder that wrote its header every minute lost power."""
+    clip = speechlike(16000, 8.0)
+    soundfile.write(tmp_path / "clip.wav", clip, 16000)
+    data = bytearray((tmp_path / "clip.wav").read_bytes())
+    data[4:8], data[40:44] = struct.pack("<I", 36 + 64000), struct.pack("<I", 64000)
+    (tmp_path / "clip.wav").write_bytes(data)
+    assert len(read(tmp_path / "clip.wav").samples) == 32000  # as every player reads it
+    said = capsys.readouterr().err
+    assert said.startswith(f"warning: {tmp_path / 'clip.wav'}: {len(data) - 44 - 64000} bytes")
+    assert said.count("\n") == 1
+    data[40:44] = bytes(4)
+    (tmp_path / "clip.wav").write_bytes(data)
+    assert len(read(tmp_path / "clip.wav").samples) == len(clip)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_wav_without_sound_has_none_though_something_follows(tmp_path):
     soundfile.write(tmp_path / "clip.wav", np.zeros(0), 16000)
     data = bytearray((tmp_path / "clip.wav").read_bytes()) + b"LIST" + struct.pack("<I", 4) + b"INFO"
