@@ -6,7 +6,7 @@
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .common.errors import EarsightError
 
@@ -16,12 +16,27 @@ if TYPE_CHECKING:
 __all__ = ["EarsightError", "classify", "transcribe"]
 
 
-def transcribe(path: str | Path, model: str | Path | None = None, **decoding: Any) -> "Transcript":
+@overload
+def transcribe(path: str | Path, model: str | Path | None = None, *, track: int | None = None,
+               channels: Literal["split"], damaged: str = "refuse", **decoding: Any) -> "tuple[Transcript, ...]": ...
+
+
+@overload
+def transcribe(path: str | Path, model: str | Path | None = None, *, track: int | None = None,
+               channels: Literal["mix"] | int = "mix", damaged: str = "refuse", **decoding: Any) -> "Transcript": ...
+
+
+def transcribe(path: str | Path, model: str | Path | None = None, *, track: int | None = None,
+               channels: str | int = "mix", damaged: str = "refuse", **decoding: Any
+               ) -> "Transcript | tuple[Transcript, ...]":
     """Read the speech in a sound file, a video's sound track, or stored frames.
 
     Args:
         path: the file.
         model: a model folder or the name of an installed model; that of the package unless one is named.
+        track: sound track, from 1; the first that is not silent unless one is named.
+        channels: "mix" for the mean of all, a number from 1 for one, or "split" for a transcript of each.
+        damaged: "refuse" what is damaged, or "skip" it: silence stands in its place, and a warning tells of it.
         decoding: what differs from the model's own: `decoder`, `lm`, `lexicon`, `n_best`, `hotwords` (a sequence, each
             as on the command line), and the other fields of `earsight.common.decoding.options.DecodingOptions`.
 
@@ -29,11 +44,17 @@ def transcribe(path: str | Path, model: str | Path | None = None, **decoding: An
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
     from .app.recognisers import DEFAULT_TRANSCRIBER, transcriber
+    from .audio.reading import FRAME_SUFFIXES, ReadingOptions, each_channel
     from .common.batch_run import default_jobs
     from .common.decoding.options import given_options
 
-    options = given_options(**decoding)
-    return transcriber(model or DEFAULT_TRANSCRIBER, default_jobs(), **options).transcribe(path)
+    reading, options = ReadingOptions(track, channels, damaged), given_options(**decoding)
+    read = transcriber(model or DEFAULT_TRANSCRIBER, default_jobs(), **options)
+    if channels != "split":
+        return read.transcribe(path, options=reading)
+    if Path(path).suffix.lower() in FRAME_SUFFIXES:
+        return (read.transcribe(path),)
+    return tuple(read.transcribe(path, options=one) for one in each_channel(path, reading))
 
 
 def classify(path: str | Path, model: str | Path | None = None) -> "Classification":

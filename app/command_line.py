@@ -45,6 +45,13 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                              help="leave out words of less confidence, 0 to 1")
             sub.add_argument("--doubtful", choices=("drop", "mark"), default="drop",
                              help="what --min-confidence does; mark: word(?), in every format (default: drop)")
+            sub.add_argument("--channels", type=_channels, default="mix", metavar="mix|split|N",
+                             help="mix all channels, give each a transcript (FILE-ch1, ...), or read one alone "
+                             "(default: mix)")
+            sub.add_argument("--track", type=_positive, metavar="N",
+                             help="sound track of a film (default: the first that is not silent)")
+            sub.add_argument("--damaged", choices=("refuse", "skip"), default="refuse",
+                             help="what becomes of files that are damaged; skip: silence for what is (default: refuse)")
     sub.add_argument("--top", type=_positive, default=1, help="how many classes to print (default: 1)")
     sub.add_argument("--timeline", action="store_true", help="what is done when, for long clips")
     sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
@@ -184,6 +191,10 @@ def _share(text: str) -> float:
 def _format(name: str) -> str:
     known = {form.lower(): form for form in (*TRANSCRIPT_FORMATS, *CLASSIFICATION_FORMATS)}
     return known.get("txt" if name == "text" else name.lower(), name)
+
+
+def _channels(text: str) -> str | int:
+    return text if text in ("mix", "split") else _positive(text)
 
 
 def _positive(text: str) -> int:

@@ -93,6 +93,11 @@ def output_names(paths: Sequence[Path], suffix: str) -> dict[Path, str]:
     return {path: names[path] for path in dict.fromkeys(paths)}
 
 
+def channel_path(path: Path, channel: int | None) -> Path:
+    """What one channel of a recording is called: `call.wav` -> `call-ch1.wav`; None is all of it, by its own name."""
+    return path if channel is None else path.with_name(f"{path.stem}-ch{channel}{path.suffix}")
+
+
 def _detailed(path: Path, detail: int) -> str:
     """The stem, then the name, then the name with one folder in front, with two, ..."""
     if detail == 0:

@@ -29,14 +29,14 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
     recogniser = ActionRecogniser(model)
     runtime, path = recogniser.runtime, Path(path)
     probed = probe(path)
-    check_duration(path, probed.duration)
+    check_duration(path, probed.duration - probed.start)
     frames = np.concatenate(list(recogniser.blocks(path)))
     shift = runtime.config.frame_shift
     duration = len(frames) * shift
     check_duration(path, duration)
     run = run_encoder(runtime.folder, frames)
     count = max(1, int(AXIS / (STRIP * probed.width / probed.height + 0.06)))
-    moments = sample(path, count / duration, fit=shrunk, start=duration / count / 2)
+    moments = sample(path, count / duration, fit=shrunk, start=probed.start + duration / count / 2)
     panels = [pictures_panel([moment.image for moment in moments][:count], duration)]
     streams = recogniser.pictures.streams
     of_cnn = frames.shape[1] - sum(recogniser.pictures.widths(0))

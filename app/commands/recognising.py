@@ -15,11 +15,13 @@ from ..recognisers import (
 
 
 def transcribe_command(args: argparse.Namespace) -> int:
+    from ...audio.reading import ReadingOptions
     from ...audio.recognition.transcribing import transcribe_files
 
+    reading = ReadingOptions(args.track, args.channels, args.damaged)
     make = partial(transcriber, args.model, **decoding(args))
     return transcribe_files(args.paths, make, args.format, args.output, args.jobs, args.min_confidence,
-                            args.doubtful == "mark")
+                            args.doubtful == "mark", reading)
 
 
 def classify_command(args: argparse.Namespace) -> int:

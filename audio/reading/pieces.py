@@ -1,5 +1,6 @@
 """What the decoders of sound give: a file in order, in pieces."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +14,25 @@ BLOCK = 1 << 20  # samples decoded before they are resampled: bounds the memory 
 class Piece(NamedTuple):
     """A stretch of a file."""
 
-    samples: np.ndarray  # float32 (n,), the mean of the channels
+    samples: np.ndarray  # float32 (channels, n)
     sample_rate: int
-    channels: int
+
+    @property
+    def channels(self) -> int:
+        return len(self.samples)
+
+
+class Silence(NamedTuple):
+    """A stretch for which a file holds no sound."""
+
+    seconds: float
+
+    def pieces(self, sample_rate: int, channels: int) -> Iterator[Piece]:
+        left = round(self.seconds * sample_rate)
+        while left > 0:
+            part = min(left, max(1, BLOCK // channels))
+            yield Piece(np.zeros((channels, part), np.float32), sample_rate)
+            left -= part
 
 
 def no_sound(path: Path) -> EarsightError:

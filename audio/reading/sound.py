@@ -1,17 +1,21 @@
 """A sound file whole or block by block, its length, and sound at another rate."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
 
-from ...common.containers import inspect
+from ...common.containers import cut_short, inspect
 from ...common.errors import EarsightError
+from ...common.parts import Part, oversized_data, parts, unread_tail
+from .channels import Mono, one_signal
+from .ogg import CAPTURE, look_through
+from .options import WHOLE, ReadingOptions
 from .pieces import Piece, no_sound
 from .with_libav import in_turns, libav_pieces, open_libav
-from .with_soundfile import open_soundfile, soundfile_pieces
+from .with_soundfile import Unread, open_soundfile, soundfile_pieces
 
 # Suffixes that a folder is searched for; a file that is named is tried whatever its suffix.
 SOUND_SUFFIXES = frozenset(
@@ -19,6 +23,9 @@ SOUND_SUFFIXES = frozenset(
     + (".mp3", ".m4a", ".m4b", ".aac", ".wma", ".mka", ".mp2", ".ac3", ".amr")
     + (".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".ts", ".mpg", ".mpeg")
 )
+
+
+TAIL = 1 << 16  # bytes behind a file's end that are no loss: tags
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,34 +51,47 @@ class SoundInfo:
     duration: float
 
 
-def read(path: str | Path, sample_rate: int | None = None) -> Waveform:
-    """Read a sound file, or the first sound track of a video, whole: channels averaged, at `sample_rate` Hz.
+def read(path: str | Path, sample_rate: int | None = None, options: ReadingOptions = WHOLE) -> Waveform:
+    """Read a sound file, or a sound track of a video, as one signal at `sample_rate` Hz.
 
-    Without `sample_rate` it keeps its own rate (its first, where the rate changes on the way).
-    Raises EarsightError for all that is wrong with the file.
+    Without `sample_rate` it keeps its own rate (its first, where the rate changes on the way). Times count from the
+    file's start: silence stands for what its sound track lacks. Raises EarsightError for all that is wrong with the
+    file.
     """
-    rate, blocks = open_blocks(path, sample_rate)
+    rate, blocks = open_blocks(path, sample_rate, options)
     blocks = list(blocks)
     return Waveform(blocks[0] if len(blocks) == 1 else np.concatenate(blocks), rate)
 
 
-def open_blocks(path: str | Path, sample_rate: int | None = None) -> tuple[int, Iterator[np.ndarray]]:
+def open_blocks(path: str | Path, sample_rate: int | None = None, options: ReadingOptions = WHOLE
+                ) -> tuple[int, Iterator[np.ndarray]]:
     """The same block by block, for files that no memory holds: the rate in Hz, and float32 (n,) in order.
 
     A file that grows meanwhile is read to its end as it was when it was opened (soundfile), or is when it comes
     there (libav). What is wrong on the way raises EarsightError when it is met, after the blocks before it.
     """
     path = Path(path)
-    pieces = _finite(path, _pieces(path))
-    if (first := next(pieces, None)) is None:
+    signal = _finite(path, one_signal(path, _pieces(path, options), options))
+    if (first := next(signal, None)) is None:
         raise no_sound(path)
     target = sample_rate or first.sample_rate
 
     def blocks() -> Iterator[np.ndarray]:
-        for rate, run in groupby(chain([first], pieces), key=lambda piece: piece.sample_rate):
-            yield from _resampled((piece.samples for piece in run), rate, target)
+        for rate, run in groupby(chain([first], signal), key=lambda stretch: stretch.sample_rate):
+            yield from _resampled((stretch.samples for stretch in run), rate, target)
 
     return target, blocks()
+
+
+def each_channel(path: str | Path, options: ReadingOptions) -> list[ReadingOptions]:
+    """For the channels of a sound file one by one, how to read each; warnings are those of the first.
+
+    How many there are, its first piece tells. Raises EarsightError.
+    """
+    path = Path(path)
+    if (first := next(_pieces(path, replace(options, quiet=True)), None)) is None:
+        raise no_sound(path)
+    return [replace(options, channels=channel, quiet=channel > 1) for channel in range(1, first.channels + 1)]
 
 
 def info(path: str | Path) -> SoundInfo:
@@ -82,14 +102,17 @@ def info(path: str | Path) -> SoundInfo:
     """
     path = Path(path)
     head = inspect(path, "sound")
-    if (file := open_soundfile(path, head)) is not None:
-        with file:
-            rate, channels, frames = file.samplerate, file.channels, file.frames
-    else:
-        frames, rate, channels = 0, 0, 0
-        for piece in libav_pieces(path, head):
-            rate, channels = rate or piece.sample_rate, channels or piece.channels
-            frames += round(len(piece.samples) * rate / piece.sample_rate)
+    frames, rate, channels = 0, 0, 0
+    for part in _parts(path, head, WHOLE)[1]:
+        if (file := open_soundfile(path, head, part)) is not None:
+            with file:
+                found = [(file.frames, file.samplerate, file.channels)]
+        else:
+            found = ((piece.samples.shape[1], piece.sample_rate, piece.channels)
+                     for piece in libav_pieces(path, head, replace(WHOLE, quiet=True), part))
+        for count, own_rate, own_channels in found:
+            rate, channels = rate or own_rate, channels or own_channels
+            frames += round(count * rate / own_rate)
     if not frames:
         raise no_sound(path)
     return SoundInfo(rate, channels, frames, frames / rate)
@@ -99,11 +122,11 @@ def announced_duration(path: str | Path) -> float | None:
     """Seconds that a file's header announces, which need not be so; None where it says nothing, or is no sound."""
     path = Path(path)
     try:
-        head = inspect(path, "sound")
-        if (file := open_soundfile(path, head)) is not None:
+        head = inspect(path, "sound", cut=lambda how: None)
+        if (file := open_soundfile(path, head, Part())) is not None:
             with file:
                 return file.frames / file.samplerate
-        with open_libav(path, head) as container:
+        with open_libav(path, head, Part()) as container:
             return container.duration / 1e6 if container.duration else None  # in libav's AV_TIME_BASE
     except EarsightError:
         return None
@@ -119,21 +142,63 @@ def resample(samples: np.ndarray, from_rate: float, to_rate: float) -> np.ndarra
     return soxr.resample(samples, from_rate, to_rate, "HQ")
 
 
-def _pieces(path: Path) -> Iterator[Piece]:
+def _pieces(path: Path, options: ReadingOptions) -> Iterator[Piece]:
     """The file in order, in pieces of about BLOCK samples."""
-    head = inspect(path, "sound")
-    file = open_soundfile(path, head)
-    return in_turns(libav_pieces(path, head)) if file is None else soundfile_pieces(path, file)
+    cut = (lambda how: options.warn(path, f"{how}; what is there is read")) if options.skip else None
+    head = inspect(path, "sound", cut)
+    whole, every = _parts(path, head, options)
+    for part in every:
+        file = open_soundfile(path, head, part) if whole else None
+        if file is None:
+            yield from in_turns(libav_pieces(path, head, options, part))
+            continue
+        try:
+            yield from soundfile_pieces(path, file, options)
+            if (tail := unread_tail(path, head, part)) > TAIL and oversized_data(path, head) is None:
+                options.warn(path, f"{tail} bytes behind the end of its sound are not read; if they are sound, whose "
+                             "header was not finished, `ffmpeg -ignore_length 1 -i` reads them")
+        except Unread as stopped:  # libav goes on behind what is damaged
+            seconds = stopped.frames / file.samplerate
+            options.warn(path, f"its sound is damaged behind {seconds:.2f} s; silence stands for what does not decode")
+            yield from _behind(in_turns(libav_pieces(path, head, replace(options, quiet=True), part)), stopped.frames)
 
 
-def _finite(path: Path, pieces: Iterable[Piece]) -> Iterator[Piece]:
-    start = 0.0
+def _parts(path: Path, head: bytes, options: ReadingOptions) -> tuple[bool, list[Part]]:
+    """The files that were joined to this one, and whether they are whole, as far as that is told without decoding.
+
+    Raises EarsightError for Ogg that is damaged, where it may not be.
+    """
+    if not head.startswith(CAPTURE):
+        return True, parts(path, head)
+    chain = look_through(path)
+    if not chain.holes and not chain.cut:
+        return True, chain.parts
+    how = "its last page lacks its end"
+    if chain.holes:
+        seconds, first = sum(hole.seconds for hole in chain.holes), chain.holes[0].place
+        how = f"about {seconds:.2f} s of its sound are missing, the first behind {first:.2f} s"
+    if not options.skip:
+        raise cut_short(path, how, skip=True)
+    options.warn(path, f"{how}; silence stands for what is missing" if chain.holes else f"{how}; what is there is read")
+    return False, chain.parts
+
+
+def _behind(pieces: Iterator[Piece], frames: int) -> Iterator[Piece]:
+    """Pieces without their first so many samples."""
     for piece in pieces:
-        if not np.isfinite(piece.samples).all():
-            second = start + int(np.flatnonzero(~np.isfinite(piece.samples))[0]) / piece.sample_rate
+        if piece.samples.shape[1] > frames:
+            yield piece._replace(samples=piece.samples[:, frames:])
+        frames = max(frames - piece.samples.shape[1], 0)
+
+
+def _finite(path: Path, signal: Iterable[Mono]) -> Iterator[Mono]:
+    start = 0.0
+    for stretch in signal:
+        if not np.isfinite(stretch.samples).all():
+            second = start + int(np.flatnonzero(~np.isfinite(stretch.samples))[0]) / stretch.sample_rate
             raise EarsightError(f"{path}: NaN or infinite samples, first at {second:.3f} s; export it again")
-        start += len(piece.samples) / piece.sample_rate
-        yield piece
+        start += len(stretch.samples) / stretch.sample_rate
+        yield stretch
 
 
 def _resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:

@@ -1,6 +1,6 @@
 """Sound that libav reads: mp3, m4a, the sound tracks of videos, and what libsndfile does not know."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -8,22 +8,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...common.containers import cut_short, is_matroska, is_mp4, is_mpeg
+from ...common.containers import cut_short, is_matroska, is_mp4, is_mpeg, tag_size
 from ...common.errors import EarsightError
-from .pieces import BLOCK, Piece
+from ...common.parts import Part, container_start
+from .options import ReadingOptions
+from .pieces import BLOCK, Piece, Silence
+from .timing import JITTER, Clock, Timing
 
 if TYPE_CHECKING:
-    import av
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.packet import Packet
 
 # The demuxers that libav may use: files of sound, or of sound and picture. Playlists would open other files.
 DEMUXERS = (
     "mov,mp4,matroska,webm,avi,asf,flv,mpeg,mpegts,mxf,dv,rm,wav,w64,aiff,au,caf,"
     "mp3,aac,ac3,eac3,amr,amrnb,amrwb,ape,dts,flac,ogg,tak,tta,wv,xwma"
 )
+# Those whose packets have times of their own; of the others libav counts the packets, or the bytes.
+TIMED = {"mov", "matroska", "asf", "flv", "mpeg", "mpegts", "mxf", "rm", "flac", "ogg"}
 # MP4 and Matroska headers tell all that their decoders need, so libav need not decode pictures to find out:
 # a GRID clip opens in 0.2 ms instead of 1.4.
 TRUST_HEADER = {"codec_whitelist": "none", "probesize": "32", "analyzeduration": "1", "fpsprobesize": "0"}
 DISCARD_ALL = 48  # AVDISCARD_ALL
+AV_TIME_BASE = 1_000_000  # libav's own units of time a second
 SAMPLE_TYPES = {  # libav's sample formats: dtype, zero, full scale
     "u8": (np.uint8, 128, 128),
     "s16": (np.int16, 0, 1 << 15),
@@ -32,6 +41,10 @@ SAMPLE_TYPES = {  # libav's sample formats: dtype, zero, full scale
     "flt": (np.float32, 0, 1),
     "dbl": (np.float64, 0, 1),
 }
+LEADING = 0.5  # seconds: so much may not decode at the start of a stream that was cut out of a longer one
+HEARD = 1e-4  # of full scale: a track that never gets there is silent
+FRAME_STARTS = (b"\xff", b"\x0b\x77", b"\x7f\xfe\x80\x01")  # of mp3 and aac, ac3, dts
+JUNK = 1 << 16, 0.05  # bytes behind the last frame, and their share of the file, that are no loss
 
 _DECODING = Lock()
 
@@ -50,65 +63,225 @@ def in_turns(pieces: Iterator[Piece]) -> Iterator[Piece]:
         yield piece
 
 
-def libav_pieces(path: Path, head: bytes) -> Iterator[Piece]:
-    with open_libav(path, head) as container:
-        if not container.streams.audio:
+def libav_pieces(path: Path, head: bytes, options: ReadingOptions, part: Part) -> Iterator[Piece]:
+    with open_libav(path, head, part) as container:
+        tracks = len(container.streams.audio)
+        if not tracks:
             raise EarsightError(f"{path}: a video without sound; name a file that has a sound track")
-        stream = container.streams.audio[0]
-        for other in container.streams:
-            if other is not stream and hasattr(other, "discard"):  # PyAV 18; spares reading the pictures
-                other.discard = DISCARD_ALL
-        if stream.codec_context is None:
-            raise EarsightError(f"{path}: libav has no decoder for its sound; convert it to WAV or FLAC")
-        yield from _decoded(path, container, stream, _xing_frames(path) if is_mpeg(head) else 0)
+        if options.track and options.track > tracks:
+            raise EarsightError(f"{path}: has no sound track {options.track}, its last is {tracks}; choose another")
+        track = options.track or (_first_heard(path, head, part, tracks) if tracks > 1 else 1)
+        if track > 1 and not options.track:
+            options.warn(path, f"sound track {track} of {tracks} is read, as those before it are silent")
+        yield from _read(path, head, container, track, options, part)
 
 
-def _decoded(
-    path: Path,
-    container: "av.container.InputContainer",
-    stream: "av.AudioStream",
-    announced: int,
-) -> Iterator[Piece]:
-    """The stream decoded in order; `announced` is the number of packets that there must be, 0 if unknown."""
-    import av
-
-    decode = stream.codec_context.decode
-    buffer, kind, packets, done = bytearray(), (0, 0), 0, 0.0  # kind: rate, channels
-    for packet in container.demux(stream):
+def _first_heard(path: Path, head: bytes, part: Part, tracks: int) -> int:
+    """The first track that is not silent throughout; the first of all if all are, or if it is damaged."""
+    quiet = ReadingOptions(quiet=True)
+    for track in range(1, tracks + 1):
         try:
-            frames = decode(packet)
-        except av.error.FFmpegError as error:
-            # A stream that was cut out of a longer one may begin with what cannot be decoded alone.
-            if not done and not buffer:
+            with open_libav(path, head, part) as container:
+                if any(np.abs(piece.samples).max() > HEARD
+                       for piece in _read(path, head, container, track, quiet, part)):
+                    return track
+        except EarsightError:
+            return track  # where it is read, it is told what is wrong
+    return 1
+
+
+def _read(path: Path, head: bytes, container: "InputContainer", track: int, options: ReadingOptions, part: Part
+          ) -> Iterator[Piece]:
+    stream = container.streams.audio[track - 1]
+    for other in container.streams:
+        if other is not stream and hasattr(other, "discard"):  # PyAV 18; spares reading the pictures
+            other.discard = type(other.discard)(DISCARD_ALL)
+    if stream.codec_context is None:
+        raise EarsightError(f"{path}: libav has no decoder for its sound; convert it to WAV or FLAC")
+    announced = _xing_frames(path) if is_mpeg(head) else 0
+    clock = Clock(_timing(path, head, container, stream, part))
+    frames = _Decoder(path, container, stream, options, announced, clock).frames()
+    yield from _in_pieces(clock.in_time(frames))
+
+
+def _is_timed(container: "InputContainer") -> bool:
+    return bool(set(container.format.name.split(",")) & TIMED)
+
+
+def _timing(path: Path, head: bytes, container: "InputContainer", stream: "AudioStream", part: Part) -> Timing:
+    timed = _is_timed(container)
+
+    def origin(first: float) -> float:
+        if not timed and container.format.name != "avi":
+            return first
+        if not (is_mp4(head) or is_matroska(head)):
+            return min((container.start_time or 0) / AV_TIME_BASE, first)
+        # By its header alone a file is not known to start at another time than 0.
+        return 0.0 if first <= JITTER else min(container_start(path, DEMUXERS, part), first)
+
+    duration = (container.duration or 0) / AV_TIME_BASE
+    return Timing(float(stream.time_base or 0), origin, duration, timed)
+
+
+class _Decoder:
+    """A sound track in the course of being decoded.
+
+    Args:
+        path, container, stream: of the track.
+        options: say what becomes of what does not decode.
+        announced: the number of packets that there must be, 0 if unknown.
+        clock: knows how many seconds have been given.
+    """
+
+    def __init__(self, path: Path, container: "InputContainer", stream: "AudioStream", options: ReadingOptions,
+                 announced: int, clock: Clock):
+        self.path, self.container, self.stream, self.options = path, container, stream, options
+        self.announced, self.clock = announced, clock
+        self.raw = not _is_timed(container) and container.format.name != "avi"  # tags may stand among its packets
+        self.lost: list[tuple[float, float]] = []  # where something did not decode, and how many seconds
+
+    def frames(self) -> "Iterator[AudioFrame | Silence]":
+        """The frames in order; in place of what is damaged, where that may be, silence."""
+        import av.error
+
+        decode, tick, count, leading = self.stream.codec_context.decode, self.clock.timing.tick, 0, 0.0
+        tag_end, behind = 0, 0  # bytes: where a tag ends, and how many that are no frames come behind the last frame
+        frame, junk = None, 0  # junk: the place of these bytes
+        for packet in self._packets():
+            try:
+                frames = decode(packet)
+            except av.error.FFmpegError as error:
+                place = packet.pos or 0
+                if self.raw and (place < tag_end or tag_size(bytes(packet))):
+                    tag_end = max(tag_end, place + tag_size(bytes(packet)))
+                    continue
+                lost = float((packet.duration or 0) * tick)
+                # A stream that was cut out of a longer one may begin with what cannot be decoded alone.
+                if frame is None and leading < LEADING:
+                    leading += lost
+                elif self.raw and not bytes(packet).startswith(FRAME_STARTS):
+                    junk = place if not behind else junk
+                    behind += packet.size
+                else:
+                    yield self._hole(lost, error)
                 continue
-            second = done + len(buffer) / 4 / kind[0]
-            raise cut_short(path, f"its sound does not decode after {second:.2f} s") from error
-        packets += 1
-        for frame in frames:
-            found = frame.sample_rate, frame.layout.nb_channels
-            if (found != kind or len(buffer) >= 4 * BLOCK) and buffer:
-                yield Piece(np.frombuffer(buffer, np.float32), *kind)
-                done += len(buffer) / 4 / kind[0]
-                buffer = bytearray()
-            kind = found
-            buffer += _mono(frame, found[1])
-    # 4 frames are 0.1 s at 44.1 kHz; the last packet is the one that flushes the decoder.
-    if packets - 1 < 0.99 * announced - 4:
-        raise cut_short(path, f"its header announces {announced} frames and {packets - 1} are there")
-    if buffer:
-        yield Piece(np.frombuffer(buffer, np.float32), *kind)
+            count += 1
+            for frame in frames:
+                if behind:  # not the end, then; so many seconds as the bytes before it, byte for byte
+                    yield self._hole(self.clock.given * behind / max(junk, 1), None)
+                    behind = 0
+                yield frame
+        # 4 frames are 0.1 s at 44.1 kHz; the last packet is the one that flushes the decoder.
+        if not self.lost and count - 1 < 0.99 * self.announced - 4:
+            there = f"its header announces {self.announced} frames and {count - 1} are there"
+            each = frame.samples / frame.sample_rate if frame else 0.0
+            self._missing(f"{there}, {(self.announced - count + 1) * each:.2f} s too few")
+        if not self.announced and behind > max(JUNK[0], JUNK[1] * self.container.size):
+            self._missing(f"its last {behind} bytes are no sound")
+        if self.lost:
+            seconds = sum(lost for _, lost in self.lost)
+            self.options.warn(self.path, f"{seconds:.2f} s of its sound do not decode, the first at "
+                              f"{self.lost[0][0]:.2f} s; silence stands in their place")
+
+    def _packets(self) -> "Iterator[Packet]":
+        import av.error
+
+        packet = None
+        try:
+            for packet in self.container.demux(self.stream):
+                yield packet
+        except (av.error.FFmpegError, IndexError):
+            if self.raw and packet is not None and self._is_all(packet):
+                return
+            if not (self.options.skip and self.clock.given):
+                raise
+            self._missing(f"nothing can be read behind {self.clock.given:.2f} s")
+
+    def _is_all(self, last: "Packet") -> bool:
+        """Whether only tags or zeros come behind the last packet that there was."""
+        with open(self.path, "rb") as file:
+            file.seek((last.pos or 0) + last.size)
+            behind = file.read(JUNK[0])
+        return tag_size(behind) > 0 or not behind.strip(b"\0")
+
+    def _hole(self, seconds: float, cause: Exception | None) -> Silence:
+        place = self.clock.given
+        if not self.options.skip:
+            raise cut_short(self.path, f"its sound does not decode after {place:.2f} s", skip=True) from cause
+        self.lost.append((place, seconds))
+        return Silence(seconds)
+
+    def _missing(self, how: str) -> None:
+        if not self.options.skip:
+            raise cut_short(self.path, how, skip=True)
+        self.options.warn(self.path, f"{how}; what is there is read")
+
+
+def _in_pieces(frames: "Iterable[AudioFrame | Silence]") -> Iterator[Piece]:
+    """Decoded frames joined to pieces of about BLOCK samples."""
+    buffer: _Buffer | None = None
+    kind, leading = None, 0.0
+    for frame in frames:
+        if isinstance(frame, Silence):
+            if buffer is None:  # its rate is still to come
+                leading += frame.seconds
+                continue
+            yield from buffer.piece()
+            yield from frame.pieces(buffer.rate, buffer.channels)
+            continue
+        found = frame.sample_rate, frame.layout.nb_channels, frame.format.name
+        if buffer is None or found != kind:
+            yield from () if buffer is None else buffer.piece()
+            kind, buffer = found, _Buffer(*found)
+            yield from Silence(leading).pieces(buffer.rate, buffer.channels)
+            leading = 0.0
+        elif buffer.samples >= buffer.room:
+            yield from buffer.piece()
+        buffer.add(frame)
+    yield from () if buffer is None else buffer.piece()
+
+
+class _Buffer:
+    """Decoded frames of one kind, as bytes: the arithmetic is done for many at once."""
+
+    def __init__(self, rate: int, channels: int, form: str):
+        self.rate, self.channels, self.samples = rate, channels, 0
+        self.room = max(1, BLOCK // channels)  # samples of a piece
+        self.dtype, self.zero, self.full = SAMPLE_TYPES[form.removesuffix("p")]
+        self.planar = form.endswith("p")
+        self.bytes_each = np.dtype(self.dtype).itemsize * (1 if self.planar else channels)  # a plane and sample
+        self.planes = [bytearray() for _ in range(channels if self.planar else 1)]
+
+    def add(self, frame: "AudioFrame") -> None:
+        samples = frame.samples
+        self.samples += samples
+        if len(self.planes) == 1:
+            self.planes[0] += memoryview(frame.planes[0])[:self.bytes_each * samples]  # a plane may have spare room
+            return
+        for buffer, plane in zip(self.planes, frame.planes):  # PyAV takes what follows the eighth for a ninth
+            buffer += memoryview(plane)[:self.bytes_each * samples]
+
+    def piece(self) -> Iterator[Piece]:
+        if not self.samples:
+            return
+        planes = [np.frombuffer(plane, self.dtype) for plane in self.planes]
+        samples = np.stack(planes) if len(planes) > 1 else planes[0].reshape(-1, 1 if self.planar else self.channels).T
+        if (self.zero, self.full) != (0, 1):
+            samples = (samples.astype(np.float32) - self.zero) / self.full
+        self.planes, self.samples = [bytearray() for _ in planes], 0
+        yield Piece(samples.astype(np.float32, copy=False), self.rate)
 
 
 @contextmanager
-def open_libav(path: Path, head: bytes) -> Iterator["av.container.InputContainer"]:
+def open_libav(path: Path, head: bytes, part: Part) -> "Iterator[InputContainer]":
     import av
+    import av.error
 
-    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
+    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file,subfile"}
     if is_mp4(head) or is_matroska(head):
         options |= TRUST_HEADER
     try:
-        # "file:" keeps a name with a colon from being taken for a protocol.
-        with av.open(f"file:{path}", container_options=options, metadata_errors="ignore") as container:
+        with av.open(part.url(path), container_options=options, metadata_errors="ignore") as container:
             yield container
     except (av.error.FFmpegError, IndexError) as error:  # IndexError: PyAV, when a stream turns up on the way
         reason = getattr(error, "strerror", None) or error
@@ -118,29 +291,10 @@ def open_libav(path: Path, head: bytes) -> Iterator["av.container.InputContainer
         ) from error
 
 
-def _mono(frame: "av.AudioFrame", channels: int) -> memoryview:
-    """The mean of a decoded frame's channels, as the bytes of float32 (samples,)."""
-    name, samples = frame.format.name, frame.samples
-    if channels == 1 and name in ("fltp", "flt"):  # most speech: no arithmetic; a plane may have spare room
-        return memoryview(frame.planes[0])[: 4 * samples]
-    dtype, zero, full = SAMPLE_TYPES[name.removesuffix("p")]
-    if name.endswith("p"):
-        planes = frame.planes[:channels]  # PyAV takes what follows the eighth for a ninth
-        total = sum(np.frombuffer(plane, dtype, samples).astype(np.float32) for plane in planes)
-    else:
-        packed = np.frombuffer(frame.planes[0], dtype, samples * channels).reshape(samples, channels)
-        total = packed.sum(axis=1, dtype=np.float32)
-    return memoryview(((total - zero * channels) / (full * channels)).astype(np.float32))
-
-
 def _xing_frames(path: Path) -> int:
     """Frames that an mp3 announces in the Xing or Info header that its first frame holds, else 0."""
     with open(path, "rb") as file:
-        tag = file.read(10)
-        if tag[:3] == b"ID3":  # ID3v2: four bytes of seven bits
-            file.seek(10 + sum((byte & 0x7F) << 7 * (3 - place) for place, byte in enumerate(tag[6:10])))
-        else:
-            file.seek(0)
+        file.seek(tag_size(file.read(10)))
         frame = file.read(64)
     place = max(frame.find(b"Xing"), frame.find(b"Info"))
     if frame[:1] != b"\xff" or place < 0 or len(frame) < place + 12 or not frame[place + 7] & 1:

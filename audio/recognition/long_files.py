@@ -1,7 +1,8 @@
 """`earsight transcribe` of long files: a bar with the time left, lines as they are ready, going on after a stop."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from ...common.batch_run import BAR_FROM
 from ...common.files import partial_of
 from ...common.inference.recognition import Transcript, Utterance
 from ...common.paths import output_names
-from ..reading import announced_duration
+from ..reading import ReadingOptions, announced_duration
 from .recogniser import SpeechRecogniser
 
 if TYPE_CHECKING:
@@ -19,23 +20,32 @@ if TYPE_CHECKING:
 LONG = 60.0  # seconds of sound; less is read before a bar would help
 
 
+@dataclass(frozen=True)
+class Clip:
+    """A file, and what of it is read."""
+
+    path: Path
+    options: ReadingOptions
+
+
 class LongFiles:
     """Transcribes files one by one for a command, several at a time from threads; a context manager.
 
     Args:
-        paths: all files.
+        clips: all that is read, by name: a file's path, or what one of its channels is called.
         output: folder of the outputs, beside which it is noted how far each is; None for none.
         suffix: of the outputs.
         finish: what is done to transcripts last, to an utterance's or a whole one.
         write: transcript -> text; given, each utterance is printed when it is ready.
     """
 
-    def __init__(self, paths: Sequence[Path], output: Path | None, suffix: str,
+    def __init__(self, clips: Mapping[Path, Clip], output: Path | None, suffix: str,
                  finish: Callable[[Transcript], Transcript], write: Callable[[Transcript], str] | None = None):
-        names = output_names(paths, suffix) if output else {}
+        names = output_names(list(clips), suffix) if output else {}
+        self._clips = clips
         self._journals = {path: partial_of(output / name) for path, name in names.items()} if output else {}
         self._finish, self._write, self._lock = finish, write, Lock()
-        self._bar = _bar(paths)
+        self._bar = _bar([clip.path for clip in clips.values()])
 
     def __enter__(self) -> "LongFiles":
         return self
@@ -44,8 +54,8 @@ class LongFiles:
         if self._bar is not None:
             self._bar.close()
 
-    def transcribe(self, recogniser: SpeechRecogniser, path: Path) -> Transcript:
-        """Read one of the files."""
+    def transcribe(self, recogniser: SpeechRecogniser, name: Path) -> Transcript:
+        """Read one of the clips."""
         done, printed, bar = 0.0, 0, self._bar
 
         def heard(utterance: Utterance) -> None:
@@ -62,7 +72,9 @@ class LongFiles:
                     bar.update(min(seconds - done, bar.total - bar.n))  # headers may be wrong
             done = seconds
 
-        transcript = self._finish(recogniser.transcribe(path, self._journals.get(path), heard, progress))
+        clip = self._clips[name]
+        transcript = self._finish(recogniser.transcribe(clip.path, self._journals.get(name), heard, progress,
+                                                        clip.options))
         if self._write and not printed:
             self._print("")
         return transcript

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -28,7 +28,7 @@ from ...common.inference.timeline import BATCH, timeline
 from ...common.inference.transcribing import folder_transcriber
 from ...common.labels import BLANK
 from ...common.model_folder import CONFIG, ENCODER
-from ..reading import FRAME_SUFFIXES, open_blocks, read, read_frames, resample
+from ..reading import FRAME_SUFFIXES, WHOLE, ReadingOptions, open_blocks, read, read_frames, resample
 
 # How long recordings are cut, in seconds; chosen on clips of the development parts of AN4 and GRID, one behind another.
 CORE, CONTEXT = 8.0, 1.0
@@ -123,20 +123,20 @@ class SpeechRecogniser:
         held = Signal(path, iter([signal]), hop, rate)
         return joined(list(self._utterances(held)), path, held.seconds, self.runtime.name)
 
-    def utterances(self, path: str | Path) -> Iterator[Utterance]:
+    def utterances(self, path: str | Path, options: ReadingOptions = WHOLE) -> Iterator[Utterance]:
         """Read one file, utterance by utterance as they are ready, in memory that does not grow with its length.
 
         A file no longer than the clips that the model was trained on is one utterance, read as it is; a longer one is
         cut in its pauses.
         """
-        return self._utterances(self._signal(path))
+        return self._utterances(self._signal(path, options))
 
-    def _signal(self, path: str | Path) -> "Signal":
+    def _signal(self, path: str | Path, options: ReadingOptions) -> "Signal":
         path, config = Path(path), self.runtime.config
         if path.suffix.lower() in FRAME_SUFFIXES:
             return Signal(str(path), iter([self.frames(path)]), 1, 1 / config.frame_shift)
         self._need_sound(path)
-        rate, blocks = open_blocks(path, self.sample_rate)
+        rate, blocks = open_blocks(path, self.sample_rate, options)
         return Signal(str(path), blocks, config.frontend["hop_length"], rate)
 
     def _utterances(self, signal: "Signal", journal: Journal | None = None,
@@ -216,7 +216,8 @@ class SpeechRecogniser:
 
     def transcribe(self, path: str | Path, journal: Path | None = None,
                    heard: Callable[[Utterance], None] = lambda utterance: None,
-                   progress: Callable[[float], None] = lambda seconds: None) -> Transcript:
+                   progress: Callable[[float], None] = lambda seconds: None,
+                   options: ReadingOptions = WHOLE) -> Transcript:
         """Read one file.
 
         Args:
@@ -224,12 +225,14 @@ class SpeechRecogniser:
                 already, of the same file, model and settings, is not read again. The caller deletes it.
             heard: is given each utterance when it is ready.
             progress: is told how many seconds of a long recording have been looked through.
+            options: what of the file is read; "split" is for the caller, see `audio.reading.each_channel`.
         """
-        signal = self._signal(path)
+        signal = self._signal(path, options)
         utterances = []
-        notes = Journal(journal, self._key(path)) if journal else None
+        notes = Journal(journal, self._key(path, options)) if journal else None
         try:
             for utterance in self._utterances(signal, notes, progress):
+                utterance = replace(utterance, transcript=replace(utterance.transcript, channel=options.channel))
                 utterances.append(utterance)
                 heard(utterance)
         except EarsightError as error:
@@ -239,15 +242,15 @@ class SpeechRecogniser:
         finally:
             if notes:
                 notes.close()
-        return joined(utterances, str(path), signal.seconds, self.runtime.name)
+        return replace(joined(utterances, str(path), signal.seconds, self.runtime.name), channel=options.channel)
 
-    def _key(self, path: str | Path) -> dict:
+    def _key(self, path: str | Path, reading: ReadingOptions) -> dict:
         """What the utterances of a file hang on."""
         options = self.transcriber.decoder.options
         files = [path, self.runtime.folder / CONFIG, self.runtime.folder / ENCODER, options.lm, options.lexicon]
         stats = [(str(file), os.stat(file)) for file in files if file]
         return {"files": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats], "decoding": asdict(options),
-                "cutting": asdict(self._cutting(0.01))}
+                "cutting": asdict(self._cutting(0.01)), "reading": asdict(replace(reading, quiet=False))}
 
     def classify(self, path: str | Path) -> Classification:
         """Classify one file."""

@@ -17,6 +17,7 @@ from ..inference.recognition import Word, srt_clock
 LINE = 42  # characters
 SPEED = 17  # characters a second
 SHORTEST, LONGEST = 1000, 7000  # ms
+LINGER = 2000  # ms; a cue that takes longer to read than to say stays on no longer than this behind its last word
 GAP = 80  # ms, two frames at 25 a second
 PAUSE = 300  # ms; a break in a shorter pause is likely to be within a phrase
 PHRASE_ENDS = (".", ",", ";", ":", "?", "!", "…")
@@ -64,8 +65,11 @@ def cues(words: Sequence[Word], duration: float) -> list[Cue]:
         following = given[end].start if end < len(given) else None
         limit = max(round(1000 * duration), own[-1].end) if following is None else following - GAP
         start, characters = own[0].start, len(_line(own))
-        wanted = max(own[-1].end, min(start + max(SHORTEST, 1000 * characters // SPEED), start + LONGEST))
-        least = start + 1 if following is None else (start + following + 1) // 2  # where not even a gap has room
+        legible = min(start + max(SHORTEST, 1000 * characters // SPEED), own[-1].end + LINGER)
+        wanted = min(max(own[-1].end, legible), start + LONGEST)
+        least = start + 1
+        if following is not None and following - start < 2 * GAP:  # no room for a gap
+            least = min((start + following + 1) // 2, own[-1].end)
         result.append(Cue(start, max(min(wanted, limit), least), _lines(own), tuple(own)))
     return result
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..errors import EarsightError
 from ..inference.recognition import Transcript, Word, as_json, as_text
+from ..paths import channel_path
 from .subtitles import cues, spans, srt, vtt
 
 TSV_COLUMNS = ("path", "start", "end", "word", "confidence")
@@ -26,10 +27,11 @@ def as_jsonl(transcript: Transcript, name: str) -> str:
     """A JSON object a line, each a cue as in subtitles.
 
     `path`, `start`, `end` (of its words), `text`, and `words`: a list of objects with `text`, `start`, `end`,
-    `confidence`.
+    `confidence`; and `channel` where it is of one.
     """
+    source = {"path": transcript.path} | ({} if transcript.channel is None else {"channel": transcript.channel})
     return "\n".join(
-        json.dumps({"path": transcript.path, "start": cue.words[0].start / 1000, "end": cue.words[-1].end / 1000,
+        json.dumps({**source, "start": cue.words[0].start / 1000, "end": cue.words[-1].end / 1000,
                     "text": " ".join(cue.lines),
                     "words": [{"text": word.text, "start": word.start / 1000, "end": word.end / 1000,
                                "confidence": round(word.confidence, 4)} for word in cue.words]}, ensure_ascii=False)
@@ -38,14 +40,16 @@ def as_jsonl(transcript: Transcript, name: str) -> str:
 
 def as_ctm(transcript: Transcript, name: str) -> str:
     """NIST's time-marked conversation (SCTK, infmts): `file channel start duration word confidence` a word."""
-    return "\n".join(f"{_field(name)} 1 {_seconds(word.start)} {_seconds(word.end - word.start)} {_field(word.text)} "
+    source = f"{_field(name)} {transcript.channel or 1}"
+    return "\n".join(f"{source} {_seconds(word.start)} {_seconds(word.end - word.start)} {_field(word.text)} "
                      f"{word.confidence:.4f}" for word in spans(transcript.words))
 
 
 def as_stm(transcript: Transcript, name: str) -> str:
     """NIST's segment time marks (SCTK, infmts): `file channel speaker start end words` a cue; no speaker is known."""
+    source = f"{_field(name)} {transcript.channel or 1}"
     return "\n".join(
-        f"{_field(name)} 1 unknown {_seconds(cue.words[0].start)} {_seconds(cue.words[-1].end)} "
+        f"{source} unknown {_seconds(cue.words[0].start)} {_seconds(cue.words[-1].end)} "
         + " ".join(_field(word.text) for word in cue.words) for cue in cues(transcript.words, transcript.duration))
 
 
@@ -72,7 +76,8 @@ def textgrid(tiers: Mapping[str, Sequence[Word]], duration: float) -> str:
 
 def as_tsv(transcript: Transcript, name: str) -> str:
     """A row a word below the header TSV_COLUMNS; fields with tabs, line breaks or quotes are quoted as in CSV."""
-    rows = [(transcript.path, _seconds(word.start), _seconds(word.end), word.text, f"{word.confidence:.4f}")
+    path = channel_path(Path(transcript.path), transcript.channel) if transcript.channel else transcript.path
+    rows = [(path, _seconds(word.start), _seconds(word.end), word.text, f"{word.confidence:.4f}")
             for word in spans(transcript.words)]
     text = io.StringIO()
     csv.writer(text, delimiter="\t", lineterminator="\n").writerows([TSV_COLUMNS, *rows])
@@ -99,7 +104,7 @@ def written_transcript(transcript: Transcript, form: str, names: Mapping[Path, s
         names: path -> what the clip is called in formats that name it, no two alike.
         alone: in a file of its own; else below others, without a header.
     """
-    text = FORMATS[form](transcript, names[Path(transcript.path)])
+    text = FORMATS[form](transcript, names[channel_path(Path(transcript.path), transcript.channel)])
     return text if alone or form != "tsv" else text.partition("\n")[2]
 
 

@@ -47,6 +47,7 @@ class Transcript:
         confidence: probability that all of it is right.
         words: in order of time.
         n_best: the likeliest readings, the text's own first, where several were asked for.
+        channel: which of the clip's channels it is of, from 1; None for all of them.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Transcript:
     confidence: float
     words: tuple[Word, ...] = ()
     n_best: tuple[Reading, ...] = ()
+    channel: int | None = None
 
     def doubting(self, least: float, mark: bool) -> "Transcript":
         """The same with words of less confidence left out or, with `mark`, marked as `word(?)`."""
@@ -211,7 +213,8 @@ def as_json(result: Transcript | Classification | Timeline) -> str:
     """One result as one line of JSON, its keys the dataclass's fields. Times are to 1 ms, probabilities to 1e-4.
 
     A transcript's: `path`, `text`, `duration`, `model`, `confidence`, `words` (a list of objects: `text`, `start`,
-    `end`, `confidence`), `n_best` (a list of objects: `text`, `score`; empty where one reading was asked for).
+    `end`, `confidence`), `n_best` (a list of objects: `text`, `score`; empty where one reading was asked for), and
+    `channel` where it is of one.
     """
     if isinstance(result, Timeline):
         plain = {
@@ -231,6 +234,8 @@ def as_json(result: Transcript | Classification | Timeline) -> str:
         plain["confidence"] = round(result.confidence, 4)
         plain["words"] = plain_words(result.words)
         plain["n_best"] = [{"text": reading.text, "score": round(reading.score, 3)} for reading in result.n_best]
+        if result.channel is None:
+            del plain["channel"]
     if isinstance(result, Classification):
         plain["probabilities"] = {label: round(value, 4) for label, value in result.probabilities.items()}
     return json.dumps(plain, ensure_ascii=False)

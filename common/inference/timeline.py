@@ -52,6 +52,7 @@ def timeline(
     minimum: float = MINIMUM,
     penalty: float = PENALTY,
     threshold: float = 0.0,
+    start: float = 0.0,
     duration: float | Callable[[], float] | None = None,
     batch: int = BATCH,
     path: str = "",
@@ -68,9 +69,10 @@ def timeline(
         hop: seconds from one window to the next, and the grain of the segments' boundaries; at most `window`.
         minimum: seconds that a segment lasts at least, where the clip itself does.
         penalty, threshold: see `segment_steps`.
-        duration: of the clip in seconds, where frames do not say it exactly, as the last of a video may stand for
-            less or more than `frame_shift`; or a function that is asked for it when all blocks have come. Segments
-            end there. None or 0, not known: all frames times `frame_shift`.
+        start: seconds from the clip's start to its first frame.
+        duration: seconds from the clip's start to its end, where frames do not say it exactly, as the last of a video
+            may stand for less or more than `frame_shift`; or a function that is asked for it when all blocks have come.
+            Segments end there. None or 0, not known: all frames times `frame_shift`.
         batch: windows that are classified at once.
         path, model: for the result.
 
@@ -92,12 +94,12 @@ def timeline(
     )
     if callable(duration):
         duration = duration()
-    end = duration or windows.frames * frame_shift
+    end = duration or start + windows.frames * frame_shift
     return Timeline(
         path=path,
-        segments=tuple(_segments(found, steps, edges, labels, frame_shift, end)),
+        segments=tuple(_segments(found, steps, edges, labels, frame_shift, start, end)),
         labels=tuple(labels),
-        times=(windows.starts + windows.length / 2) * frame_shift,
+        times=start + (windows.starts + windows.length / 2) * frame_shift,
         probabilities=windows.probabilities,
         duration=end,
         model=model,
@@ -276,11 +278,12 @@ def _segments(
     edges: np.ndarray,
     labels: Sequence[str],
     frame_shift: float,
+    begin: float,
     duration: float,
 ) -> Iterator[Segment]:
     for first, after, label in found:
-        start = int(edges[first]) * frame_shift
-        end = duration if after == len(steps) else min(int(edges[after]) * frame_shift, duration)
+        start = begin + int(edges[first]) * frame_shift
+        end = duration if after == len(steps) else min(begin + int(edges[after]) * frame_shift, duration)
         if label is not None and start < end:
             mean = np.average(steps[first:after, label], weights=np.diff(edges[first : after + 1]))
             yield Segment(start, end, labels[label], float(mean))

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from sounds import encode
+from sounds import WRITTEN, encode, refused, speechlike, write
 
 from conftest import REPOSITORY
 from earsight.audio.reading import (
@@ -30,15 +30,6 @@ from earsight.audio.reading import (
 from earsight.common.errors import EarsightError
 
 
-def speechlike(rate: int, seconds: float = 2.0, seed: int = 0) -> np.ndarray:
-    """Bursts of low-passed noise: a signal with energy below 1 kHz whose place in time can be told."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(round(rate * seconds)) / rate
-    tones = rng.uniform(150, 1000, 12)
-    burst = sum(np.sin(2 * np.pi * tone * time + rng.uniform(0, 6)) for tone in tones) / 24
-    return (burst * (0.1 + 0.9 * (np.sin(2 * np.pi * 1.3 * time) > 0))).astype(np.float32)
-
-
 def lag(found: np.ndarray, wanted: np.ndarray) -> int:
     """Samples by which `found` is late."""
     size = 1 << (len(found) + len(wanted)).bit_length()
@@ -47,45 +38,9 @@ def lag(found: np.ndarray, wanted: np.ndarray) -> int:
     return peak if peak < size // 2 else peak - size
 
 
-# How to write each format: name, codec and what else `encode` takes. Without a codec, soundfile writes it.
-WRITTEN = {
-    "clip.wav": {},
-    "clip.flac": {},
-    "clip.ogg": {},
-    "clip.aiff": {},
-    "clip.caf": {},
-    "clip.au": {},
-    "clip.w64": {},
-    "clip.opus": {"codec": "libopus"},
-    "clip.mp3": {"codec": "libmp3lame"},
-    "clip.m4a": {"codec": "aac"},
-    "fast.m4a": {"codec": "aac", "options": {"movflags": "faststart"}},
-    "clip.aac": {"codec": "aac", "format": "adts"},
-    "clip.mka": {"codec": "aac"},
-    "clip.wma": {"codec": "wmav2", "codec_options": {"b": "64k"}},
-    "clip.mp4": {"codec": "aac", "video": "mpeg4"},
-    "h264.mp4": {"codec": "aac", "video": "libx264"},
-    "fast.mp4": {"codec": "aac", "video": "mpeg4", "options": {"movflags": "faststart"}},
-    "live.mp4": {"codec": "aac", "video": "mpeg4", "options": {"movflags": "frag_keyframe+empty_moov"}},
-    "clip.mov": {"codec": "aac", "video": "mpeg4"},
-    "clip.mkv": {"codec": "aac", "video": "mpeg4"},
-    "clip.webm": {"codec": "libopus", "video": "libvpx"},
-    "clip.avi": {"codec": "libmp3lame", "video": "mpeg4"},
-    "clip.ts": {"codec": "aac", "video": "mpeg2video"},
-    "clip.flv": {"codec": "aac", "video": "flv"},
-}
 # Those whose headers do not trim what the encoder adds in front, and how many samples that may be.
 UNTRIMMED = {"clip.aac": 1024, "clip.ts": 1024, "clip.flv": 1024, "live.mp4": 1024, "clip.mka": 1024,
              "clip.mkv": 1024, "clip.avi": 2257, "clip.wma": 4096}  # fmt: skip
-
-
-def write(folder: Path, name: str, samples: np.ndarray, rate: int) -> Path:
-    path = folder / name
-    settings = dict(WRITTEN[name])
-    if "codec" in settings:
-        return encode(path, samples, rate, **settings)
-    soundfile.write(path, samples, rate)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -370,18 +325,6 @@ def test_nothing_resampled_is_nothing():
 
 
 # Broken files
-
-
-def refused(path, *words, function=read) -> None:
-    """Reading fails with one line that names the file and holds `words`."""
-    with pytest.raises(EarsightError) as caught:
-        function(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ") and "\n" not in message
-    for word in words:
-        assert word in message
-    # What is wrong, then what to do about it.
-    assert ";" in message or "):" in message
 
 
 @pytest.mark.parametrize("function", [read, info, read_frames])

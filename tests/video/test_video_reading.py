@@ -372,6 +372,28 @@ def test_times_that_are_missing_equal_or_absurd_are_filled_in(monkeypatch, exact
     np.testing.assert_allclose(found, [0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.34, 0.38, 0.5])
 
 
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.mp4", "clip.mov", "clip.ts", "clip.flv"])
+def test_pictures_that_begin_behind_the_sound_are_timed_by_the_file(tmp_path, name, decoder):
+    times = [*range(5000, 5800, 40)]
+    path = encode(tmp_path / name, [*map(bars, range(FRAMES))], times=times, sound=8.0, **WRITTEN[name])
+    early = 64 if name in ("clip.ts", "clip.flv") else 0  # ms by which what the encoder of the sound adds comes before
+    frames = list(read_frames(path))
+    assert [number(frame.image) for frame in frames] == list(range(FRAMES))
+    np.testing.assert_allclose([frame.time * 1000 for frame in frames], times, atol=1 + early)
+    assert probe(path).start == pytest.approx(5.0, abs=0.07)
+    # None are made up for the time before.
+    moments = list(sample(path, 5))
+    assert [number(moment.image) for moment in moments] == [0, 5, 10, 15]
+    assert [number(moment.image) for moment in sample(path, 5, start=5.4)][0] in (9, 10)
+    refused(path, "no frame from 0 to 4", function=lambda path: list(sample(path, 5, end=4.0)))
+
+
+def test_pictures_that_begin_with_the_sound_or_nearly_begin_at_zero(tmp_path, decoder):
+    for begin in (0, 40, 80):
+        path = encode(tmp_path / "clip.mkv", [*map(bars, range(5))], times=[*range(begin, begin + 200, 40)], sound=1.0)
+        assert [frame.time for frame in read_frames(path)] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16], abs=2e-3)
+
+
 # Sampling
 
 
@@ -582,6 +604,23 @@ def test_a_file_without_a_length(tmp_path, decoder):
         assert len(frames) == FRAMES
         for place, frame in enumerate(frames):
             np.testing.assert_array_equal(frame.image, noise(place))
+
+
+@pytest.mark.parametrize("tail", [b"TAG" + bytes(125), b"APETAGEX" + b"\xd0\7\0\0" + bytes(20), b'{"camera":"x"}',
+                                  b"LYRICSBEGIN" + b"words " * 90, bytes(5000), bytes(3)])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_comes_behind_the_end_changes_nothing(tmp_path, written, name, tail, capfd):
+    (tmp_path / name).write_bytes(written[name].read_bytes() + tail)
+    assert [number(frame.image) for frame in read_frames(tmp_path / name)] == list(range(FRAMES))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_of_joined_films_it_is_told_that_one_is_read(tmp_path, written, capfd):
+    data = written["clip.mp4"].read_bytes()
+    (tmp_path / "clip.mp4").write_bytes(data + data)
+    assert len(list(read_frames(tmp_path / "clip.mp4"))) == FRAMES
+    said = capfd.readouterr().err
+    assert said.startswith(f"warning: {tmp_path / 'clip.mp4'}: only the first of 2") and f"byte {len(data)}" in said
 
 
 # Broken files

@@ -3,7 +3,8 @@
 OpenCV decodes the containers whose times it tells truly and whose length it knows (MP4, Matroska and WebM, FLV,
 ASF, MPEG-TS, GIF); PyAV (libav) decodes the others, and goes on where OpenCV stops before the announced end.
 Both give the same pixels. What a file is, is told from its content, not its name. Frames are decoded one after
-another from the first, never sought, and times count from the start of the picture track.
+another from the first, never sought. Times count from the file's start, as players show them: where the pictures
+begin later than the sound, the first frame's time says so, and no frames are made up for the time before.
 
 A file that is shorter than its container says, or whose frames stop decoding long before their announced end, is
 an `EarsightError`. MPEG streams, GIF and Ogg do not state their length and give no means to notice that their end

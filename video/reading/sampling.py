@@ -1,6 +1,7 @@
 """A video's frames, all of them or at a fixed rate, with their times."""
 
 import math
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...common.containers import inspect
+from ...common.containers import inspect, is_mp4
 from ...common.errors import EarsightError
-from .source import TOLERANCE, USUAL_RATE, Source, no_pictures
+from ...common.parts import parts
+from .source import JITTER, TOLERANCE, USUAL_RATE, Source, no_pictures
 from .with_libav import open_libav
 from .with_opencv import is_true_to_time, is_utf8, open_opencv
 
@@ -30,12 +32,13 @@ class VideoInfo:
     width: int  # pixels, as shown: rotation applied
     height: int
     frame_rate: float  # Hz, on average
-    duration: float  # seconds
+    duration: float  # seconds from the file's start to the last picture's end
     frames: int
+    start: float = 0.0  # seconds from the file's start to its first picture
 
 
 class Frame(NamedTuple):
-    """`time` in seconds from the track's start; `image` uint8 (height, width, 3), RGB."""
+    """`time` in seconds from the file's start; `image` uint8 (height, width, 3), RGB."""
 
     time: float
     image: np.ndarray
@@ -57,7 +60,8 @@ def probe(path: str | Path) -> VideoInfo:
     source = _open(Path(path), 1)
     for picture in source.pictures:
         height, width = picture.image().shape[:2]
-        return VideoInfo(width, height, source.frame_rate, source.duration, source.frames)
+        duration = source.start + source.duration if source.duration else 0.0
+        return VideoInfo(width, height, source.frame_rate, duration, source.frames, source.start)
     raise no_pictures(path)
 
 
@@ -90,7 +94,8 @@ def sample(
 ) -> Iterator[Moment]:
     """A video at a fixed rate: for k = 0, 1, ... the first frame at or after `start + k / rate` seconds.
 
-    Where no frame comes for a while, the one that comes next stands for all these k. Only frames that are wanted
+    Where no frame comes for a while, the one that comes next stands for all these k; but k = 0 is the first frame where
+    the pictures begin later than `start`. Only frames that are wanted
     are converted, once each; what is held are those whose `later` is still to come.
 
     Args:
@@ -109,22 +114,28 @@ def sample(
     """
     if not (math.isfinite(rate) and rate > 0):
         raise EarsightError(f"sampling rate {rate:g} Hz: not above 0; name the frames a second that are wanted")
-    moments = 0  # taken; the next is wanted from start + moments / rate on
+    begin, moments = start, 0  # taken; the next is wanted from begin + moments / rate on
     waiting: deque[Moment] = deque()
     paired, time, fitted = False, None, None
-    for time, image in _pictures(Path(path), threads):
+
+    def due(moment: Moment) -> bool:
+        return lag is None or reached >= moment.time + lag
+
+    for number, (time, image) in enumerate(_pictures(Path(path), threads)):
+        if number == 0 and time > start + JITTER:
+            begin = time  # before that there is nothing to be seen
         if end is not None and time >= end - TOLERANCE:
             break
         reached = time + TOLERANCE
-        wanted = reached >= start + moments / rate
+        wanted = reached >= begin + moments / rate
         # Until a first pair is complete, any frame may be the last of the clip, and then its second half.
-        if not (wanted or waiting and (not paired or reached >= waiting[0].time + lag)):
+        if not (wanted or waiting and (not paired or due(waiting[0]))):
             continue
         fitted = fit(image()) if fit else image()
-        while reached >= start + moments / rate:
+        while reached >= begin + moments / rate:
             moments += 1
             waiting.append(Moment(time, fitted, None))
-        while waiting and (lag is None or reached >= waiting[0].time + lag):
+        while waiting and due(waiting[0]):
             paired = True
             yield waiting.popleft()._replace(later=None if lag is None else fitted)
     if time is None:
@@ -137,16 +148,21 @@ def sample(
 
 
 def _pictures(path: Path, threads: int) -> Iterator[tuple[float, Callable[[], np.ndarray]]]:
-    """The frames of a file with times that rise from 0 on.
+    """The frames of a file with times that rise.
 
     A time that is missing, not after the one before or absurdly far from it, becomes that one and a frame's duration.
     """
     source = _open(path, threads)
+    if is_mp4(head := inspect(path, "video")) and len(joined := parts(path, head)) > 1:
+        print(f"warning: {path}: only the first of {len(joined)} joined films is read, as players do; the next begins "
+              f"at byte {joined[1].start}: split them", file=sys.stderr, flush=True)
     step = 1 / (source.frame_rate or USUAL_RATE)
-    last = -step
+    last = source.start - step
     for time, image in source.pictures:
-        credible = time is not None and max(last, -TOLERANCE) < time < last + LONGEST_GAP
-        last = time if credible else last + step
+        if time is not None and max(last, -TOLERANCE) < time < last + LONGEST_GAP:
+            last = time
+        else:
+            last += step
         yield last, image
 
 

@@ -10,13 +10,14 @@ import numpy as np
 from ...common.errors import EarsightError
 
 TOLERANCE = 0.0011  # seconds by which a frame may come early: Matroska rounds to milliseconds, and two times differ
+JITTER = 0.1  # seconds by which tracks may begin one after another and are still taken to begin together
 USUAL_RATE = 25.0  # Hz, where a container tells neither times nor a rate
 
 
 class Picture(NamedTuple):
     """A decoded picture, not yet converted."""
 
-    time: float | None  # seconds, None where the container has none
+    time: float | None  # seconds from the file's start, None where the container has none
     image: Callable[[], np.ndarray]  # RGB; to be called before the next picture is taken
 
 
@@ -25,12 +26,13 @@ class Source:
     """An opened file."""
 
     frame_rate: float  # Hz; 0 where a value is not known
-    duration: float
+    duration: float  # seconds that the pictures last
     frames: int
     pictures: Iterator[Picture]
+    start: float = 0.0  # seconds from the file's start, which its sound may make, to the first picture
 
 
-def no_pictures(path: Path) -> EarsightError:
+def no_pictures(path: str | Path) -> EarsightError:
     return EarsightError(f"{path}: holds no pictures (0 frames); copy it again, or record it again")
 
 

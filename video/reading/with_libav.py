@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...common.errors import EarsightError, first_line
-from .source import USUAL_RATE, Picture, Source, undecodable
+from .source import JITTER, USUAL_RATE, Picture, Source, undecodable
 
 if TYPE_CHECKING:
-    import av
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
+    from av.video.stream import VideoStream
 
 WHOLE = 0.9  # share of the announced duration that must decode
 # The demuxers that libav may use: files of pictures. Playlists would open other files.
@@ -23,6 +27,8 @@ DEMUXERS = (
 
 def open_libav(path: Path, threads: int) -> Source:
     import av
+    import av.error
+    from av.stream import Disposition
 
     try:
         container = av.open(
@@ -34,34 +40,57 @@ def open_libav(path: Path, threads: int) -> Source:
         raise undecodable(path, error.strerror or first_line(error)) from error
     if not len(container.streams):
         raise undecodable(path, "it has no tracks")
-    stream = container.streams.best("video")
-    if stream is None or stream.disposition & av.stream.Disposition.attached_pic:
+    best = container.streams.best("video")
+    stream = next((video for video in container.streams.video if best is not None and video.index == best.index), None)
+    if stream is None or stream.disposition & Disposition.attached_pic:
         raise EarsightError(f"{path}: sound without pictures; name a file that has a picture track")
     if stream.codec_context is None:
         raise undecodable(path, "libav has no decoder for its pictures")
     stream.codec_context.thread_count = threads
     rate = float(stream.average_rate or stream.guessed_rate or 0)
-    duration = float((stream.duration or 0) * stream.time_base) or (container.duration or 0) / av.time_base
+    duration = (stream.duration or 0) * _tick(stream) or (container.duration or 0) / av.time_base
     frames = stream.frames or round(duration * rate)
-    return Source(rate, duration, frames, _decoded(path, container, stream, rate, duration))
+    start = _start(container, stream)
+    return Source(rate, duration, frames, _decoded(path, container, stream, rate, duration, start), start)
 
 
-def _decoded(
-    path: Path, container: "av.container.InputContainer", stream: "av.VideoStream", rate: float, duration: float
-) -> Iterator[Picture]:
-    """The stream's pictures in order; after the last, an error if they are too few."""
+def track_start(path: Path) -> float:
+    """Seconds from a file's start to the first picture, by its header; 0 if that does not say, or nearly that."""
+    try:
+        source = open_libav(path, 1)
+    except EarsightError:
+        return 0.0
+    return source.start
+
+
+def _tick(stream: "VideoStream") -> float:
+    return float(stream.time_base or 0)
+
+
+def _start(container: "InputContainer", stream: "VideoStream") -> float:
     import av
+
+    begin = (stream.start_time or 0) * _tick(stream) - (container.start_time or 0) / av.time_base
+    return begin if begin > JITTER else 0.0
+
+
+def _decoded(path: Path, container: "InputContainer", stream: "VideoStream", rate: float, duration: float, start: float
+             ) -> Iterator[Picture]:
+    """The stream's pictures in order; after the last, an error if they are too few."""
+    import av.error
     from av.video.reformatter import VideoReformatter
 
     decode, reformatter = stream.codec_context.decode, VideoReformatter()  # one for all: each holds megabytes
-    origin = None if stream.start_time is None else float(stream.start_time * stream.time_base)
+    tick = _tick(stream)
+    origin = None if stream.start_time is None else stream.start_time * tick - start
     # AVI has no presentation times: the n-th picture that is shown has the n-th packet's.
-    packet_times = deque() if container.format.name == "avi" else None
-    decoded, shown, end = 0, 0.0, 0.0  # seconds: when the last picture ends, and the longest stream
+    packet_times: deque[float] | None = deque() if container.format.name == "avi" else None
+    decoded, shown, end = 0, 0.0, 0.0  # seconds: how long the pictures last, and when the longest stream ends
     with container:
         for packet in _packets(container):
-            begins = None if packet is None or packet.dts is None else float(packet.dts * packet.time_base)
-            if begins is not None:
+            begins = None
+            if packet is not None and packet.dts is not None:
+                begins = float(packet.dts * packet.time_base)
                 end = max(end, begins + float((packet.duration or 0) * packet.time_base))
             if packet is not None and packet.stream is not stream:
                 continue
@@ -73,22 +102,23 @@ def _decoded(
                 packet_times.append(begins)
             for frame in frames:
                 if packet_times is None:
-                    time = None if frame.pts is None else float(frame.pts * stream.time_base)
+                    time = None if frame.pts is None else frame.pts * tick
                 else:
                     time = packet_times.popleft() if packet_times else None
                 if time is not None:
-                    shown = time + 1 / (rate or USUAL_RATE)
                     origin = time if origin is None else origin
+                    end = max(end, time + 1 / (rate or USUAL_RATE))
                     time -= origin
+                    shown = time - start + 1 / (rate or USUAL_RATE)
                 decoded += 1
                 yield Picture(time, partial(_rgb, path, reformatter, frame))
         if packet_times is None:  # AVI's duration is but its count of frames
-            _check_end(path, decoded, shown, max(shown, end), stream.frames, rate, duration)
+            _check_end(path, decoded, shown, end, stream.frames, rate, duration)
 
 
-def _packets(container: "av.container.InputContainer") -> Iterator["av.Packet | None"]:
+def _packets(container: "InputContainer") -> "Iterator[Packet | None]":
     """A file's packets, as far as they can be read; None at the end: the decoder gives what it still holds."""
-    import av
+    import av.error
 
     try:
         yield from (packet for packet in container.demux() if packet.size)
@@ -117,7 +147,7 @@ def _check_end(
         )
 
 
-def _rgb(path: Path, reformatter: "av.video.reformatter.VideoReformatter", frame: "av.VideoFrame") -> np.ndarray:
+def _rgb(path: Path, reformatter: "VideoReformatter", frame: "VideoFrame") -> np.ndarray:
     try:
         image = reformatter.reformat(frame, format="rgb24", interpolation="BICUBIC").to_ndarray()
     except (OSError, ValueError) as error:  # libav's errors are kinds of these

@@ -10,21 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from ...common.containers import is_matroska, is_mp4
+from ...common.containers import is_matroska, is_mp4, is_transport
 from ...common.errors import first_line
-from .source import TOLERANCE, Picture, Source, undecodable
-from .with_libav import open_libav
+from .source import JITTER, TOLERANCE, Picture, Source, undecodable
+from .with_libav import open_libav, track_start
 
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
-TS_PACKET = 188  # bytes; each begins with 0x47
+NO_PROPERTY = -1
 
 _opening = threading.Lock()  # OpenCV's level of messages is the whole process's
 
 
 def is_true_to_time(head: bytes) -> bool:
     """Whether OpenCV gives this kind of file its presentation times. AVI and MPEG-PS it does not."""
-    transport = head[:1] == head[TS_PACKET : TS_PACKET + 1] == head[2 * TS_PACKET : 2 * TS_PACKET + 1] == b"\x47"
-    return transport or is_mp4(head) or is_matroska(head) or head.startswith((ASF, b"FLV", b"GIF8"))
+    return is_transport(head) or is_mp4(head) or is_matroska(head) or head.startswith((ASF, b"FLV", b"GIF8"))
 
 
 def is_utf8(path: Path) -> bool:
@@ -63,23 +62,31 @@ def open_opencv(path: Path, threads: int) -> Source | None:
     if not (capture.isOpened() and rate > 0 and count > 0):  # of a file without a length, libav alone tells its end
         capture.release()
         return None
-    return Source(rate, count / rate, round(count), _captured(path, capture, rate, count, threads))
+    grabbed = capture.grab()
+    # OpenCV counts times from the first picture, and tells by the track's own clock when that is: where it may be late,
+    # libav knows when the file starts.
+    late = grabbed and capture.get(getattr(cv2, "CAP_PROP_PTS", NO_PROPERTY)) / rate > JITTER
+    start = track_start(path) if late else 0.0
+    pictures = _captured(path, capture, grabbed, start, rate, count, threads)
+    return Source(rate, count / rate, round(count), pictures, start)
 
 
-def _captured(path: Path, capture: Any, rate: float, count: float, threads: int) -> Iterator[Picture]:
+def _captured(path: Path, capture: Any, grabbed: bool, start: float, rate: float, count: float, threads: int
+              ) -> Iterator[Picture]:
     """The pictures that OpenCV decodes, then those that libav does where OpenCV stops short of `count`."""
     cv2 = _opencv()
     image = partial(_retrieve, path, capture)
     decoded, time = 0, -1.0
     try:
-        while capture.grab():
-            decoded, time = decoded + 1, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        while grabbed:
+            decoded, time = decoded + 1, start + capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             yield Picture(time, image)
+            grabbed = capture.grab()
     finally:
         capture.release()
     # OpenCV ends at the first packet that does not decode. libav goes on after it, and tells damage from a header
     # that is wrong. The announced end may be counted from before the track's start: 0.1 s are no reason.
-    if decoded < count and time + 1 / rate < 0.97 * count / rate - 0.1:
+    if decoded < count and time - start + 1 / rate < 0.97 * count / rate - 0.1:
         for picture in open_libav(path, threads).pictures:
             if picture.time is not None and picture.time > time + TOLERANCE:
                 yield picture

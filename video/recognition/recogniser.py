@@ -11,7 +11,7 @@ from ...common.inference.runtime import Runtime
 from ...common.inference.timeline import BATCH, timeline
 from ..frontends.embedding import embedding_blocks
 from ..frontends.pictures import PictureSettings
-from ..reading import probe, sample
+from ..reading import VideoInfo, probe, sample
 from .plotting import thumbnail_times
 
 THUMBNAIL = 120  # pixels, the height of a timeline's thumbnails
@@ -42,11 +42,14 @@ class ActionRecogniser:
         """What is done in a clip as a whole."""
         frames = np.concatenate(list(self.blocks(path)))
         return classification(self.runtime.outputs(frames), self.runtime.labels.symbols, str(path),
-                              self._duration(path, len(frames)), self.runtime.name)
+                              self._end(probe(path), len(frames)), self.runtime.name)
 
     def timeline(self, path: str | Path, **options: float) -> Timeline:
-        """What is done when; embeddings are computed once, and not kept. Options: `common.inference.timeline`'s."""
-        count = 0
+        """What is done when, from the file's start; embeddings are computed once, and not kept.
+
+        Options: `common.inference.timeline`'s.
+        """
+        count, info = 0, probe(path)
 
         def counted() -> Iterator[np.ndarray]:
             nonlocal count
@@ -55,7 +58,7 @@ class ActionRecogniser:
                 yield block
 
         return timeline(self.runtime.batch_outputs, counted(), self.runtime.labels.symbols,
-                        self.runtime.config.frame_shift, duration=lambda: self._duration(path, count),
+                        self.runtime.config.frame_shift, start=info.start, duration=lambda: self._end(info, count),
                         batch=BATCH, path=str(path), model=self.runtime.name, **options)
 
     def _embed(self, pictures: np.ndarray) -> np.ndarray:
@@ -70,10 +73,9 @@ class ActionRecogniser:
         rate = len(times) / result.duration
         return [(moment.time, moment.image) for moment in sample(result.path, rate, fit=shrunk, start=times[0])]
 
-    def _duration(self, path: str | Path, frames: int) -> float:
+    def _end(self, info: VideoInfo, frames: int) -> float:
         """Seconds: the container's word where it fits what was seen, whose last moments have no frame after them."""
-        seen = frames * self.runtime.config.frame_shift
-        told = probe(path).duration
+        seen, told = info.start + frames * self.runtime.config.frame_shift, info.duration
         return told if seen <= told <= seen + self.pictures.lag + 2 * self.runtime.config.frame_shift else seen
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from random_words import random_words
 
-from earsight.common.formats.subtitles import GAP, LINE, LONGEST, SHORTEST, SPEED, cues, spans
+from earsight.common.formats.subtitles import GAP, LINE, LINGER, LONGEST, SHORTEST, SPEED, cues, spans
 from earsight.common.inference.recognition import Word
 
 
@@ -81,6 +81,22 @@ def test_cues_rather_break_behind_a_sentence():
 def test_a_short_word_is_shown_for_a_second_but_not_past_the_end():
     assert [(c.start, c.end) for c in cues([Word("yes", 0.5, 0.7, 1.0)], 10.0)] == [(500, 1500)]
     assert [(c.start, c.end) for c in cues([Word("yes", 0.5, 0.7, 1.0)], 1.2)] == [(500, 1200)]
+
+
+@pytest.mark.parametrize("silence", [1.0, 30.0, 3600.0])
+def test_a_cue_does_not_stay_through_the_silence_behind_it(silence):
+    words = spoken("four one five two nine seven", start=0.4, length=0.43, pauses={5: silence})
+    words += spoken("two four six", start=words[-1].end + silence)
+    first, second = cues(words, words[-1].end + silence)
+    assert (first.start, first.end) == (400, 2980) and second.end - second.start == SHORTEST
+
+
+def test_a_cue_that_is_said_fast_stays_to_be_read_but_not_for_long():
+    words = spoken("x" * 40 + " " + "y" * 40, length=0.2)
+    (cue,) = cues(words, 60.0)
+    assert cue.end == 400 + LINGER
+    (cue,) = cues([Word("word", 0.0, 20.0, 0.9)], 60.0)  # as where a model hears one on and on
+    assert cue.end == LONGEST
 
 
 def test_a_word_longer_than_a_line_stands_alone():

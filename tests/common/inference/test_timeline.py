@@ -374,3 +374,13 @@ def test_an_hour_of_wide_frames_is_not_held():
 def test_settings_that_make_no_sense(options, message):
     with pytest.raises(EarsightError, match=message):
         run(clip(("run", 5)), **options)
+
+
+def test_frames_that_begin_late_are_timed_from_the_clips_start():
+    frames = clip((LABELS[0], 40), (LABELS[1], 40))
+    early, late = run(frames), run(frames, start=5.0)
+    for moved, (start, end, label) in zip(spans(late), spans(early), strict=True):
+        assert moved == (pytest.approx(start + 5), pytest.approx(end + 5), label)
+    np.testing.assert_allclose(late.times, early.times + 5)
+    assert late.duration == pytest.approx(early.duration + 5)
+    assert run(frames, start=5.0, duration=late.duration - 0.1).segments[-1].end == pytest.approx(late.duration - 0.1)
