@@ -117,9 +117,6 @@ def container_start(path: Path, demuxers: str, part: Part = Part()) -> float:
         return 0.0
 
 
-
-
-
 def _joined_mp4(file: BinaryIO, size: int) -> list[int]:
     """Where files begin: their first boxes are `ftyp`, and each has its `moov`."""
     starts, start, complete = [0], 0, False
