@@ -11,7 +11,7 @@ from ...common.inference.runtime import Runtime
 from ...common.inference.timeline import BATCH, timeline
 from ..frontends.embedding import embedding_blocks
 from ..frontends.pictures import PictureSettings
-from ..reading import probe, sample
+from ..reading import Moment, probe, sample
 from .plotting import thumbnail_times
 
 THUMBNAIL = 120  # pixels, the height of a timeline's thumbnails
@@ -67,14 +67,20 @@ class ActionRecogniser:
         """Small pictures of a timeline's clip for `video.recognition.plotting.plot_timeline`."""
         info = probe(result.path)
         times = thumbnail_times(result.duration, info.width / info.height)
-        rate = len(times) / result.duration
-        return [(moment.time, moment.image) for moment in sample(result.path, rate, fit=shrunk, start=times[0])]
+        return [(moment.time, moment.image) for moment in strip(result.path, len(times), result.duration)]
 
     def _duration(self, path: str | Path, frames: int) -> float:
         """Seconds: the container's word where it fits what was seen, whose last moments have no frame after them."""
         seen = frames * self.runtime.config.frame_shift
         told = probe(path).duration
         return told if seen <= told <= seen + self.pictures.lag + 2 * self.runtime.config.frame_shift else seen
+
+
+def strip(path: str | Path, count: int, duration: float) -> list[Moment]:
+    """Small pictures of a clip's `count` equal parts, from the middle of each, until the frames end; at least one."""
+    # The last frame of a clip of few may come before the first part's middle: the parts' beginnings are taken too.
+    halves = list(sample(path, 2 * count / duration, fit=shrunk))
+    return halves[1::2] or halves[:1]
 
 
 def shrunk(image: np.ndarray) -> np.ndarray:
