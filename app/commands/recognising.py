@@ -58,13 +58,14 @@ def align_command(args: argparse.Namespace) -> int:
 
     jobs = args.jobs or default_jobs()
     if args.text is not None:
-        aligner = Aligner(args.model, args.lexicon, default_jobs())
+        aligner = Aligner(args.model, args.lexicon, default_jobs(), args.numbers)
         clips = {args.clip: partial(aligner.align, args.clip, read_text(args.text))}
     else:
         require("lhotse", "train")
         from ...audio.aligning_manifests import manifest_clips
 
-        clips = manifest_clips(Aligner(args.model, args.lexicon, max(1, default_jobs() // jobs)), args.clip)
+        threads = max(1, default_jobs() // jobs)
+        clips = manifest_clips(Aligner(args.model, args.lexicon, threads, args.numbers), args.clip)
     return align_clips(clips, args.format, args.output, jobs)
 
 
