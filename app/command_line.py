@@ -71,6 +71,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("text", nargs="?", metavar="TEXT", help="what is said, or a .txt file of it")
     sub.add_argument("--model", default=transcriber, help=f"model folder or installed model (default: {transcriber})")
     sub.add_argument("--lexicon", type=Path, metavar="FILE", help="further words: `word phone phone ...` a line")
+    sub.add_argument("--numbers", choices=("keep", "words"), default="keep",
+                     help="words: read 21 as `twenty one`, in English (default: keep)")
     sub.add_argument("--format", choices=TRANSCRIPT_FORMATS, default="TextGrid", type=_format,
                      help="default: TextGrid, with a tier of words and one of their labels")
     sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")

@@ -12,14 +12,11 @@ DEFAULT_TRANSCRIBER = "en-small"
 DEFAULT_CLASSIFIERS = {"sound": "digits", "video": "actions-10"}
 
 
-def is_video(path: str | Path) -> bool:
-    from ..video.reading import VIDEO_SUFFIXES
-
-    return Path(path).suffix.lower() in VIDEO_SUFFIXES
-
-
 def default_classifier(path: str | Path) -> str:
-    return DEFAULT_CLASSIFIERS["video" if is_video(path) else "sound"]
+    """The model for what a file holds: pictures, or sound alone."""
+    from ..video.content import has_pictures
+
+    return DEFAULT_CLASSIFIERS["video" if has_pictures(path) else "sound"]
 
 
 @lru_cache

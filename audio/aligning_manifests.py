@@ -23,6 +23,8 @@ def manifest_clips(aligner: Aligner, manifest: Path) -> dict[Path, Callable[[], 
         clip = read_clip(cut, aligner.runtime.config.sample_rate)
         frames = aligner.recogniser.frames_of_samples(clip, aligner.recogniser.sample_rate) if clip.ndim == 1 else clip
         aligner.runtime.check_frames(frames, cut.id)
-        return aligner.align_frames(frames, text_of(cut) or "", cut.id)
+        if (text := text_of(cut)) is None:
+            raise EarsightError(f"{cut.id}: the manifest gives it no text to align; give it one, or leave it out")
+        return aligner.align_frames(frames, text, cut.id)
 
     return {Path(cut.id): partial(align, cut) for cut in read_manifest(manifest, OPENERS)}

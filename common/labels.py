@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .errors import EarsightError, require
 from .metrics import count_errors
+from .texts import TextForm, read_text, tidy
 
 BLANK = 0  # CTC's blank is always output 0
 WORD_START = "▁"  # how SentencePiece marks a piece that begins a word
@@ -187,12 +188,8 @@ def build_labels(kind: str, texts: Iterable[str], lexicon: Path | str | None = N
 def read_lexicon(path: Path | str) -> Lexicon:
     """Read `word phone phone ...` lines; a word's further lines are its other pronunciations."""
     lexicon: Lexicon = {}
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise EarsightError(f"{path}: the lexicon cannot be read ({error.strerror})") from error
-    for number, line in enumerate(lines, 1):
-        word, *phones = line.split() or [""]
+    for number, line in enumerate(read_text(path, "the lexicon").splitlines(), 1):
+        word, *phones = tidy(line).split() or [""]
         if not word:
             continue
         if not phones:
@@ -228,3 +225,21 @@ def _split(symbols: Iterable[str], separator: str) -> list[tuple[str, ...]]:
             parts.append(tuple(current))
             current = []
     return parts
+
+
+def form_of(labels: Labels, numbers: str = "keep") -> TextForm:
+    """The form in which a model with these labels writes texts.
+
+    Its letters tell: where they are all small (or all capital), case is folded; punctuation that is not among them is
+    dropped; `numbers` is as in `TextForm`, where it has no digits. A dotless i among small letters tells the language.
+    """
+    if labels.kind == "classes":
+        return TextForm()
+    written = labels.lexicon if labels.kind == "phones" else labels.symbols[1:]
+    letters = set("".join(written)) - {WORD_START, " "}
+    small, capital = (any(letter != change(letter) for letter in letters) for change in (str.upper, str.lower))
+    case = "keep" if small == capital else "lower" if small else "upper"
+    dotless = {"i", "\u0131"} <= letters if small else {"I", "\u0130"} <= letters
+    digits = any(letter.isdecimal() for letter in letters)
+    kept = frozenset(letter for letter in letters if not letter.isalnum())
+    return TextForm(case, "drop", kept, "keep" if digits else numbers, "tr" if dotless else "")

@@ -2,8 +2,9 @@
 
 import glob
 import os
+import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from .errors import EarsightError
@@ -13,7 +14,8 @@ def expand(paths: Sequence[str], suffixes: Collection[str]) -> tuple[list[Path],
     """Files, folders and globs to files, in the order given and each once; an error for each that gives none.
 
     A named file is taken whatever its suffix. A folder is searched, with the folders in it, for files with
-    one of `suffixes` (lower case, with the dot), sorted by path; names that begin with a dot are passed over.
+    one of `suffixes` (lower case, with the dot), sorted by path; names that begin with a dot are passed over, and a
+    link to a folder is a folder.
     A glob (`*`, `?`, `[...]`, `**`), tried only when no path has that very name, may name a further suffix:
     `*.dat`.
     """
@@ -36,8 +38,8 @@ def _expand_one(path: str, suffixes: Collection[str], errors: list[EarsightError
         raise EarsightError(f"{path}: holds no file that ends in {_listed(suffixes)}; name another folder")
     if os.path.exists(literal):
         return [Path(literal)]
-    if not glob.has_magic(literal):
-        raise EarsightError(f"{path or repr(path)}: no such file or folder; check the path")
+    if not glob.has_magic(literal) or ADDRESS.match(path):
+        raise EarsightError(f"{path or repr(path)}: {why_missing(path) or 'no such file or folder; check the path'}")
     wanted = {*suffixes, Path(literal).suffix.lower()} - {""}
     found = []
     for match in sorted(map(Path, glob.glob(literal, recursive=True))):
@@ -51,15 +53,62 @@ def _expand_one(path: str, suffixes: Collection[str], errors: list[EarsightError
 
 
 def _search(folder: Path, suffixes: Collection[str], errors: list[EarsightError]) -> list[Path]:
-    def note(error: OSError) -> None:
+    return files_under(folder, suffixes, errors.append)
+
+
+def files_under(
+    folder: Path, suffixes: Collection[str], note: Callable[[EarsightError], None] = lambda error: None
+) -> list[Path]:
+    """The files in `folder`, at any depth, with one of `suffixes` (lower case, with the dot), sorted by path.
+
+    Names that begin with a dot are passed over. Links to folders are followed, but not into a folder that they lie in.
+    `note` gets an error for each folder that cannot be read.
+    """
+
+    def refused(error: OSError) -> None:
         reason = f"{error.filename}: this folder cannot be read ({error.strerror}); change its permissions"
-        errors.append(EarsightError(reason))
+        note(EarsightError(reason))
 
     found = []
-    for place, folders, names in os.walk(folder, onerror=note):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for place, folders, names in os.walk(folder, onerror=refused, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".") and not _leads_back(place, name)]
         found += [Path(place, name) for name in names if not name.startswith(".")]
     return sorted(file for file in found if file.suffix.lower() in suffixes)
+
+
+def _leads_back(place: str, name: str) -> bool:
+    path = os.path.join(place, name)
+    if not os.path.islink(path):
+        return False
+    # Of a folder that is reached by links, where it really lies does not tell by which: its parents do.
+    target, parents = os.path.realpath(path), [os.path.abspath(place), *map(str, Path(os.path.abspath(place)).parents)]
+    return any(os.path.realpath(parent) == target for parent in parents)
+
+
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def why_missing(path: str) -> str:
+    """Why what is named is no file, and what to do, where its name tells; else an empty string."""
+    if path == "-":
+        return "standard input is not read; write it to a file, and name that"
+    if path.lower().startswith("file://"):
+        return "an address; leave file:// out"
+    if ADDRESS.match(path):
+        return "an address, and nothing is fetched; download it, and name the file"
+    if re.match(r"[A-Za-z]:[\\/]", path) and os.name != "nt":
+        return "a path of Windows, and this is another system; name it as it is found here"
+    if "\\" in path and os.name != "nt":
+        return "no such file or folder; folders are parted by /, not by \\"
+    return ""
+
+
+def kept_name(path: str | Path) -> Path:
+    """An absolute path with the file's own name: its folders' links are resolved, a link that it is itself is not.
+
+    What a link leads to may have no suffix (git-annex, DVC, a hub's cache of blobs), and is named by none.
+    """
+    return Path(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))
 
 
 def _listed(suffixes: Collection[str]) -> str:

@@ -9,8 +9,8 @@ from ..common.explain.encoder_graph import run_encoder
 from ..common.explain.explaining import Choice, check_duration, inside_panels, inside_title, output_panel
 from ..common.explain.figure import AXIS, figure, frames_panel, pictures_panel
 from ..common.inference.recognition import classification
-from .reading import probe, sample
-from .recognition.recogniser import ActionRecogniser, shrunk
+from .reading import probe
+from .recognition.recogniser import ActionRecogniser, strip
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,8 +36,7 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
     check_duration(path, duration)
     run = run_encoder(runtime.folder, frames)
     count = max(1, int(AXIS / (STRIP * probed.width / probed.height + 0.06)))
-    moments = sample(path, count / duration, fit=shrunk, start=probed.start + duration / count / 2)
-    panels = [pictures_panel([moment.image for moment in moments][:count], duration)]
+    panels = [pictures_panel([moment.image for moment in strip(path, count, probed.start, duration)][:count], duration)]
     streams = recogniser.pictures.streams
     of_cnn = frames.shape[1] - sum(recogniser.pictures.widths(0))
     widths = recogniser.pictures.widths(of_cnn // max(1, len(streams.keys() - {"flow"})))

@@ -9,7 +9,6 @@ from ..recognisers import (
     DEFAULT_TRANSCRIBER,
     classifier,
     default_classifier,
-    is_video,
     transcriber,
 )
 
@@ -33,19 +32,20 @@ def classify_command(args: argparse.Namespace) -> int:
 
     paths, refused = expand(args.paths, SOUND_SUFFIXES | FRAME_SUFFIXES | VIDEO_SUFFIXES)
     jobs, threads = share_cores(args.jobs, len(paths))
-    of_model = {model: classifier(model, threads)
-                for model in {args.model or default_classifier(path) for path in paths}}
-    return classify_files(paths, refused, lambda path: of_model[args.model or default_classifier(path)],
-                          args.format, args.output, jobs, args.top, args.timeline, args.plot)
+    models = {path: args.model or default_classifier(path) for path in paths}
+    of_model = {model: classifier(model, threads) for model in set(models.values())}
+    return classify_files(paths, refused, lambda path: of_model[models[path]], args.format, args.output, jobs, args.top,
+                          args.timeline, args.plot)
 
 
 def explain_command(args: argparse.Namespace) -> int:
     from ...common.explain.explaining import Choice
     from ...common.explain.figure import check_output, write_figure
     from ...common.model_folder import medium_of
+    from ...video.content import has_pictures
 
     check_output(args.output)
-    model = args.model or (DEFAULT_CLASSIFIERS["video"] if is_video(args.clip) else DEFAULT_TRANSCRIBER)
+    model = args.model or (DEFAULT_CLASSIFIERS["video"] if has_pictures(args.clip) else DEFAULT_TRANSCRIBER)
     if medium_of(model) == "video":
         from ...video.explaining import explain
     else:
@@ -60,13 +60,14 @@ def align_command(args: argparse.Namespace) -> int:
 
     jobs = args.jobs or default_jobs()
     if args.text is not None:
-        aligner = Aligner(args.model, args.lexicon, default_jobs())
+        aligner = Aligner(args.model, args.lexicon, default_jobs(), args.numbers)
         clips = {args.clip: partial(aligner.align, args.clip, read_text(args.text))}
     else:
         require("lhotse", "train")
         from ...audio.aligning_manifests import manifest_clips
 
-        clips = manifest_clips(Aligner(args.model, args.lexicon, max(1, default_jobs() // jobs)), args.clip)
+        threads = max(1, default_jobs() // jobs)
+        clips = manifest_clips(Aligner(args.model, args.lexicon, threads, args.numbers), args.clip)
     return align_clips(clips, args.format, args.output, jobs)
 
 

@@ -5,10 +5,12 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from ...common import texts
 from ...common.batch_run import run_command
 from ...common.ctc import PathWord
 from ...common.decoding.lexicon import read_spellings
@@ -17,7 +19,9 @@ from ...common.formats.transcripts import demand_files, textgrid, transcript_hea
 from ...common.inference.alignment import best_path, path_words, text_graph
 from ...common.inference.recognition import Transcript, Word, as_json, plain_words
 from ...common.inference.word_times import Timing, gathered, timed_words
+from ...common.labels import form_of
 from ...common.paths import output_names
+from ...common.texts import tidy
 from .recogniser import SpeechRecogniser
 
 # Nats a frame by which the text may be less likely than what the model hears. On the development parts of AN4 and GRID
@@ -49,16 +53,22 @@ class Aligner:
         model: a model folder or an installed model's name.
         lexicon: file of further words, `word symbol symbol ...` a line.
         threads: CPU threads that work on one clip.
+        numbers: `words` reads numbers as English words, where the model writes no digits; `keep` does not.
     """
 
-    def __init__(self, model: str | Path, lexicon: Path | None = None, threads: int = 1):
+    def __init__(self, model: str | Path, lexicon: Path | None = None, threads: int = 1, numbers: str = "keep"):
         self.recogniser = SpeechRecogniser(model, "ctc", threads)
         self.runtime = self.recogniser.runtime
         self.timing = Timing.of(self.runtime.config)
         self._further = read_spellings(lexicon, self.runtime.labels) if lexicon else {}
+        self._form = form_of(self.runtime.labels, numbers)
 
     def align(self, path: Path, text: str) -> Alignment:
         """Place a text in a file's sound or stored frames.
+
+        Words that the model does not know as they are written are taken in the form in which it writes
+        (`common.labels.form_of`): "Two," as `two`. The alignment has them as they are written, in NFC; marks that
+        stand alone are left out.
 
         Raises:
             EarsightError: the clip cannot be read, the text cannot be spelled or has no place in the clip.
@@ -69,16 +79,20 @@ class Aligner:
     def align_frames(self, frames: np.ndarray, text: str, name: str, duration: float | None = None) -> Alignment:
         """The same for frames (time, feature), `duration` seconds if that is known better than from their number."""
         duration = duration or len(frames) * self.runtime.config.frame_shift
-        texts = text.split()
-        if not texts:
+        spelled = [(word, spellings) for word in tidy(text).split() if (spellings := self._parts(word))]
+        if not spelled:
             raise EarsightError(f"{name}: the text is empty; give the words that are said")
-        graph = text_graph([self._spellings(word) for word in texts], self.runtime.labels.separator)
+        parts = [spellings for _, several in spelled for spellings in several]
+        graph = text_graph(parts, self.runtime.labels.separator)
         log_probs = self.runtime.outputs(frames)
         path, score = best_path(log_probs, graph) if len(log_probs) else (np.zeros(0, int), -np.inf)
         if score == -np.inf:
-            raise EarsightError(f"{name}: the text of {len(texts)} words does not fit: the clip of {duration:.2f} s is "
-                                f"silent, or its {len(log_probs)} frames are too few; check the text")
-        return self._alignment(path_words(path, graph, texts), log_probs, frames,
+            raise EarsightError(f"{name}: the text of {len(spelled)} words does not fit: the clip of {duration:.2f} s "
+                                f"is silent, or its {len(log_probs)} frames are too few; check the text")
+        placed = iter(path_words(path, graph, [""] * len(parts)))
+        words = [PathWord(word, tuple(token for part in islice(placed, len(several)) for token in part.tokens))
+                 for word, several in spelled]
+        return self._alignment(words, log_probs, frames,
                                (float(log_probs.max(axis=1).sum()) - score) / len(path), name, duration)
 
     def _alignment(self, words: list[PathWord], log_probs: np.ndarray, frames: np.ndarray, score: float, name: str,
@@ -102,16 +116,35 @@ class Aligner:
         return [Word(self.runtime.labels.symbols[token.label], start, end, value)
                 for token, start, end, value in zip(word.tokens, edges, edges[1:], confidence)]
 
+    def _parts(self, word: str) -> list[list[list[int]]]:
+        """The spellings of a word as it is written, or of each word that it is in the model's form; none for a mark."""
+        if self._is_known(word):
+            return [self._spellings(word)]
+        # A lexicon may have names in capitals, and words with an apostrophe without it, or as two.
+        formed = self._form(word)
+        ways = (cased.replace("'", other) for other in ("'", "", " ")
+                for cased in (formed, formed.lower(), formed.upper(), formed.capitalize()))
+        known = next((way for way in ways if all(map(self._is_known, way.split()))), formed)
+        return [self._spellings(part) for part in known.split()]
+
+    def _is_known(self, word: str) -> bool:
+        labels = self.runtime.labels
+        if word in self._further or labels.kind == "phones":
+            return word in self._further or word in labels.lexicon
+        return set(labels.symbols).issuperset(labels.spell(word))
+
     def _spellings(self, word: str) -> list[list[int]]:
         labels = self.runtime.labels
         if word in self._further:
             return self._further[word]
+        hint = "; write numbers as words, or add --numbers words" if any(map(str.isdecimal, word)) else ""
         if labels.kind != "phones":
+            if hint and not self._is_known(word):
+                raise EarsightError(f"word {word!r} has digits, which model {self.runtime.name} does not write{hint}")
             return [labels.ids(labels.spell(word), f"word {word!r}")]
         if word not in labels.lexicon:
-            near = f" (it has {word.lower()!r})" if word.lower() in labels.lexicon else ""
-            raise EarsightError(f"word {word!r} is not in the lexicon of model {self.runtime.name}{near}; give its "
-                                f"phones with --lexicon FILE, a line `{word} PHONE PHONE ...`")
+            hint = hint or f"; give its phones with --lexicon FILE, a line `{word} PHONE PHONE ...`"
+            raise EarsightError(f"word {word!r} is not in the lexicon of model {self.runtime.name}{hint}")
         return [labels.ids(phones, f"word {word!r}") for phones in labels.lexicon[word]]
 
 
@@ -155,9 +188,4 @@ def align_clips(clips: Mapping[Path, Callable[[], Alignment]], form: str, output
 
 def read_text(text: str) -> str:
     """The text itself, or what a .txt file holds."""
-    if not text.lower().endswith(".txt"):
-        return text
-    try:
-        return Path(text).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise EarsightError(f"{text}: the text cannot be read ({error}); give a text file in UTF-8") from error
+    return texts.read_text(text) if text.lower().endswith(".txt") else text

@@ -35,6 +35,7 @@ KINDS = {
     "wrong size": "not the size that the manifest states",
     "not finite": "NaN or infinite values",
     "untold": "neither text nor label",
+    "nothing said": "a text that is empty, in every clip that has one",
     "too long a target": "more labels than frames, so CTC has no path (its loss is infinite)",
     "outside the alphabet": "characters that training or the model lacks",
     "unknown class": "a label that training or the model lacks",
@@ -143,7 +144,8 @@ def check_files(
         report = check(cuts, checks, against=before, **{**known, **options})
         one = [*_one_class(cuts)] if path == training or len(manifests) == 1 else []
         clips = report.clips + sum(finding.kind != "empty class" for finding in unusable)
-        reports[path] = CheckReport(clips, report.seconds, (*unusable, *report.findings, *one))
+        silent = [*_nothing_said(cuts)]
+        reports[path] = CheckReport(clips, report.seconds, (*unusable, *report.findings, *one, *silent))
     return reports
 
 
@@ -283,6 +285,12 @@ def _one_class(cuts: Iterable[Any]) -> Iterator[Finding]:
     if len(counted) == 1 and None not in counted:
         (label, count), *_ = counted.items()
         yield Finding("one class", str(label), f"{count} clips, and no other class")
+
+
+def _nothing_said(cuts: Iterable[Any]) -> Iterator[Finding]:
+    texts = [text for cut in cuts if (text := text_of(cut)) is not None]
+    if texts and not any(texts):
+        yield Finding("nothing said", "text", f"{len(texts)} clips, and no word in any")
 
 
 def _kind_of(reason: str) -> str:

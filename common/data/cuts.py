@@ -6,6 +6,7 @@ known of a video's pictures is kept as the cut's custom field `video`; a cut of 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 import numpy as np
 
 from ..errors import EarsightError
+from ..paths import kept_name
+from ..texts import tidy
 
 if TYPE_CHECKING:
     from lhotse import CutSet, MonoCut, MultiCut
@@ -64,7 +67,7 @@ def recording_cut(
     """
     from lhotse import AudioSource, MonoCut, MultiCut, Recording
 
-    path = Path(path).resolve()
+    path = kept_name(path)
     if num_samples <= 0:
         raise EarsightError(f"{path}: holds no samples; leave it out or record it again")
     total = num_samples / sample_rate
@@ -103,7 +106,7 @@ def frames_cut(
     from lhotse import MonoCut
     from lhotse.array import Array, TemporalArray
 
-    path = Path(path).resolve()
+    path = kept_name(path)
     if shape[0] == 0 or shape[1] == 0:
         raise EarsightError(f"{path}: holds no frames, shape {tuple(shape)}; leave it out")
     array = Array(
@@ -150,7 +153,7 @@ def video_cut(
     """
     from lhotse import MonoCut
 
-    path = Path(path).resolve()
+    path = kept_name(path)
     if total is None:
         total = start + duration if duration else num_frames / frame_rate if frame_rate else 0.0
     if total <= 0 or min(width, height) <= 0:
@@ -237,8 +240,9 @@ def cut_set(cuts: list[Any], manifest: str | Path, failures: Failures | None) ->
 
 
 def text_of(cut: Any) -> str | None:
-    """What is said, or None."""
-    return cut.supervisions[0].text if cut.supervisions else None
+    """What is said, tidy (see `common.texts`), or None."""
+    text = cut.supervisions[0].text if cut.supervisions else None
+    return None if text is None else tidy(text)
 
 
 def label_of(cut: Any) -> str | None:
@@ -248,7 +252,8 @@ def label_of(cut: Any) -> str | None:
 
 def speaker_of(cut: Any) -> str | None:
     """Who speaks, or None."""
-    return cut.supervisions[0].speaker if cut.supervisions else None
+    speaker = cut.supervisions[0].speaker if cut.supervisions else None
+    return None if speaker is None else tidy(str(speaker))
 
 
 def group_of(cut: Any) -> str | None:
@@ -284,7 +289,7 @@ def _custom_of(cut: Any, key: str) -> str | None:
     if not cut.supervisions:
         return None
     value = (cut.supervisions[0].custom or {}).get(key)
-    return None if value is None else str(value)
+    return None if value is None else tidy(str(value))
 
 
 def clip_files(cut: Any) -> list[Path]:
@@ -300,3 +305,31 @@ def clip_files(cut: Any) -> list[Path]:
         if (video := video_of(part)) is not None:
             files.append(Path(video["path"]))
     return files
+
+
+# Cuts that are moved together with their files
+
+
+def move_along(cut: Any, before: Path, folder: Path) -> None:
+    """Name a cut's files where they lie as seen from `folder`, as they were seen from `before`; if they are there."""
+    for file in map(str, clip_files(cut)):
+        try:
+            if os.path.commonpath([before, file]) == before.anchor:
+                continue  # not of one tree, which could have been moved
+        except ValueError:  # another drive, or no absolute path
+            continue
+        moved = os.path.normpath(os.path.join(folder, os.path.relpath(file, before)))
+        if os.path.isfile(moved):
+            for part in [track.cut for track in getattr(cut, "tracks", [])] or [cut]:
+                _rename(part, file, moved)
+
+
+def _rename(cut: Any, old: str, new: str) -> None:
+    for source in cut.recording.sources if getattr(cut, "recording", None) is not None else []:
+        if source.source == old:
+            source.source = new
+    frames = frames_of(cut)
+    if frames is not None and os.path.join(frames.array.storage_path, frames.array.storage_key) == old:
+        frames.array.storage_path, frames.array.storage_key = os.path.split(new)
+    if (video := video_of(cut)) is not None and video["path"] == old:
+        custom_of(cut)["video"]["path"] = new

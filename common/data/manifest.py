@@ -6,21 +6,26 @@ TSV, a folder per class, shards) and one goes out (`.jsonl.gz`); `common.data.co
 
 from __future__ import annotations
 
-import gzip
 import json
-from collections.abc import Iterable
+import os
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote_to_bytes
 
 from ..errors import EarsightError, first_line, require
 from ..files import whole_file
+from ..paths import kept_name
 from .cut_lines import read_lines
-from .cuts import Failures, clip_files, cut_set, frames_of, label_of, speaker_of
+from .cuts import Failures, clip_files, cut_set, frames_of, label_of, move_along, speaker_of
 from .shards import ShardCuts, is_shards, read_index
 from .tables_and_folders import TABLE_SUFFIXES, Openers, read_folder, read_table
 
 if TYPE_CHECKING:
     from .cuts import Cuts
+
+COMMENT = 0x10  # the flag of a gzip header that has one
 
 
 def read_manifest(
@@ -67,6 +72,10 @@ def _read_cuts(path: Path, failures: Failures | None) -> Cuts:
         cuts = list(cuts)
     if not cuts:
         raise EarsightError(f"{path}: the manifest is empty; prepare the corpus again")
+    before, folder = _written_in(path), kept_name(path).parent
+    if before not in (None, folder):
+        for cut in cuts:
+            move_along(cut, before, folder)
     return cut_set(_with_clips(cuts, path, failures), path, failures)
 
 
@@ -99,18 +108,40 @@ def describe(path: str | Path) -> str:
 
 
 def write_manifest(cuts: Iterable[Any], path: str | Path) -> Path:
-    """Write cuts to a `.jsonl` or `.jsonl.gz` file, whole or not at all; same cuts, same bytes."""
+    """Write cuts to a `.jsonl` or `.jsonl.gz` file, whole or not at all; same cuts, same bytes.
+
+    Files are named by their absolute paths, as lhotse reads them. The comment in gzip's header (RFC 1952) names the
+    manifest's folder: `read_manifest` finds the files of a corpus that was moved, or copied, together with it.
+    """
     path = Path(path)
     if not path.name.endswith((".jsonl", ".jsonl.gz")):
         raise EarsightError(f"{path}: a manifest is written as .jsonl or .jsonl.gz; choose such a name")
+    lines = (json.dumps(_without_memory(cut).to_dict(), ensure_ascii=False).encode() + b"\n" for cut in cuts)
     with whole_file(path) as temporary, open(temporary, "wb") as file:
-        # No file name and no time in the gzip header: reproducible bytes.
-        packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.suffix == ".gz" else file
-        for cut in cuts:
-            packed.write(json.dumps(_without_memory(cut).to_dict(), ensure_ascii=False).encode() + b"\n")
-        if packed is not file:
-            packed.close()
+        file.writelines(_packed(lines, kept_name(path).parent) if path.suffix == ".gz" else lines)
     return path
+
+
+def _packed(lines: Iterable[bytes], folder: Path) -> Iterator[bytes]:
+    """A gzip file with a comment, without a name and a time: reproducible bytes."""
+    yield b"\x1f\x8b\x08" + bytes([COMMENT, 0, 0, 0, 0, 2, 255]) + quote(os.fsencode(folder)).encode() + b"\0"
+    packer, checksum, size = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS), 0, 0
+    for line in lines:
+        checksum, size = zlib.crc32(line, checksum), size + len(line)
+        yield packer.compress(line)
+    yield packer.flush()
+    yield checksum.to_bytes(4, "little") + (size % (1 << 32)).to_bytes(4, "little")
+
+
+def _written_in(path: Path) -> Path | None:
+    """The folder in which `write_manifest` wrote a manifest; None for those of others."""
+    with open(path, "rb") as file:
+        head = file.read(10)
+        if head[:2] != b"\x1f\x8b" or head[3] != COMMENT:
+            return None
+        comment, end, _ = file.read(1 << 16).partition(b"\0")
+    folder = Path(os.fsdecode(unquote_to_bytes(comment)))
+    return folder if end and folder.is_absolute() else None
 
 
 def _without_memory(cut: Any) -> Any:

@@ -57,6 +57,7 @@ class Openers:
         video_suffixes: those of them that videos have.
         medium: what a video file is taken for: `video`, `sound`, or `auto`: a video where it has a label and no
             text, else its sound.
+        has_pictures: whether a file is a video; None leaves that to its suffix.
         settle: what `earsight prepare` does with a cut whose file training cannot read where it lies; it gets the cut
             and the destination folder.
         watch: wraps the list of clips, for a progress bar.
@@ -68,6 +69,7 @@ class Openers:
     suffixes: tuple[str, ...] = CLIP_SUFFIXES
     video_suffixes: tuple[str, ...] = ()
     medium: str = "auto"
+    has_pictures: Callable[[Path], bool] | None = None
     settle: Callable[[Cut, Path], Cut] = lambda cut, destination: cut
     watch: Callable[[list[Any]], Iterable[Any]] = iter
 
@@ -77,14 +79,19 @@ class Openers:
         if suffix in FRAME_SUFFIXES:
             return "frames"
         shown = label is not None and text is None
-        is_video = self.medium == "video" or (self.medium == "auto" and suffix in self.video_suffixes and shown)
-        return "video" if is_video and self.video is not None else "sound"
+        if self.video is None or self.medium == "sound" or (self.medium == "auto" and not shown):
+            return "sound"
+        if self.medium == "video":
+            return "video"
+        filmed = self.has_pictures(path) if self.has_pictures else suffix in self.video_suffixes
+        return "video" if filmed else "sound"
 
 
 def both_media(sound: Openers, video: Openers) -> Openers:
     """Openers for sound and video together; which of them a video file is taken for is found out clip by clip."""
     suffixes = tuple(sorted({*sound.suffixes, *video.suffixes}))
-    return replace(sound, video=video.video, suffixes=suffixes, video_suffixes=video.video_suffixes, medium="auto")
+    return replace(sound, video=video.video, suffixes=suffixes, video_suffixes=video.video_suffixes, medium="auto",
+                   has_pictures=video.has_pictures)
 
 
 @dataclass(frozen=True)

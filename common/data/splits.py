@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +17,7 @@ Key = Callable[[Any], str | None]
 def source_of(cut: Any) -> str | None:
     """The video file that a cut's pictures are in, whose parts must not be split between training and test."""
     video = video_of(cut)
-    return None if video is None else video["path"]
+    return None if video is None else os.path.realpath(video["path"])  # by whatever link
 
 
 def class_of(cut: Any) -> str | None:
@@ -32,6 +33,8 @@ def divide(cuts: list[Any], shares: dict[str, float], *, by: str = "auto", seed:
     `clip` (clips of one group or one video file stay together); `auto` takes the first of these that every clip
     has. Raises EarsightError where there are fewer groups than splits.
     """
+    if by == "auto":
+        by = next(name for name, way in WAYS.items() if all(way(cut) is not None for cut in cuts))
     units = _units(cuts, by)
     seconds: dict[str, float] = {}
     classes: dict[str, set[str | None]] = {}
@@ -42,8 +45,9 @@ def divide(cuts: list[Any], shares: dict[str, float], *, by: str = "auto", seed:
     wanted = {split: share for split, share in shares.items() if share > 0}
     if len(seconds) < len(wanted) + 1:
         raise EarsightError(
-            f"{len(seconds)} {by if by != 'auto' else 'group or speaker'}s cannot be divided into "
-            f"{len(wanted) + 1} splits; name the splits in the table's column split, or divide by=clip"
+            f"{len(seconds)} {by}{'s' * (len(seconds) != 1)} cannot be divided into {len(wanted) + 1} splits; give "
+            f"more, {'' if by == 'clip' else 'or divide by=clip, '}or fewer splits (dev_share=0 test_share=0), or name "
+            "each clip's in the table's column split"
         )
     order = _mixed(classes, random.Random(seed))
     left = Counter(each for unit in order for each in classes[unit])  # groups in train by class
@@ -81,19 +85,19 @@ def _mixed(classes: dict[str, set[str | None]], rng: random.Random) -> list[str]
 
 def _units(cuts: list[Any], by: str) -> dict[str, str]:
     """What each cut must stay together with, by the cut's id."""
-    ways: dict[str, Key] = {
-        "group": group_of,
-        "speaker": speaker_of,
-        "clip": lambda cut: group_of(cut) or source_of(cut) or cut.id,
-    }
-    if by == "auto":
-        by = next(name for name, way in ways.items() if all(way(cut) is not None for cut in cuts))
-    if by not in ways:
-        raise EarsightError(f"option by is {by!r}; it is auto, {', '.join(ways)}")
-    without = next((cut.id for cut in cuts if ways[by](cut) is None), None)
+    if by not in WAYS:
+        raise EarsightError(f"option by is {by!r}; it is auto, {', '.join(WAYS)}")
+    without = next((cut.id for cut in cuts if WAYS[by](cut) is None), None)
     if without is not None:
         raise EarsightError(f"clip {without} has no {by} to divide by; fill that column or choose another")
-    return {cut.id: str(ways[by](cut)) for cut in cuts}
+    return {cut.id: str(WAYS[by](cut)) for cut in cuts}
+
+
+WAYS: dict[str, Key] = {
+    "group": group_of,
+    "speaker": speaker_of,
+    "clip": lambda cut: group_of(cut) or source_of(cut) or cut.id,
+}
 
 
 def demand_whole(splits: Mapping[str, Iterable[Any]], what: str, key: Key) -> None:

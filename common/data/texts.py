@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import EarsightError
+from ..texts import read_text, tidy
 from .tables_and_folders import TABLE_SUFFIXES, table_rows
 
 
 def read_texts(paths: Iterable[str | Path]) -> list[str]:
-    """The sentences of text files, one a line, of manifests (`.jsonl`, `.jsonl.gz`), and of tables' column `text`."""
+    """Tidy sentences: of text files, one a line, of manifests (`.jsonl`, `.jsonl.gz`), of tables' column `text`."""
     texts: list[str] = []
     for path in map(Path, paths):
         if path.suffix.lower() in TABLE_SUFFIXES:
@@ -20,13 +21,8 @@ def read_texts(paths: Iterable[str | Path]) -> list[str]:
 
             texts += [text_of(cut) or "" for cut in read_manifest(path)]
             continue
-        try:
-            texts += path.read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise EarsightError(f"{path}: the text cannot be read ({error.strerror})") from error
-        except UnicodeDecodeError as error:
-            raise EarsightError(f"{path}: no UTF-8 text ({error.reason} at byte {error.start}); convert it") from error
-    return [text for text in texts if text.strip()]
+        texts += read_text(path).splitlines()
+    return [tidied for text in texts if (tidied := tidy(text))]
 
 
 def _need_text(header: list[str], path: Path) -> None:

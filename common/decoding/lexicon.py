@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..errors import EarsightError
 from ..labels import Labels
+from ..texts import read_text, tidy
 from .arpa import SPACE, words_of_arpa
 from .options import DecodingOptions
 
@@ -44,13 +45,10 @@ def read_spellings(path: str | Path, labels: Labels) -> dict[str, list[list[int]
     Raises:
         EarsightError: a word without phones, or a symbol that the model does not have; with the line.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise EarsightError(f"{path}: the lexicon cannot be read ({error})") from error
+    lines = read_text(path, "the lexicon").splitlines()
     lexicon: dict[str, list[list[int]]] = {}
     for number, line in enumerate(lines, 1):
-        word, *symbols = line.split() or [""]
+        word, *symbols = tidy(line).split() or [""]
         if not word:
             continue
         where = f"{path}, line {number}"

@@ -21,7 +21,7 @@ from ..inference.recognition import Transcript
 from ..inference.runtime import Runtime
 from ..inference.transcribing import Transcriber
 from ..inference.word_times import Timing
-from ..labels import Labels
+from ..labels import Labels, form_of
 from ..nn.module import SequenceModel
 from .classification import ClassificationReport, ClassificationResult, classification_report
 from .frame_order import OrderFigures
@@ -50,6 +50,9 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
              ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Compare what a model put out with what the manifest says.
 
+    Texts are compared in the form in which the model writes (`common.labels.form_of`): where it has no capitals, or no
+    commas, these are no errors.
+
     Args:
         order: called after the last outcome; what the order of a clip's frames is worth, for a classifier's report.
         decoding: of log-probabilities; greedy by default.
@@ -60,17 +63,21 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
     classified: list[ClassificationResult] = []
     read: list[TranscriptResult] = []
     errors: list[EarsightError] = []
+    form = form_of(labels)
     transcriber = None if labels.kind == "classes" else Transcriber(labels, Timing(shift=1.0), options=decoding)
     for cut, outcome in tqdm(outcomes, total=len(cuts), unit="clip", disable=None):
         if isinstance(outcome, EarsightError):
             errors.append(outcome)
         elif transcriber is not None:
+            if (said := text_of(cut)) is None:
+                raise EarsightError(f"{cut.id}: has no text to compare the model's with; give it one, an empty one "
+                                    "where nothing is said, or leave it out")
             timed = isinstance(outcome, JudgedTranscript)  # a checkpoint's outputs alone do not tell the times
             judged = outcome if isinstance(outcome, JudgedTranscript) else judge(transcriber, outcome, np.zeros((0, 0)))
             transcript = judged.transcript
             heard = transcript.words if timed else ()
             calibrated = Confidence(tuple(word.confidence for word in transcript.words), transcript.confidence)
-            read.append(TranscriptResult(cut.id, speaker_of(cut), text_of(cut) or "", transcript.text, cut.duration,
+            read.append(TranscriptResult(cut.id, speaker_of(cut), form(said), transcript.text, cut.duration,
                                          judged.raw, calibrated, heard))
         elif isinstance(outcome, np.ndarray):
             if (label := label_of(cut)) is None:

@@ -120,3 +120,27 @@ def test_names_are_distinct_plain_and_repeatable(paths):
 
 def test_no_input_no_names():
     assert output_names([], ".txt") == {}
+
+
+def test_linked_folders_are_searched_and_loops_end(clips):
+    far = clips.parent / f"{clips.name}-far"
+    (far / "in").mkdir(parents=True)
+    (far / "in/f.wav").touch()
+    (clips / "deep/link").symlink_to(far, target_is_directory=True)
+    (clips / "deep/loop").symlink_to(clips, target_is_directory=True)
+    (far / "back").symlink_to(clips / "deep", target_is_directory=True)
+    assert names(["deep"]) == ["deep/er/c.wav", "deep/link/in/f.wav"]
+
+
+@pytest.mark.parametrize("path, reason", [
+    ("-", "standard input is not read; write it to a file"),
+    ("https://example.com/a.wav?x=1", "an address, and nothing is fetched; download it"),
+    ("s3://bucket/*.wav", "an address, and nothing is fetched"),
+    ("file:///tmp/a.wav", "an address; leave file:// out"),
+    ("deep\\er\\c.wav", r"folders are parted by /, not by \\"),
+    ("C:\\clips\\a.wav", "a path of Windows"),
+    ("gone.wav", "no such file or folder; check the path"),
+])  # fmt: skip
+def test_what_is_no_path_is_told(clips, path, reason):
+    files, (error,) = expand([path], SOUND)
+    assert files == [] and reason.replace("\\\\", "\\") in str(error) and str(error).startswith(f"{path}: ")

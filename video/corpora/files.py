@@ -14,6 +14,7 @@ from ...common.data.openers import Openers
 from ...common.data.tables_and_folders import clips_under
 from ...common.errors import EarsightError
 from .. import reading
+from ..content import has_pictures
 
 AT_A_TIME = 256  # clips that are handed to the threads that look into them
 
@@ -38,6 +39,7 @@ OPENERS = Openers(
     suffixes=(*sorted(reading.VIDEO_SUFFIXES), ".npy"),
     video_suffixes=tuple(sorted(reading.VIDEO_SUFFIXES)),
     medium="video",
+    has_pictures=has_pictures,
 )
 
 

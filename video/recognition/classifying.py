@@ -1,5 +1,6 @@
 """`earsight classify`: clips of either medium in, classifications or timelines out, in one of the formats."""
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ def classify_files(paths: Sequence[Path], refused: Sequence[EarsightError], reco
         plot: folder of pictures of the timelines; None draws none.
 
     Returns:
-        The exit status: 0 if every file was done, else 1.
+        The exit status: 0 if every file was done, and drawn if that was asked for, else 1.
     """
     plots = output_names(paths, ".png") if plot else {}
 
@@ -35,11 +36,20 @@ def classify_files(paths: Sequence[Path], refused: Sequence[EarsightError], reco
         own = recogniser(path)
         result = own.timeline(path) if timeline else own.classify(path)
         if plot:
-            from .plotting import plot_timeline
-
-            drawn = result if timeline else own.timeline(path)
-            plot_timeline(drawn, own.thumbnails(drawn), plot / plots[path])
+            try:
+                draw(own, result, path, plot / plots[path])
+            except EarsightError as error:  # the answer is there, and is told
+                print(f"error: {path}: not drawn: {error}", file=sys.stderr, flush=True)
+                undrawn.append(path)
         return result
 
+    def draw(own: Any, result: Classification | Timeline, path: Path, picture: Path) -> None:
+        from .plotting import plot_timeline
+
+        drawn = result if isinstance(result, Timeline) else own.timeline(path)
+        plot_timeline(drawn, own.thumbnails(drawn), picture)
+
+    undrawn: list[Path] = []
     write = partial(written, form=form, top=top, alone=bool(output))
-    return run_command(paths, refused, work, write, f".{form}", output, jobs, header(form, timeline))
+    status = run_command(paths, refused, work, write, f".{form}", output, jobs, header(form, timeline))
+    return status or int(bool(undrawn))

@@ -11,7 +11,7 @@ from ...common.inference.runtime import Runtime
 from ...common.inference.timeline import BATCH, timeline
 from ..frontends.embedding import embedding_blocks
 from ..frontends.pictures import PictureSettings
-from ..reading import VideoInfo, probe, sample
+from ..reading import Moment, VideoInfo, probe, sample
 from .plotting import thumbnail_times
 
 THUMBNAIL = 120  # pixels, the height of a timeline's thumbnails
@@ -70,13 +70,24 @@ class ActionRecogniser:
         """Small pictures of a timeline's clip for `video.recognition.plotting.plot_timeline`."""
         info = probe(result.path)
         times = thumbnail_times(result.duration, info.width / info.height)
-        rate = len(times) / result.duration
-        return [(moment.time, moment.image) for moment in sample(result.path, rate, fit=shrunk, start=times[0])]
+        seconds = max(result.duration - info.start, 1 / len(times))
+        return [(moment.time, moment.image) for moment in strip(result.path, len(times), info.start, seconds)]
 
     def _end(self, info: VideoInfo, frames: int) -> float:
         """Seconds: the container's word where it fits what was seen, whose last moments have no frame after them."""
         seen, told = info.start + frames * self.runtime.config.frame_shift, info.duration
         return told if seen <= told <= seen + self.pictures.lag + 2 * self.runtime.config.frame_shift else seen
+
+
+def strip(path: str | Path, count: int, start: float, seconds: float) -> list[Moment]:
+    """Small pictures of `count` equal parts of a clip, from the middle of each, until the frames end; at least one.
+
+    Args:
+        start, seconds: where in the clip the first part begins, and how long all of them are together.
+    """
+    # The last frame of a clip of few may come before the first part's middle: the parts' beginnings are taken too.
+    halves = list(sample(path, 2 * count / seconds, fit=shrunk, start=start))
+    return halves[1::2] or halves[:1]
 
 
 def shrunk(image: np.ndarray) -> np.ndarray:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import EarsightError
+from ...texts import TextForm, demand_language
 from ..cuts import Failures
 from ..openers import MEDIA, Openers
 from ..splits import divide
 from ..tables_and_folders import TABLE_SUFFIXES, read_folder, read_table
-from .parts import SPLITS, Importer, Parts, cased, progress_bar, split_named
+from .parts import SPLITS, Importer, Parts, progress_bar, split_named, summary
 
 if TYPE_CHECKING:
     from ..cuts import Cuts
@@ -49,6 +50,9 @@ def prepare_own(
     by: str = "auto",
     seed: int = 0,
     case: str = "lower",
+    punctuation: str = "keep",
+    numbers: str = "keep",
+    language: str = "",
     medium: str = "auto",
     progress: bool = True,
 ) -> Parts:
@@ -57,9 +61,10 @@ def prepare_own(
     A table's column `split` says what goes where (train, dev, test). Without it whole groups are drawn at
     random until test and dev hold their shares of the time. Options: `dev_share`, `test_share`; `by`: group,
     speaker or clip, never divided between two splits (`auto`: the first of these that every clip has; the parts
-    of one video file stay together); `seed` of the draw; `case` of the text: lower, upper or keep; `medium`: what
-    a video file is taken for, its pictures (video), its sound (sound), or its pictures where the clip has a label
-    and no text (auto).
+    of one video file stay together); `seed` of the draw; `case` of the text: lower, upper or keep; `punctuation`:
+    keep or drop; `numbers`: keep, or words for English ones; `language`: its code (tr), kept with the text, which says
+    how letters change their case (see `common.texts`); `medium`: what a video file is taken for, its pictures (video),
+    its sound (sound), or its pictures where the clip has a label and no text (auto).
     """
     if min(dev_share, test_share) < 0 or dev_share + test_share >= 1:
         shares = f"dev_share {dev_share:g} and test_share {test_share:g}"
@@ -67,22 +72,31 @@ def prepare_own(
     media = MEDIA if openers.video else MEDIA[:2]
     if medium not in media:
         raise EarsightError(f"option medium is {medium!r}; it is one of {', '.join(media)}")
+    form = TextForm(case=case, punctuation=punctuation, numbers=numbers, language=language)
     parts = Parts()
     bar = partial(progress_bar, description=source.name, progress=progress)
     chosen_openers = replace(openers, medium=medium, watch=bar)
     cuts = []
     for cut in read(source, chosen_openers, parts.failures):
         said = cut.supervisions[0]
-        said.text = cased(said.text, case) if said.text else said.text
+        if said.text:
+            demand_language(said.text, form, f"{source}: clip {cut.id}")
+            said.text = form(said.text)
+        said.language = language or said.language
         try:
             cuts.append(openers.settle(cut, destination))
         except EarsightError as error:
             parts.failures.append((cut.id, str(error)))
+    if not cuts:
+        return parts  # `prepare` says why each of them cannot be used
     given = {cut.id: (cut.supervisions[0].custom or {}).get("split") for cut in cuts}
     if any(given.values()):
         chosen = _given_splits(given, source)
     else:
-        chosen = divide(cuts, {"test": test_share, "dev": dev_share}, by=by, seed=seed)
+        try:
+            chosen = divide(cuts, {"test": test_share, "dev": dev_share}, by=by, seed=seed)
+        except EarsightError as error:
+            raise EarsightError(f"{source}: {error}{summary(parts.failures, '; left out: ')}") from error
     for cut in cuts:
         parts.add(chosen[cut.id], cut)
     return parts

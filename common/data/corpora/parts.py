@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EarsightError
+from ...texts import TextForm, read_text
 from ..cuts import Failures
 
 SPLIT_WORDS = {
@@ -17,7 +18,6 @@ SPLIT_WORDS = {
     "test": {"test"},
 }
 SPLITS = tuple(SPLIT_WORDS)
-CASES = ("lower", "upper", "keep")
 
 
 @dataclass
@@ -56,8 +56,8 @@ def manifests_in(source: Path) -> dict[str, Path]:
 
 
 def cased(text: str, case: str) -> str:
-    """`text` in one of CASES; `keep` leaves it as it is."""
-    return {"lower": text.lower(), "upper": text.upper(), "keep": text}[case]
+    """`text` small (lower), capital (upper) or as it is (keep), and in its one form (`common.texts`)."""
+    return TextForm(case=case)(text)
 
 
 def names_in(value: Any) -> list[str]:
@@ -70,11 +70,18 @@ def names_in(value: Any) -> list[str]:
 def read_lines(path: Path) -> list[str]:
     """The lines of a corpus's own list, stripped, without empty ones. Raises EarsightError with the file's name."""
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise EarsightError(f"{path}: not UTF-8 text; is it the corpus's own file?") from error
-    except OSError as error:
-        raise EarsightError(f"{path}: {error.strerror}; the corpus is not complete") from error
+        return [line.strip() for line in read_text(path, "the corpus's list").splitlines() if line.strip()]
+    except EarsightError as error:
+        if isinstance(error.__cause__, OSError):
+            raise EarsightError(f"{path}: {error.__cause__.strerror}; the corpus is not complete") from error
+        raise
+
+
+def summary(failures: Failures, before: str = "", shown: int = 3) -> str:
+    """The first clips that could not be used, with the reasons, `before` it where there are any."""
+    named = "; ".join(f"{name}: {reason}" for name, reason in failures[:shown])
+    more = len(failures) - shown
+    return before * bool(failures) + (f"{named}; and {more} more" if more > 0 else named)
 
 
 def progress_bar(

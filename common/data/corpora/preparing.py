@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EarsightError, require
-from ..cuts import EMPTY_CLASS, Failures, group_of
+from ...texts import FORMS
+from ..cuts import EMPTY_CLASS, group_of
 from ..manifest import write_manifest
 from ..splits import demand_classes, demand_whole, source_of
-from .parts import CASES, SPLITS, Importer, Parts
+from .parts import SPLITS, Importer, Parts, summary
 
 RECIPE = "lhotse:"  # before the name of one of lhotse's recipes
 
@@ -49,15 +50,17 @@ def prepare(
         raise EarsightError(f"{source}: not there; give the place where {corpus} lies")
     parts = importer(source, destination, progress=progress, **options)
     if not any(parts.cuts.values()):
-        found = f" ({_summary(parts.failures)})" if parts.failures else ""
-        raise EarsightError(f"{source}: no usable clip of {corpus} found{found}; check the folder's layout")
+        if parts.failures:
+            raise EarsightError(f"{source}: none of {len(parts.failures)} clips of {corpus} can be used "
+                                f"({summary(parts.failures)})")
+        raise EarsightError(f"{source}: no usable clip of {corpus} found; check the folder's layout")
     _demand_sound_splits(parts, source)
     paths = parts.written or _write(parts, destination)
     if parts.failures:
         total = len(parts.failures) + sum(map(len, parts.cuts.values()))
         what = "clips and classes" if any(EMPTY_CLASS in reason for _, reason in parts.failures) else "clips"
         raise EarsightError(
-            f"{source}: {len(parts.failures)} of {total} {what} left out ({_summary(parts.failures)}); "
+            f"{source}: {len(parts.failures)} of {total} {what} left out ({summary(parts.failures)}); "
             f"the manifests in {destination} hold the others"
         )
     return paths
@@ -95,8 +98,8 @@ def _option(corpus: str, name: str, value: Any, known: dict[str, inspect.Paramet
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}"
         raise EarsightError(f"{corpus} has no option {name!r}; {hint}")
-    if name == "case" and value not in CASES:
-        raise EarsightError(f"option case is {value!r}; it is one of {', '.join(CASES)}")
+    if name in FORMS and value not in FORMS[name]:
+        raise EarsightError(f"option {name} is {value!r}; it is one of {', '.join(FORMS[name])}")
     default = known[name].default
     if isinstance(value, str) and isinstance(default, bool):
         if value.lower() not in ("true", "false"):
@@ -117,7 +120,7 @@ def _demand_sound_splits(parts: Parts, source: Path) -> None:
         demand_whole(splits, "video", source_of)
         demand_classes(splits)
     except EarsightError as error:
-        raise EarsightError(f"{source}: {error}") from error
+        raise EarsightError(f"{source}: {error}{summary(parts.failures, '; left out: ')}") from error
 
 
 def _write(parts: Parts, destination: Path) -> dict[str, Path]:
@@ -132,8 +135,3 @@ def _write(parts: Parts, destination: Path) -> dict[str, Path]:
             path.unlink(missing_ok=True)
     return paths
 
-
-def _summary(failures: Failures, shown: int = 3) -> str:
-    named = "; ".join(f"{name}: {reason}" for name, reason in failures[:shown])
-    more = len(failures) - shown
-    return f"{named}; and {more} more" if more > 0 else named

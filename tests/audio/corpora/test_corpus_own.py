@@ -80,3 +80,96 @@ def test_a_folder_is_divided_by_clips(tmp_path):
     assert {split: ids(found) for split, found in again.items()} == {
         split: ids(found) for split, found in cuts.items()
     }
+
+
+@pytest.mark.parametrize("path, reason", [
+    ("wav/missing.wav", "line 2: .*wav/missing.wav, which is not there; correct the path"),
+    (r"my clips\a.wav", r"line 2: my clips\\a.wav: no such file or folder; folders are parted by /"),
+    ("https://example.com/a.wav", "line 2: https://example.com/a.wav: an address, .*; download it"),
+    ("-", "line 2: -: standard input is not read"),
+    ("folder", "line 2: .*folder, which is a folder; name a file"),
+    ("link.wav", "line 2: .*link.wav, a link to gone.wav, which is not there; fetch it"),
+])  # fmt: skip
+def test_why_no_clip_can_be_used(tmp_path, path, reason):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.wav").symlink_to("gone.wav")
+    (tmp_path / "t.csv").write_text(f"path,text\n{path},one\n")
+    with pytest.raises(EarsightError, match=f"t.csv: none of 1 clips of csv can be used .*{reason}"):
+        prepare("csv", tmp_path / "t.csv", tmp_path / "out", progress=False)
+
+
+def test_why_too_few_clips_are_left_to_divide(tmp_path):
+    sound(tmp_path / "a.wav")
+    (tmp_path / "t.csv").write_text("path,text\na.wav,one\ngone.wav,two\n")
+    message = "1 clip cannot be divided into 3 splits; .*dev_share=0 test_share=0.*; left out: gone: .*line 3"
+    with pytest.raises(EarsightError, match=message):
+        prepare("csv", tmp_path / "t.csv", tmp_path / "out", progress=False)
+    for label in ("yes", "no"):
+        sound(tmp_path / "classes" / label / f"{label}.wav")
+    (tmp_path / "classes/no/no.wav").write_text("no sound")
+    with pytest.raises(EarsightError, match="one class only, yes; .*; left out: no: .*no.wav: "):
+        prepare("folder", tmp_path / "classes", tmp_path / "out", dev_share=0, test_share=0, progress=False)
+
+
+def test_a_path_with_backslashes_is_found_where_its_file_is(tmp_path):
+    sound(tmp_path / "my clips/a.wav")
+    (tmp_path / "t.csv").write_text("path,text\nmy clips\\a.wav,one\n")
+    cuts = read_all(prepare("csv", tmp_path / "t.csv", tmp_path / "out", dev_share=0, test_share=0, progress=False))
+    assert ids(cuts["train"]) == {"a"}
+
+
+def test_texts_in_the_form_that_is_asked_for(tmp_path):
+    sound(tmp_path / "a.wav")
+    (tmp_path / "t.csv").write_text('path,text\na.wav,"It\u2019s 21, cafe\u0301!"\n')
+
+    def text(**options) -> str | None:
+        shares = {"dev_share": 0, "test_share": 0, "progress": False}
+        (cut,) = read_manifest(prepare("csv", tmp_path / "t.csv", tmp_path / "out", **shares, **options)["train"])
+        return text_of(cut)
+
+    assert text() == "it\u2019s 21, caf\u00e9!"
+    assert text(case="keep") == "It\u2019s 21, caf\u00e9!"
+    assert text(case="upper", punctuation="drop", numbers="words") == "IT'S TWENTY ONE CAF\u00c9"
+    with pytest.raises(EarsightError, match="option punctuation is 'none'; it is one of keep, drop"):
+        text(punctuation="none")
+    (tmp_path / "t.csv").write_text("path,text\na.wav,\u0130STANBUL ILIK\n")
+    with pytest.raises(EarsightError, match="t.csv: clip a: the case of '\u0130' depends on the language"):
+        text()
+    assert text(language="tr") == "istanbul \u0131l\u0131k"
+
+
+def test_folders_as_they_are(tmp_path):
+    """Hidden folders are left out, linked ones searched, a folder is no clip, and each clip has an id of its own."""
+    far = sound(tmp_path / "far/y.wav").parent
+    for name in ("yes/a.wav", "yes/.ipynb_checkpoints/a.wav", "yes/.b.wav", "yes/x.wav", "yes/x.flac", "no/n.wav",
+                 "yes/b-c/z.wav", "yes-b/c/z.wav", "cafe\u0301/1.wav", "caf\u00e9/2.wav"):  # fmt: skip
+        sound(tmp_path / "classes" / name)
+    (tmp_path / "classes/no/clip.mp4").mkdir()
+    (tmp_path / "classes/yes/spk1").symlink_to(far, target_is_directory=True)
+    (tmp_path / "classes/no/blob.wav").symlink_to(sound(tmp_path / "far/0a1b.wav").rename(tmp_path / "far/0a1b"))
+    paths = prepare("folder", tmp_path / "classes", tmp_path / "out", dev_share=0, test_share=0, progress=False)
+    found = {cut.id: label_of(cut) for cut in read_manifest(paths["train"])}
+    assert found == {
+        "a": "yes", "yes-x.wav": "yes", "yes-x.flac": "yes", "n": "no", "blob": "no", "y": "yes",
+        "yes-b-c-z.wav": "yes", "yes-b-c-z.wav-2": "yes-b", "1": "caf\u00e9", "2": "caf\u00e9",
+    }  # fmt: skip
+    assert not (tmp_path / "out/audio").exists()  # a link to a file without suffix is read by the link's
+
+
+def test_a_corpus_that_is_moved_with_its_sound_is_found(tmp_path):
+    for name in ("a", "b"):
+        sound(tmp_path / "here/wav" / f"{name}.wav")
+    (tmp_path / "here/t.csv").write_text("path,text\nwav/a.wav,one\nwav/b.wav,two\n")
+    made = prepare("csv", tmp_path / "here/t.csv", tmp_path / "here/data", dev_share=0, test_share=0, progress=False)
+    there = tmp_path / "on/there"
+    there.parent.mkdir()
+    (tmp_path / "here").rename(there)
+    moved = there / made["train"].relative_to(tmp_path / "here")
+    sources = [Path(cut.recording.sources[0].source) for cut in read_manifest(moved)]
+    assert sources == [there / "wav/a.wav", there / "wav/b.wav"]
+    # A manifest that is moved alone goes on naming what is where it was: now `there` is the place it was read at.
+    alone = tmp_path / "alone.jsonl.gz"
+    (there).rename(tmp_path / "here")
+    alone.write_bytes(made["train"].read_bytes())
+    assert [Path(cut.recording.sources[0].source) for cut in read_manifest(alone)] == [
+        tmp_path / "here/wav/a.wav", tmp_path / "here/wav/b.wav"]  # fmt: skip

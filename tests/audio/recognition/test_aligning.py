@@ -154,8 +154,8 @@ def test_words_outside_the_lexicon_of_phones(tmp_path):
     frames = np.random.default_rng(1).normal(size=(200, 13)).astype(np.float32)
     with pytest.raises(EarsightError, match=r"word 'zebra' is not in the lexicon of model en-small; give its phones"):
         aligner.align_frames(frames, "two zebra", "clip")
-    with pytest.raises(EarsightError, match=r"word 'Two' is not in the lexicon of model en-small \(it has 'two'\)"):
-        aligner.align_frames(frames, "Two", "clip")
+    with pytest.raises(EarsightError, match="word .4. is not in the lexicon .*; write numbers as words, or add --nu"):
+        aligner.align_frames(frames, "two 4", "clip")
     lexicon = tmp_path / "words.txt"
     lexicon.write_text("zebra Z IY B R AH\n")
     words = Aligner("en-small", lexicon).align_frames(frames, "two zebra", "clip").transcript.words
@@ -167,3 +167,41 @@ def test_the_packaged_model_aligns_the_example(run):
     alignment = Aligner("en-small").align("scripts/examples/phone-number.ogg", said)
     assert alignment.kind == "phones" and alignment.score < 0.1
     assert all(edit.kind == "ok" for edit in align(said.split(), [word.text for word in alignment.transcript.words]))
+
+
+@pytest.mark.parametrize("written, words", [
+    ("Lo, HI \u2014 mi!", ["Lo,", "HI", "mi!"]),
+    ("\ufeff\u201clo\u00a0hi\u201d mi\u2026", ["\u201clo", "hi\u201d", "mi\u2026"]),
+    ("lo-hi/mi", ["lo-hi/mi"]),
+    ("l\u200bo h\u2019i mi", ["lo", "h\u2019i", "mi"]),
+])  # fmt: skip
+def test_a_text_as_people_write_it(aligner, clip, written, words):
+    """The words are aligned in the model's form, and written as they were."""
+    plain, found = aligner.align(clip, " ".join(SAID)), aligner.align(clip, written)
+    assert [word.text for word in found.transcript.words] == words
+    assert [symbol.text for symbol in found.symbols] == [symbol.text for symbol in plain.symbols]
+    assert found.score == pytest.approx(plain.score)
+    ends = [(word.start, word.end) for word in plain.transcript.words]
+    assert found.transcript.words[0].start == ends[0][0] and found.transcript.words[-1].end == ends[-1][1]
+    if len(words) == 3:
+        assert [(word.start, word.end) for word in found.transcript.words] == ends
+
+
+def test_a_text_of_marks_alone_is_empty(aligner, clip):
+    with pytest.raises(EarsightError, match="the text is empty; give the words that are said"):
+        aligner.align(clip, " \u2014 ... !")
+
+
+def test_forms_of_words_in_a_lexicon():
+    frames = np.random.default_rng(1).normal(size=(300, 13)).astype(np.float32)
+    plain = Aligner("en-small").align_frames(frames, "two hundred one", "clip")
+    digits = Aligner("en-small", numbers="words").align_frames(frames, "201!", "clip")
+    assert [word.text for word in digits.transcript.words] == ["201!"]
+    assert [symbol.text for symbol in digits.symbols] == [symbol.text for symbol in plain.symbols]
+
+
+def test_a_manifest_without_texts_is_not_aligned(clip, run, tmp_path):
+    table = tmp_path / "clips.csv"
+    table.write_text(f"path,label\n{clip},lo\n")
+    status, _, error = run(table, "--format", "ctm")
+    assert status == 1 and "said: the manifest gives it no text to align" in error

@@ -167,3 +167,11 @@ def test_the_text_names_the_first_and_counts_the_rest():
         "silent: 1 (all zero, or hardly anything)",
         "  s: -70 dBFS",
     ]
+
+
+def test_texts_that_are_all_empty(make, tmp_path):
+    empty = write_manifest([make("a", text=""), make("b", text="")], tmp_path / "empty.jsonl.gz")
+    report = run_files(empty)[empty]
+    assert found(report) == {("nothing said", "text")} and "2 clips, and no word in any" in report.text()
+    some = write_manifest([make("a", text=""), make("b")], tmp_path / "some.jsonl.gz")  # noise beside speech is fine
+    assert run_files(some)[some].ok

@@ -321,3 +321,88 @@ def test_with_a_list_for_failures_the_other_rows_go_on(clips):
     assert [cut.id for cut in read_manifest(path, failures=failures)] == ["y"]
     assert [name for name, _ in failures] == ["x", "y"]
     assert "line 2" in failures[0][1]
+
+
+@pytest.mark.parametrize("lines", [
+    ["path;text", 'sound.wav;"a; b, c"'],
+    ["path\ttext", "sound.wav\ta; b, c"],
+    ["path|text", "sound.wav|a; b, c"],
+    ["path,text", 'sound.wav,"a; b, c"'],
+    [",path,text", '0,sound.wav,"a; b, c"'],  # pandas with its index
+    ["Unnamed: 0,path,text", '0,sound.wav,"a; b, c"'],  # and read and written once more
+    ["path;text;;", '"sound.wav";"a; b, c";;'],  # empty columns of a spreadsheet
+    ["sep=;", "path;text", 'sound.wav;"a; b, c"'],  # Excel
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
+def test_the_header_tells_the_separator(clips, lines, name):
+    (cut,) = read_manifest(table(clips, *lines, name=name))
+    assert (cut.id, text_of(cut)) == ("sound", "a; b, c")
+
+
+@pytest.mark.parametrize("lines, message", [
+    ([",path,text,", "0,sound.wav,a,b"], "line 2: 'b' is in column 4, which has no name"),
+    (["sep=;", "path;text", ";a"], "line 3, column path: no file named"),
+    (["path;text;start", "sound.wav;a;0,5"], "line 2, column start: '0,5' is not a number of seconds; write 0.5"),
+    (["path;speeker", "sound.wav;a"], "line 1: unknown column 'speeker'; did you mean speaker"),
+    (["path,text", "so\0und.wav,a"], "line 2, column path: a NUL in"),
+])  # fmt: skip
+def test_a_mistake_in_a_table_of_another_separator(clips, lines, message):
+    with pytest.raises(EarsightError, match=message):
+        read_manifest(table(clips, *lines))
+
+
+def test_a_part_that_is_listed_twice_names_both_places(clips):
+    lines = ["path,text", "sound.wav,a", "frames.npy,b", "sound.wav,a"]
+    with pytest.raises(EarsightError, match="line 4: two clips have the id sound, see .*line 2"):
+        read_manifest(table(clips, *lines))
+    failures = []
+    assert [cut.id for cut in read_manifest(table(clips, *lines), failures=failures)] == ["sound", "frames"]
+    assert "line 4: another clip has this id too" in failures[0][1] and "line 2, and is the same" in failures[0][1]
+
+
+def test_made_up_ids_never_meet_given_ones(clips):
+    (clips / "left").mkdir()
+    (clips / "right").mkdir()
+    for name in ("left/a.npy", "right/a.npy", "left-a.npy"):
+        np.save(clips / name, np.zeros((5, 2), np.float32))
+    rows = ["left/a.npy,x,", "right/a.npy,x,", "left-a.npy,x,", "frames.npy,x,right-a", "sound.wav,x,sound"]
+    cuts = read_manifest(table(clips, "path,text,id", *rows))
+    assert [cut.id for cut in cuts] == ["left-a.npy", "right-a.npy", "left-a", "right-a", "sound"]
+
+
+def test_texts_and_names_have_one_form_wherever_they_are_from(clips):
+    nfc, nfd = "caf\u00e9", "cafe\u0301"
+    header = "path,text,label,speaker,group,id"
+    rows = [f"sound.wav,{form},{form},{form},{form},{number}" for number, form in enumerate((nfc, nfd))]
+    cuts = list(read_manifest(table(clips, header, *rows)))
+    cuts.append(frames_cut("f", clips / "frames.npy", shape=(50, 3), text=nfd, label=nfd, speaker=nfd, group=nfd))
+    read = read_manifest(write_manifest(cuts, clips / "m.jsonl.gz"))
+    assert {of(cut) for cut in read for of in (text_of, label_of, speaker_of, group_of)} == {nfc}
+
+
+def test_files_that_moved_with_their_manifest(clips, tmp_path_factory):
+    here = tmp_path_factory.mktemp("corpus") / "here"
+    (here / "data").mkdir(parents=True)
+    for name in ("sound.wav", "frames.npy"):
+        (clips / name).rename(here / name)
+    (here / "film.mp4").write_bytes(b"any film")
+    cuts = [
+        recording_cut("s", here / "sound.wav", sample_rate=RATE, num_samples=RATE, text="a"),
+        frames_cut("f", here / "frames.npy", shape=(50, 3), text="b"),
+        video_cut("v", here / "film.mp4", **FILM, total=4.0, label="c"),
+    ]
+    there = here.with_name("there")
+    path = write_manifest(cuts, here / "data/m.jsonl.gz")
+    here.rename(there)
+    read = read_manifest(there / path.relative_to(here))
+    assert [file for cut in read for file in clip_files(cut)] == [
+        there / "sound.wav", there / "frames.npy", there / "film.mp4"]  # fmt: skip
+    assert read["s"].load_audio().shape == (1, RATE) and read["f"].load_frames().shape == (50, 3)
+    # A copy beside the first is read for itself, and what is unpacked and packed again still names the first.
+    (there / path.relative_to(here)).rename(there / "other.jsonl.gz")
+    with pytest.raises(EarsightError, match="names .*here/sound.wav, which is not there .2 more"):
+        read_manifest(there / "other.jsonl.gz")
+    there.rename(here)
+    plain = clips / "again.jsonl.gz"
+    plain.write_bytes(gzip.compress(gzip.decompress((here / "other.jsonl.gz").read_bytes())))
+    assert list(read_manifest(plain)) == cuts
