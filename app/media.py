@@ -6,7 +6,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ..common.errors import require
-from ..common.model_folder import medium_of
 
 if TYPE_CHECKING:
     from ..common.data.openers import Openers
@@ -20,6 +19,8 @@ def package_of(model: str | Path, module: str) -> ModuleType:
 
         medium = read_checkpoint(model)["earsight"]["medium"]
     else:
+        from ..common.model_folder import medium_of
+
         medium = medium_of(model)
     return importlib.import_module(f"..{'video' if medium == 'video' else 'audio'}.{module}", __package__)
 

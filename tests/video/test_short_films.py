@@ -25,7 +25,7 @@ def test_films_of_few_frames(tmp_path, count, rate, capsys):
 
 def test_the_strip_of_a_longer_film_shows_the_middles_of_its_parts(tmp_path):
     film = write_film(tmp_path / "film.mkv", sliding(32, (96, 128)), 16)
-    assert [moment.time for moment in strip(film, 4, 2.0)] == [
+    assert [moment.time for moment in strip(film, 4, 0.0, 2.0)] == [
         moment.time for moment in sample(film, 2.0, fit=shrunk, start=0.25)] == [0.25, 0.75, 1.25, 1.75]  # fmt: skip
 
 
