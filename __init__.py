@@ -5,8 +5,13 @@
     earsight.classify("push-ups.mp4").probabilities
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime (as of 1.32) reports to its maker and keeps a number of this machine in the home directory, from its
+# import on. It looks for 1, true or yes; whatever else was set here, nothing is sent.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 from .common.errors import EarsightError
 

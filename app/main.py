@@ -1,10 +1,12 @@
 """The command line: parses, runs one command, and turns errors into a line and an exit status."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
 from ..common.errors import EarsightError
+from ..common.signals import Stopped, end_with_first, ending_when_told, is_launched, leave
 from .command_line import parser, version
 from .commands import data, installation, recognising, training
 from .examples import OVERVIEW
@@ -32,7 +34,18 @@ PASSED_ON = {"predict": "--trainer.", "tune": "--"}  # how options begin that a 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if all went well, 1 for an error that is reported in one line, 2 for wrong usage."""
+    """Run one command.
+
+    Returns:
+        The exit status: 0 if all went well, 1 for an error that is reported in one line, 2 for wrong usage, 128 and the
+        signal's number if a signal ended it.
+    """
+    end_with_first()
+    with ending_when_told():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     known = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
     args, args.others = known.parse_known_args(argv)
     if args.command is None:
@@ -48,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # `earsight models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        return 130
+        return leave(128 + signal.SIGPIPE)
+    except Stopped as stop:
+        if is_launched():  # the first process says it; a status other than 0 would have Lightning kill that one
+            return leave(0)
+        print(f"error: {stop}", file=sys.stderr)
+        return leave(stop.status)

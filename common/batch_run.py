@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,8 +32,20 @@ def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: in
         except MemoryError:
             return EarsightError(f"{item}: too long for this machine's memory; split it")
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with thread_pool(jobs) as pool:
         yield from zip(items, pool.map(attempt, items))
+
+
+@contextmanager
+def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool of threads that is waited for if all went well, and left to itself if not: an error is told at once."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Path], Result],

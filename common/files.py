@@ -8,6 +8,8 @@ from pathlib import Path
 
 from .errors import EarsightError
 
+_temporaries: set[Path] = set()  # of this process, being written
+
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
@@ -24,6 +26,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise EarsightError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
     temporary = Path(name)
+    _temporaries.add(temporary)
     try:
         yield temporary
         with open(temporary, "rb+") as file:
@@ -33,12 +36,20 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+        _temporaries.discard(temporary)
 
 
 def write_whole(path: str | Path, content: str | bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def remove_temporaries() -> None:
+    """Remove what other threads are writing, for a process that ends without waiting for them."""
+    for path in tuple(_temporaries):
+        with suppress(OSError):
+            path.unlink()
 
 
 def partial_of(path: str | Path) -> Path:
