@@ -1,5 +1,6 @@
 """Signals: a command ends soon after it is told to, and its children with it; what computes is not disturbed."""
 
+import atexit
 import ctypes
 import faulthandler
 import os
@@ -51,6 +52,7 @@ class _State:
     at: float = 0.0  # and when
     grace: float = GRACE
     deferred: bool = False
+    said: bool = False  # that the process ends, and why
 
 
 _state = _State()
@@ -125,7 +127,7 @@ def grace(seconds: float, deferred: bool = False) -> Iterator[None]:
     finally:
         _state.grace, _state.deferred = kept
         if _state.number:  # what was saved is saved; what is left is to leave
-            _state.grace = told_for() + GRACE
+            _state.grace = told_for() + kept[0]
 
 
 def allow(seconds: float) -> None:
@@ -134,12 +136,20 @@ def allow(seconds: float) -> None:
 
 
 def leave(status: int) -> int:
-    """End a process that was told to: at once where threads would be waited for, else by returning the status."""
+    """End a process that was told to, or return the status where it was not and no thread would be waited for.
+
+    What is to be said has been said. The interpreter's own end is not waited for: it waits for every thread, and takes
+    seconds where torch is loaded.
+    """
+    _state.said = True
     with suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
-    if _state.watching and any(not thread.daemon for thread in threading.enumerate()
-                               if thread is not threading.main_thread()):
+    if _state.number:
+        atexit._run_exitfuncs()  # loggers and loaders
+        _end(status)
+    elif _state.watching and any(not thread.daemon for thread in threading.enumerate()
+                                 if thread is not threading.main_thread()):
         _end(status)
     return status
 
@@ -203,6 +213,8 @@ def _watch(reading: int) -> None:
         threading.Thread(target=_end_if_insisted, args=(pipe.fileno(), number), daemon=True).start()
         while told_for() < _state.grace:
             time.sleep(0.05)
+    if not _state.said and not _state.launched:
+        os.write(2, f"error: {Stopped(number)}\n".encode())
     _end(128 + number)
 
 

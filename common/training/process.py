@@ -16,7 +16,7 @@ from ..quiet import leave_out_noise
 from ..signals import Stopped, grace, set_signals_apart, told
 from .setting_errors import explain, named_classes
 
-PATIENCE = 8.0  # seconds that a training has to end in good order
+PATIENCE = 3.0  # seconds that a training has to take itself apart
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 

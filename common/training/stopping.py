@@ -8,8 +8,8 @@ from typing import Any
 import pytorch_lightning as pl
 
 from ..signals import Stopped, allow, grace, on_signal, told, told_for, watching
-from .process import PATIENCE
 
+PATIENCE = 8.0  # seconds to the end of a batch and its place saved
 BATCHES = 3  # as long as so many of the longest batches take, if that is more
 SAVING = 60.0  # seconds for that itself
 VALIDATION = 4.0  # seconds after which a validation that is under way is given up, and what came since the last save

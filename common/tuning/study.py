@@ -25,8 +25,8 @@ from ..errors import EarsightError, first_line
 from ..files import write_whole
 from ..metrics import validation_metric
 from ..signals import GRACE, Stopped, end_with_parent, grace
-from ..training.process import PATIENCE
 from ..training.running import resolve
+from ..training.stopping import PATIENCE
 from .report import ERROR, write_report
 from .search_space import Setting, parse_space, written
 from .trial import BEST, PRUNED, STUDY, open_storage
@@ -90,7 +90,7 @@ def tune(arguments: list[str], trials: int, space: Sequence[str], folder: Path, 
     try:
         while (claimed := _claim(study, search, trials)) is not None:
             trial, lock = claimed
-            with lock, grace(PATIENCE + GRACE):  # the training saves its place
+            with lock, grace(PATIENCE + 2 * GRACE):  # the training saves its place
                 _run(study, search, trial)
             write_report(study, folder)
             _write_best(study, search, recipe)
