@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TypeVar
 from .errors import EarsightError
 from .files import partial_of, write_whole
 from .paths import output_names
+from .signals import Stopped
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -72,7 +73,7 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
     names = output_names(paths, suffix) if output else {}
     if header and not output:
         print(header)
-    for path, result in _with_bar(run_parallel(paths, work, jobs), len(paths)):
+    for path, result in _with_bar(_told_of_partials(run_parallel(paths, work, jobs), output, names), len(paths)):
         try:
             if isinstance(result, EarsightError):
                 raise result
@@ -112,6 +113,16 @@ def share_cores(jobs: int | None, files: int, spare: int = 0) -> tuple[int, int]
     cores = default_jobs()
     jobs = min(jobs or cores + spare, max(files, 1))
     return jobs, max(1, cores // jobs)
+
+
+def _told_of_partials(items: Iterator[Item], output: Path | None, names: Mapping[Path, str]) -> Iterator[Item]:
+    """Have a signal's error say that what was heard of a long recording is kept."""
+    try:
+        yield from items
+    except Stopped as stop:
+        if output and any(partial_of(output / name).exists() for name in names.values()):
+            raise Stopped(stop.number, f"what was heard is kept in {output}, and the same command goes on") from stop
+        raise
 
 
 def _with_bar(items: Iterator[Item], total: int) -> Iterator[Item]:
