@@ -50,8 +50,8 @@ def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Path], Result],
-                write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = ""
-                ) -> int:
+                write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = "",
+                inputs: Sequence[str | Path | None] = ()) -> int:
     """Work through files for the command line; print or write each result; report what failed.
 
     Args:
@@ -63,6 +63,7 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
         output: folder for one file a clip; None prints to standard output.
         jobs: files at a time.
         header: printed before all results.
+        inputs: files that are read besides; nothing is written over them or the others.
 
     Returns:
         The exit status: 0 if every file was done, else 1.
@@ -71,6 +72,9 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
     for error in errors:
         _complain(error)
     names = output_names(paths, suffix) if output else {}
+    read = {os.path.realpath(path) for path in (*paths, *inputs) if path}
+    if output and (both := read.intersection(os.path.realpath(output / name) for name in names.values())):
+        raise EarsightError(f"{min(both)}: this command reads it, and would write over it; choose another --output")
     if header and not output:
         print(header)
     for path, result in _with_bar(_told_of_partials(run_parallel(paths, work, jobs), output, names), len(paths)):

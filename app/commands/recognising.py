@@ -4,6 +4,7 @@ import argparse
 from functools import partial
 
 from ...common.errors import require
+from ...common.files import keep_inputs
 from ..recognisers import (
     DEFAULT_CLASSIFIERS,
     DEFAULT_TRANSCRIBER,
@@ -43,6 +44,7 @@ def explain_command(args: argparse.Namespace) -> int:
     from ...common.model_folder import medium_of
 
     check_output(args.output)
+    keep_inputs(args.output, (args.clip,))
     model = args.model or (DEFAULT_CLASSIFIERS["video"] if is_video(args.clip) else DEFAULT_TRANSCRIBER)
     if medium_of(model) == "video":
         from ...video.explaining import explain
@@ -65,7 +67,7 @@ def align_command(args: argparse.Namespace) -> int:
         from ...audio.aligning_manifests import manifest_clips
 
         clips = manifest_clips(Aligner(args.model, args.lexicon, max(1, default_jobs() // jobs)), args.clip)
-    return align_clips(clips, args.format, args.output, jobs)
+    return align_clips(clips, args.format, args.output, jobs, (args.clip, args.text, args.lexicon))
 
 
 def decoding(args: argparse.Namespace) -> dict:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EarsightError, require
+from ...files import keep_inputs
 from ..cuts import EMPTY_CLASS, Failures, group_of
 from ..manifest import write_manifest
 from ..splits import demand_classes, demand_whole, source_of
@@ -47,6 +48,10 @@ def prepare(
     options = {name: _option(corpus, name, value, known) for name, value in options.items()}
     if not source.exists():
         raise EarsightError(f"{source}: not there; give the place where {corpus} lies")
+    for split in SPLITS:
+        # Embeddings are of manifests, which are called as those that are written.
+        given = source / f"{split}.jsonl.gz" if source.is_dir() and corpus == "embeddings" else source
+        keep_inputs(destination / f"{split}.jsonl.gz", (given,), "destination")
     parts = importer(source, destination, progress=progress, **options)
     if not any(parts.cuts.values()):
         found = f" ({_summary(parts.failures)})" if parts.failures else ""
