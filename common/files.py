@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import EarsightError
+from .escaping import ESCAPED
 
 _temporaries: set[Path] = set()  # of this process, being written
 
@@ -85,7 +86,7 @@ def keep_inputs(output: str | Path, inputs: Iterable[str | Path | None], option:
 def write_whole(path: str | Path, content: str | bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(content.encode(errors=ESCAPED) if isinstance(content, str) else content)
 
 
 def remove_temporaries() -> None:

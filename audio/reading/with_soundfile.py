@@ -1,8 +1,9 @@
 """Sound that libsndfile reads: wav, flac, ogg, opus, aiff and their kind."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -24,7 +25,8 @@ def open_soundfile(path: Path, head: bytes) -> "soundfile.SoundFile | None":
     import soundfile
 
     try:
-        file = soundfile.SoundFile(path)
+        # Bytes, which its types do not mention: a name may be no UTF-8.
+        file = soundfile.SoundFile(cast(Path, os.fsencode(path)))
     except (soundfile.SoundFileError, OSError):
         return None
     if file.frames >= 1 << 62:  # a flac that was written to a pipe, whose end libsndfile does not find
