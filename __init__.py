@@ -5,8 +5,13 @@
     earsight.classify("push-ups.mp4").probabilities
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
+
+# ONNX Runtime (as of 1.32) reports to its maker and keeps a number of this machine in the home directory, from its
+# import on. It looks for 1, true or yes; whatever else was set here, nothing is sent.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 from .common.errors import EarsightError
 
@@ -48,6 +53,7 @@ def transcribe(path: str | Path, model: str | Path | None = None, *, track: int 
     from .common.batch_run import default_jobs
     from .common.decoding.options import given_options
 
+    _demand_paths(path=path, model=model)
     reading, options = ReadingOptions(track, channels, damaged), given_options(**decoding)
     read = transcriber(model or DEFAULT_TRANSCRIBER, default_jobs(), **options)
     if channels != "split":
@@ -66,4 +72,16 @@ def classify(path: str | Path, model: str | Path | None = None) -> "Classificati
     from .app.recognisers import classifier, default_classifier
     from .common.batch_run import default_jobs
 
+    _demand_paths(path=path, model=model)
     return classifier(model or default_classifier(path), default_jobs()).classify(path)
+
+
+def _demand_paths(**given: Any) -> None:
+    """Raise EarsightError for what cannot be the path of a file or folder; None is for the caller."""
+    for name, value in given.items():
+        if value is None and name != "path":
+            continue
+        if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+            raise EarsightError(f"{name}: a {type(value).__name__}, {value!r:.40}; give the path of a file as text")
+        if not str(value) or "\0" in str(value):
+            raise EarsightError(f"{name}: {str(value)!r} names no file; give its path")

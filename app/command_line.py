@@ -145,8 +145,10 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--characters", action="store_true", help="of characters, for beam search without a lexicon")
 
     sub = command("tune-decoder", "tune a model folder's beam search and confidence on development sets")
-    sub.add_argument("model", metavar="MODEL", help="model folder; its settings are replaced")
+    sub.add_argument("model", metavar="MODEL", help="model folder; its settings are replaced, unless --output is given")
     sub.add_argument("manifests", nargs="+", type=Path, metavar="DEV_MANIFEST")
+    sub.add_argument("--output", type=Path, metavar="DIR", help="write a tuned copy, and leave the model as it is; "
+                     "installed models need it")
     sub.add_argument("--lm", type=Path, metavar="FILE", help="n-gram model to search with; copied into the folder")
     sub.add_argument("--lexicon", type=Path, metavar="FILE", help="words to search over; copied into the folder")
 

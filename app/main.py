@@ -1,10 +1,14 @@
 """The command line: parses, runs one command, and turns errors into a line and an exit status."""
 
+import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
 from ..common.errors import EarsightError
+from ..common.escaping import escape_streams
+from ..common.signals import Stopped, end_with_first, ending_when_told, is_launched, leave
 from .command_line import parser, version
 from .commands import data, installation, recognising, training
 from .examples import OVERVIEW
@@ -28,11 +32,25 @@ COMMANDS = {
     "doctor": installation.doctor_command,
     "completion": installation.completion_command,
 }
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a disk
 PASSED_ON = {"predict": "--trainer.", "tune": "--"}  # how options begin that a command hands on to Lightning
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if all went well, 1 for an error that is reported in one line, 2 for wrong usage."""
+    """Run one command.
+
+    Returns:
+        The exit status: 0 if all went well, 1 for an error that is reported in one line, 2 for wrong usage, 128 and the
+        signal's number if a signal ended it.
+    """
+    end_with_first()
+    escape_streams()
+    with ending_when_told():
+        status = _run(argv)
+        return status if _flushed() else status or 1
+
+
+def _run(argv: Sequence[str] | None) -> int:
     known = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
     args, args.others = known.parse_known_args(argv)
     if args.command is None:
@@ -47,7 +65,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # `earsight models | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        return 130
+        _drop_output()
+        return leave(128 + signal.SIGPIPE)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        if error.filename is None:  # a file that is printed to
+            _drop_output()
+        print(f"error: {_full(error)}", file=sys.stderr)
+        return leave(1)
+    except Stopped as stop:
+        if is_launched():  # the first process says it; a status other than 0 would have Lightning kill that one
+            return leave(0)
+        print(f"error: {stop}", file=sys.stderr)
+        return leave(stop.status)
+
+
+def _flushed() -> bool:
+    """Whether what was printed has reached its place; else that is told, once, and not by the interpreter's end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        return False
+    except OSError as error:
+        _drop_output()
+        print(f"error: {_full(error)}", file=sys.stderr)
+        return False
+    return True
+
+
+def _full(error: OSError) -> str:
+    return f"{error.filename or 'the output'}: cannot be written ({error.strerror}); make room, or choose another place"
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

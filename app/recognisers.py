@@ -1,5 +1,7 @@
 """Which model, and which medium's recogniser, takes a file."""
 
+import os
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,23 +21,45 @@ def default_classifier(path: str | Path) -> str:
     return DEFAULT_CLASSIFIERS["video" if has_pictures(path) else "sound"]
 
 
-@lru_cache
 def transcriber(model: str | Path, threads: int, **decoding: Any) -> "SpeechRecogniser":
-    """What transcribes sound or frames, as the model takes them; made once for the same arguments.
+    """What transcribes sound or frames, as the model takes them; made once for the same arguments and files.
 
     Args:
         model: a model folder or the name of an installed model.
         threads: of one clip's computation.
         decoding: fields of `common.decoding.options.DecodingOptions` that differ from what the folder stores.
     """
+    further = [Path(decoding[name]) for name in ("lm", "lexicon") if decoding.get(name)]
+    return _transcriber(*_as_it_is(model, *further), threads, **decoding)
+
+
+def classifier(model: str | Path, threads: int) -> "SpeechRecogniser | ActionRecogniser":
+    """What classifies sound, frames or pictures, as the model takes them; made once, as `transcriber`'s."""
+    return _classifier(*_as_it_is(model), threads)
+
+
+def _as_it_is(model: str | Path, *further: Path) -> tuple[Path, tuple]:
+    """A model's folder, and what changes when one of its files, or a further one, is replaced."""
+    from ..common.model_folder import find_model
+
+    folder = Path(os.path.abspath(find_model(model)))
+    stats = []
+    for path in (*sorted(folder.iterdir()), *map(Path.absolute, further)):
+        with suppress(OSError):  # who reads it says what is wrong
+            stat = path.stat()
+            stats.append((path, stat.st_size, stat.st_mtime_ns, stat.st_ino))
+    return folder, tuple(stats)
+
+
+@lru_cache(8)
+def _transcriber(model: Path, _: tuple, threads: int, **decoding: Any) -> "SpeechRecogniser":
     from ..audio.recognition.recogniser import SpeechRecogniser
 
     return SpeechRecogniser(model, "ctc", threads, decoding)
 
 
-@lru_cache
-def classifier(model: str | Path, threads: int) -> "SpeechRecogniser | ActionRecogniser":
-    """What classifies sound, frames or pictures, as the model takes them; made once for the same arguments."""
+@lru_cache(8)
+def _classifier(model: Path, _: tuple, threads: int) -> "SpeechRecogniser | ActionRecogniser":
     from ..common.model_folder import medium_of
 
     if medium_of(model) == "video":

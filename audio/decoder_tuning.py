@@ -23,7 +23,7 @@ from ..common.decoding.decoders import Decoder, Hypothesis
 from ..common.decoding.lexicon import find_lexicon
 from ..common.decoding.options import DecodingOptions
 from ..common.errors import EarsightError
-from ..common.files import whole_file
+from ..common.files import whole_file, whole_folder
 from ..common.inference.confidence import (
     Calibration,
     confidences,
@@ -34,7 +34,7 @@ from ..common.inference.confidence import (
     word_features,
 )
 from ..common.inference.runtime import Runtime
-from ..common.model_folder import read_config, write_config
+from ..common.model_folder import CONFIG, demand_own, read_config, write_config
 from ..common.reports.evaluation import run_folder
 from ..common.reports.layout import percent, table
 from .corpora.importers import OPENERS
@@ -60,23 +60,30 @@ class Clip:
     log_probs: np.ndarray
 
 
-def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, lexicon: Path | None = None
-                 ) -> tuple[str, list[EarsightError]]:
-    """Tune a model folder's decoding on development sets, calibrate its confidence, and store both in the folder.
+def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, lexicon: Path | None = None,
+                 output: Path | None = None) -> tuple[str, list[EarsightError]]:
+    """Tune a model folder's decoding on development sets, calibrate its confidence, and store both.
 
     Beam search becomes the folder's default where it makes fewer errors than greedy decoding.
+
+    Args:
+        output: a folder for a tuned copy; None changes the model's own, unless that is installed.
 
     Returns:
         What was found, for a reader, and an error for each clip that could not be read.
 
     Raises:
-        EarsightError: no text model, a set that calls itself a test set, or no clip that can be read.
+        EarsightError: no text model, a set that calls itself a test set, an installed model without `output`, or no
+            clip with a text that can be read.
     """
     for manifest in manifests:
         if "test" in re.split(r"[^a-z]+", manifest.name.lower()):
             raise EarsightError(f"{manifest}: a test set by its name; tune on a development set, or the test's figures "
                                 "mean nothing")
     runtime = Runtime(model)
+    demand_own(output or runtime.folder)
+    if output and output.is_dir() and any(output.iterdir()) and not (output / CONFIG).is_file():
+        raise EarsightError(f"{output}: exists and is no model folder; choose another --output")
     if runtime.config.task != "ctc" or runtime.config.medium not in ("speech", "frames"):
         raise EarsightError(f"model {runtime.name} writes no text of speech; there is no decoder to tune")
     given = DecodingOptions(decoder="beam", lm=str(lm or ""), lexicon=str(lexicon or ""))
@@ -87,8 +94,18 @@ def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, 
     noise = _read_noise(runtime)
     best, report = _search(runtime, clips, given)
     calibration, figures = _calibrate(Decoder(runtime.labels, best), clips, noise)
-    _store(runtime.folder, best, calibration)
-    return f"{report}\n\n{figures}\n\nstored in {runtime.folder}", errors
+    if output is None or output.resolve() == runtime.folder.resolve():
+        _store(runtime.folder, best, calibration)
+    else:
+        with whole_folder(output) as folder:
+            shutil.copytree(runtime.folder, folder, dirs_exist_ok=True)
+            _store(folder, best, calibration)
+    return f"{report}\n\n{figures}\n\nstored in {output or runtime.folder}", errors
+
+
+def _no_text(manifests: Sequence[Path]) -> EarsightError:
+    return EarsightError(f"{', '.join(map(str, manifests))}: no clip has a text, and a decoder is tuned on texts; give "
+                         "a development set with a column text")
 
 
 def read_clips(runtime: Runtime, manifests: Sequence[Path]) -> tuple[list[Clip], list[EarsightError]]:
@@ -96,8 +113,10 @@ def read_clips(runtime: Runtime, manifests: Sequence[Path]) -> tuple[list[Clip],
     rate = runtime.config.sample_rate
     read = partial(read_clip, sample_rate=rate) if rate else read_frames_cut
     clips, errors = [], []
-    for manifest in manifests:
-        cuts = read_manifest(manifest, OPENERS)
+    sets = [read_manifest(manifest, OPENERS) for manifest in manifests]
+    if not any((text_of(cut) or "").strip() for cuts in sets for cut in cuts):
+        raise _no_text(manifests)  # before the long work
+    for cuts in sets:
         run = run_folder(runtime, cuts, read, default_jobs(), lambda log_probs, frames: (log_probs, frames))
         for cut, outcome in tqdm(run, total=len(cuts), unit="clip", disable=None):
             if isinstance(outcome, EarsightError):

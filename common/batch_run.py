@@ -2,14 +2,16 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from .errors import EarsightError
 from .files import partial_of, write_whole
 from .paths import output_names
+from .signals import Stopped
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,13 +33,25 @@ def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: in
         except MemoryError:
             return EarsightError(f"{item}: too long for this machine's memory; split it")
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with thread_pool(jobs) as pool:
         yield from zip(items, pool.map(attempt, items))
 
 
+@contextmanager
+def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool of threads that is waited for if all went well, and left to itself if not: an error is told at once."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
 def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Path], Result],
-                write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = ""
-                ) -> int:
+                write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = "",
+                inputs: Sequence[str | Path | None] = ()) -> int:
     """Work through files for the command line; print or write each result; report what failed.
 
     Args:
@@ -49,6 +63,7 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
         output: folder for one file a clip; None prints to standard output.
         jobs: files at a time.
         header: printed before all results.
+        inputs: files that are read besides; nothing is written over them or the others.
 
     Returns:
         The exit status: 0 if every file was done, else 1.
@@ -57,9 +72,12 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
     for error in errors:
         _complain(error)
     names = output_names(paths, suffix) if output else {}
+    read = {os.path.realpath(path) for path in (*paths, *inputs) if path}
+    if output and (both := read.intersection(os.path.realpath(output / name) for name in names.values())):
+        raise EarsightError(f"{min(both)}: this command reads it, and would write over it; choose another --output")
     if header and not output:
         print(header)
-    for path, result in _with_bar(run_parallel(paths, work, jobs), len(paths)):
+    for path, result in _with_bar(_told_of_partials(run_parallel(paths, work, jobs), output, names), len(paths)):
         try:
             if isinstance(result, EarsightError):
                 raise result
@@ -99,6 +117,16 @@ def share_cores(jobs: int | None, files: int, spare: int = 0) -> tuple[int, int]
     cores = default_jobs()
     jobs = min(jobs or cores + spare, max(files, 1))
     return jobs, max(1, cores // jobs)
+
+
+def _told_of_partials(items: Iterator[Item], output: Path | None, names: Mapping[Path, str]) -> Iterator[Item]:
+    """Have a signal's error say that what was heard of a long recording is kept."""
+    try:
+        yield from items
+    except Stopped as stop:
+        if output and any(partial_of(output / name).exists() for name in names.values()):
+            raise Stopped(stop.number, f"what was heard is kept in {output}, and the same command goes on") from stop
+        raise
 
 
 def _with_bar(items: Iterator[Item], total: int) -> Iterator[Item]:

@@ -1,12 +1,16 @@
 """Files that are written whole or not at all."""
 
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import EarsightError
+from .escaping import ESCAPED
+
+_temporaries: set[Path] = set()  # of this process, being written
 
 
 @contextmanager
@@ -24,6 +28,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise EarsightError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
     temporary = Path(name)
+    _temporaries.add(temporary)
     try:
         yield temporary
         with open(temporary, "rb+") as file:
@@ -33,12 +38,62 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+        _temporaries.discard(temporary)
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Give an empty temporary folder beside `path`; put it in the place of `path` if the block ends without an error.
+
+    Raises:
+        EarsightError: there or within the block, nothing can be written; an older folder stays as it was.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise EarsightError(f"{path}: is a file, and a folder is to be written; choose another output")
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        _temporaries.add(temporary)
+        (folder := temporary / "new").mkdir()
+        yield folder
+        if path.exists():
+            path.rename(temporary / "old")
+        folder.rename(path)
+    except OSError as error:
+        raise EarsightError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+            _temporaries.discard(temporary)
+
+
+def keep_inputs(output: str | Path, inputs: Iterable[str | Path | None], option: str = "--output") -> None:
+    """Refuse to write over a file that is read.
+
+    Args:
+        option: what names the output on the command line.
+
+    Raises:
+        EarsightError: the output is one of the inputs, which may be None or names of something else.
+    """
+    place = os.path.realpath(output)
+    if any(given is not None and os.path.realpath(given) == place for given in inputs):
+        raise EarsightError(f"{output}: this command reads it, and would write over it; choose another {option}")
 
 
 def write_whole(path: str | Path, content: str | bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(content.encode(errors=ESCAPED) if isinstance(content, str) else content)
+
+
+def remove_temporaries() -> None:
+    """Remove what other threads are writing, for a process that ends without waiting for them."""
+    for path in tuple(_temporaries):
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def partial_of(path: str | Path) -> Path:

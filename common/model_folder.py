@@ -104,6 +104,17 @@ def find_model(name: str | Path) -> Path:
                         f"installed are {', '.join(known) or 'none'} (see `earsight models`)")
 
 
+def demand_own(folder: Path) -> None:
+    """Refuse to change a model that comes with the package: all of its users share it.
+
+    Raises:
+        EarsightError: it is one of `installed_models`.
+    """
+    if any(folder.resolve() == installed.resolve() for installed in installed_models().values()):
+        raise EarsightError(f"{folder}: an installed model, which stays as it is; name a folder of your own "
+                            "(`tune-decoder --output DIR`)")
+
+
 def medium_of(model: str | Path) -> str:
     """What a model folder or an installed model takes: "speech", "video" or "frames"."""
     return read_config(find_model(model)).medium

@@ -31,7 +31,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def train(manifest, folder, *options, devices, epochs=3):
+def train(manifest, folder, *options, devices, epochs=3, **how):
     (folder / "spy.py").write_text(SPY)
     arguments = tiny_run(manifest, folder / "run", "characters", "--trainer.num_sanity_val_steps", "0",
                          "--trainer.devices", str(devices), *options, epochs=epochs)
@@ -39,7 +39,7 @@ def train(manifest, folder, *options, devices, epochs=3):
         arguments += ["--trainer.strategy", "ddp"]
     return subprocess.Popen([sys.executable, str(folder / "spy.py"), "train", *arguments], cwd=REPOSITORY,
                             env={**os.environ, "SPY": str(folder / "seen")},
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **how)
 
 
 def seen(folder, rank):

@@ -5,6 +5,7 @@ import inspect
 from typing import Any
 
 from ...common.errors import EarsightError, require
+from ...common.files import keep_inputs
 from ..media import openers
 
 
@@ -45,5 +46,6 @@ def lm_command(args: argparse.Namespace) -> int:
     from ...common.data.texts import read_texts
     from ...common.decoding.ngram import make_model
 
+    keep_inputs(args.output, args.texts)
     print(make_model(read_texts(args.texts), args.order, args.output, args.characters))
     return 0

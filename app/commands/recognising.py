@@ -4,6 +4,7 @@ import argparse
 from functools import partial
 
 from ...common.errors import require
+from ...common.files import keep_inputs
 from ..recognisers import (
     DEFAULT_CLASSIFIERS,
     DEFAULT_TRANSCRIBER,
@@ -45,6 +46,7 @@ def explain_command(args: argparse.Namespace) -> int:
     from ...video.content import has_pictures
 
     check_output(args.output)
+    keep_inputs(args.output, (args.clip,))
     model = args.model or (DEFAULT_CLASSIFIERS["video"] if has_pictures(args.clip) else DEFAULT_TRANSCRIBER)
     if medium_of(model) == "video":
         from ...video.explaining import explain
@@ -68,7 +70,7 @@ def align_command(args: argparse.Namespace) -> int:
 
         threads = max(1, default_jobs() // jobs)
         clips = manifest_clips(Aligner(args.model, args.lexicon, threads, args.numbers), args.clip)
-    return align_clips(clips, args.format, args.output, jobs)
+    return align_clips(clips, args.format, args.output, jobs, (args.clip, args.text, args.lexicon))
 
 
 def decoding(args: argparse.Namespace) -> dict:

@@ -2,7 +2,8 @@
 
 import argparse
 
-from ...common.errors import report_errors, require
+from ...common.errors import EarsightError, report_errors, require
+from ...common.files import keep_inputs
 from ..media import name_classes, openers, package_of
 from .recognising import decoding
 
@@ -39,7 +40,11 @@ def evaluate_command(args: argparse.Namespace) -> int:
     from ...common.reports.evaluation import tell
     from ...common.reports.pages.page import check_folder
 
+    for option, output in (("--json", args.json), ("--plot", args.plot)):
+        if output:
+            keep_inputs(output, (args.manifest, args.model, args.lm, args.lexicon), option)
     if args.report:
+        keep_inputs(args.report / "index.html", (args.manifest,), "--report")
         check_folder(args.report)
     evaluate = package_of(args.model, "evaluating").evaluate_model
     report, errors = evaluate(args.model, args.manifest, args.worst, decoding(args), args.report)
@@ -52,6 +57,7 @@ def predict_command(args: argparse.Namespace) -> int:
     from ...common.data.manifest import read_manifest
     from ...common.training.predicting import predict, trainer_options
 
+    keep_inputs(args.output, (args.manifest, args.model))
     trainer = trainer_options(args.others)
     model = package_of(args.model, "model").load_model(args.model)
     return report_errors(predict(model, read_manifest(args.manifest, openers()), args.output, trainer, args.workers))
@@ -60,6 +66,8 @@ def predict_command(args: argparse.Namespace) -> int:
 def export_command(args: argparse.Namespace) -> int:
     require("torch", "train")
     require("onnx", "train")
+    if args.destination.resolve() in args.checkpoint.resolve().parents:
+        raise EarsightError(f"{args.destination}: {args.checkpoint} is in it, and would be lost; choose another DIR")
     export = package_of(args.checkpoint, "model").export_checkpoint
     print(export(args.checkpoint, args.destination, args.int8, args.card))
     return 0
@@ -69,6 +77,6 @@ def tune_decoder_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from ...audio.decoder_tuning import tune_decoder
 
-    report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon)
+    report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon, args.output)
     print(report)
     return report_errors(errors)

@@ -1,9 +1,10 @@
 """Sound that libsndfile reads: wav, flac, ogg, opus, aiff and their kind."""
 
 import io
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ...common.containers import cut_short
 from ...common.parts import Part, mended_sizes, oversized_data
@@ -30,7 +31,9 @@ def open_soundfile(path: Path, head: bytes, part: Part) -> "soundfile.SoundFile 
     sizes = mended_sizes(path, head, part)
     whole = part == Part() and not sizes
     try:
-        file = soundfile.SoundFile(path if whole else io.BufferedReader(_View(path, part, sizes)))
+        # A name as bytes, which its types do not mention: it may be no UTF-8.
+        file = soundfile.SoundFile(cast(Path, os.fsencode(path)) if whole
+                                   else io.BufferedReader(_View(path, part, sizes)))
     except (soundfile.SoundFileError, OSError):
         return None
     if (data := oversized_data(path, head)) is not None and file.subtype in PLAIN:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -163,7 +163,8 @@ def written_alignment(alignment: Alignment, form: str, names: Mapping[Path, str]
     return written_transcript(alignment.transcript, form, names, alone)
 
 
-def align_clips(clips: Mapping[Path, Callable[[], Alignment]], form: str, output: Path | None, jobs: int) -> int:
+def align_clips(clips: Mapping[Path, Callable[[], Alignment]], form: str, output: Path | None, jobs: int,
+                inputs: Sequence[str | Path | None] = ()) -> int:
     """Align clips, write their alignments, and warn of texts that are unlikely; returns the exit status.
 
     Args:
@@ -171,6 +172,7 @@ def align_clips(clips: Mapping[Path, Callable[[], Alignment]], form: str, output
         form: as in `written_alignment`.
         output: the folder of a file a clip; None prints.
         jobs: clips at a time.
+        inputs: files that are read, besides the clips.
     """
     if output is None:
         demand_files(form, len(clips))
@@ -183,7 +185,8 @@ def align_clips(clips: Mapping[Path, Callable[[], Alignment]], form: str, output
         return alignment
 
     write = partial(written_alignment, form=form, names=output_names(list(clips), ""), alone=bool(output))
-    return run_command(list(clips), [], work, write, f".{form}", output, jobs, transcript_header(form))
+    return run_command(list(clips), [], work, write, f".{form}", output, jobs, transcript_header(form),
+                       inputs)
 
 
 def read_text(text: str) -> str:

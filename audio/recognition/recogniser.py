@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, replace
 from functools import partial
 from itertools import chain
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...common.batch_run import thread_pool
 from ...common.errors import EarsightError
 from ...common.inference.journal import Journal
 from ...common.inference.recognition import (
@@ -107,7 +107,7 @@ class SpeechRecogniser:
             frames = self.runtime.frames(samples[start * hop:(first + STRETCH + margin) * hop])
             return frames[first - start:][:STRETCH]
 
-        with ThreadPoolExecutor(self.threads) as pool:
+        with thread_pool(self.threads) as pool:
             return np.concatenate(list(pool.map(stretch, range(count))))
 
     def transcript(self, frames: np.ndarray, path: str = "", duration: float | None = None) -> Transcript:
@@ -163,7 +163,7 @@ class SpeechRecogniser:
         place = Stretch(0, 0, 0, 0)
         for place, utterance in journal.open() if journal else ():
             yield utterance
-        with ThreadPoolExecutor(self.threads) as pool:
+        with thread_pool(self.threads) as pool:
             found = stretches(blocks, partial(self._levels, unit=unit), unit, self._cutting(seconds), pool, ahead,
                               place.last, place.next_start, lambda frames: progress(frames * seconds))
             for (place, _), utterance in in_order(pool, read_one, found, ahead):

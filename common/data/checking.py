@@ -109,7 +109,7 @@ def model_options(model: str | Path) -> dict[str, Any]:
     """Options of `check` that ask whether clips fit a model folder or an installed model."""
     config = read_config(find_model(model))
     labels = Labels.from_dict(config.labels)
-    options: dict[str, Any] = {"frame_shift": config.frame_shift, "stride": config.stride}
+    options: dict[str, Any] = {"frame_shift": config.frame_shift, "stride": config.stride, "width": config.n_features}
     if config.task == "ctc":
         options["target_length"] = lambda text: labels.minimum_frames(labels.encode(text))
     else:
@@ -137,6 +137,7 @@ def check_files(
     trained = {class_of(cut) for cut in learnt} - {None}
     alphabet = {character for cut in learnt for character in text_of(cut) or ""}
     known = {**({"classes": trained} if trained else {}),
+             "width": _usual_width(learnt),
              **({"alphabet": alphabet} if alphabet and "target_length" not in options else {})}
     for number, (path, cuts) in enumerate(splits.items()):
         unusable = [Finding(_kind_of(reason), name, reason) for name, reason in failures[path]]
@@ -158,6 +159,7 @@ def check(
     frame_shift: float | None = None,
     stride: int = 2,
     target_length: Callable[[str], int] | None = None,
+    width: int | None = None,
     against: Mapping[str, CutSet] | None = None,
     shared_speakers: bool = False,
     progress: bool = True,
@@ -173,6 +175,7 @@ def check(
         stride: frames that the encoder turns into one output.
         target_length: how many outputs CTC needs for a text: its labels, and a blank between two equal ones.
             By default the labels are characters.
+        width: features of a stored frame, all of which a model takes; by default as most clips have.
         against: other splits by name, which should share no clip, group, video file or speaker with this one.
         shared_speakers: speakers may be in several splits (FSDD, GRID's overlapped talkers).
         progress: show a bar on a terminal.
@@ -182,6 +185,7 @@ def check(
     allowed = None if alphabet is None else frozenset(alphabet)
     findings: list[Finding] = []
     clips, seconds = 0, 0.0
+    width = width or _usual_width(cuts)
     names: Counter[str] = Counter()
     for cut in tqdm(cuts, desc="checking", unit="clip", disable=None if progress else True):
         clips, seconds = clips + 1, seconds + cut.duration
@@ -191,6 +195,8 @@ def check(
             findings.append(Finding(kind, name, detail))
 
         frames = _check_clip(cut, checks, frame_shift, note)
+        if (own := _width_of(cut)) != width and own is not None:
+            note("other width", f"{own} features a frame, and {width} are expected")
         _check_target(cut, frames, stride, target_length or characters_and_blanks, allowed, note)
         if classes is not None and class_of(cut) is not None and class_of(cut) not in classes:
             note("unknown class", f"{class_of(cut)} is not one of {len(classes)} classes of training or the model")
@@ -244,6 +250,18 @@ def _check_frames(frames: np.ndarray, note: Note) -> int:
         broken = np.count_nonzero(~np.isfinite(frames).all(axis=1))
         note("not finite", f"{broken} of {len(frames)} frames hold NaN or infinite values")
     return len(frames)
+
+
+def _width_of(cut: Any) -> int | None:
+    """Features of a clip's stored frames."""
+    frames = frames_of(cut)
+    return frames.shape[1] if frames is not None and len(frames.shape) == 2 else None
+
+
+def _usual_width(cuts: Iterable[Any]) -> int | None:
+    """As most clips have it; None without stored frames."""
+    widths = Counter(width for width in map(_width_of, cuts) if width is not None)
+    return max(widths, key=widths.__getitem__) if widths else None
 
 
 def _check_target(

@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..errors import EarsightError
 from ..labels import build_labels
+from ..signals import set_worker_signals
 from .cuts import frames_of, label_of, text_of
 from .manifest import read_manifest
 from .shards import Shard, ShardCuts, is_shards, load_frames, read_index
@@ -200,7 +201,7 @@ class SequenceData(pl.LightningDataModule):
         dataset = ClipDataset(self, sampler, augment=split == "train")
         # A generator of its own, so that beginning an epoch does not draw from the one that training draws from.
         return DataLoader(dataset, sampler=sampler, batch_size=None, num_workers=self.workers,
-                          persistent_workers=False, worker_init_fn=one_thread, generator=torch.Generator(),
+                          persistent_workers=False, worker_init_fn=begin_worker, generator=torch.Generator(),
                           prefetch_factor=4 if self.workers else None, pin_memory=self._on_gpu())
 
     def _on_gpu(self) -> bool:
@@ -351,6 +352,7 @@ def _join(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return torch.tensor(flat, dtype=torch.int64), torch.tensor([len(t) for t in targets], dtype=torch.int64)
 
 
-def one_thread(_: int) -> None:
+def begin_worker(_: int) -> None:
     """What a loader's worker does first: more threads than cores cost more than they bring."""
     torch.set_num_threads(1)
+    set_worker_signals()

@@ -28,6 +28,8 @@ def parse_hotword(given: str) -> Hotword:
     Raises:
         EarsightError: no word, or a weight that is no number.
     """
+    if not isinstance(given, str):
+        raise EarsightError(f"hotword {given!r:.60} is no text; write WORDS or WORDS:WEIGHT")
     told, equals, symbols = given.partition("=")
     text, colon, weight = told.partition(":")
     words = text.split()

@@ -24,9 +24,12 @@ def load_lm(path: str, names: list[str]) -> "LM":
     nonsense = "\u0001"
     try:
         with open(path, "rb"), _quiet_stderr():
-            lm = KenLM(str(path), Dictionary([*names, nonsense]))
+            lm = KenLM(os.fsencode(path), Dictionary([*names, nonsense]))
     except OSError as error:
         raise EarsightError(f"{path}: the language model cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:  # KenLM's message repeats them
+        raise EarsightError(f"{path}: no n-gram model that KenLM reads (it holds bytes that are no text); make one "
+                            "with `earsight lm`") from error
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise EarsightError(f"{path}: no n-gram model that KenLM reads ({reason}); make one with `earsight lm`"

@@ -1,13 +1,26 @@
 """How log-probabilities become words: what a model folder stores, and what a user changes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from ..errors import EarsightError
 from .hotwords import Hotword, parse_hotword
 
 DECODERS = ("greedy", "beam")
+
+# What values fields may have: their types, a condition, and how an error says it.
+CHECKS: dict[tuple[str, ...], tuple[tuple[type, ...], Callable[[Any], bool], str]] = {
+    ("beam", "n_best"): ((int,), lambda value: 1 <= value < 2**31, "a whole number from 1"),
+    ("beam_threshold",): ((int, float), lambda value: value > 0, "a number above 0"),
+    ("lm_weight", "word_score"): ((int, float), math.isfinite, "a number"),
+    ("lm", "lexicon"): ((str,), lambda value: "\0" not in value, "the path of a file"),
+    ("hotwords",): ((tuple,), lambda value: all(isinstance(each, Hotword) for each in value), "a list of hotwords"),
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,11 @@ class DecodingOptions:
     def __post_init__(self):
         if self.decoder not in DECODERS:
             raise EarsightError(f"decoder {self.decoder!r} is unknown; choose {' or '.join(DECODERS)}")
+        for names, (kinds, fits, what) in CHECKS.items():
+            for name in names:
+                value = getattr(self, name)
+                if isinstance(value, bool) or not isinstance(value, kinds) or not fits(value):
+                    raise EarsightError(f"{name}: {value!r:.60} is not {what}")
         given = [name for name in ("lm", "lexicon", "hotwords") if getattr(self, name)] + ["n-best"] * (self.n_best > 1)
         if self.decoder == "greedy" and given:
             raise EarsightError(f"--{given[0]} is for beam search and the decoder is greedy; add --decoder beam")
@@ -52,15 +70,35 @@ def decoding_options(folder: Path, stored: dict, given: dict) -> DecodingOptions
         given = {**given, "decoder": "beam"}
     if given.get("decoder", stored.get("decoder")) != "beam":
         return DecodingOptions(**given)
-    files = {name: str(folder / stored[name]) for name in ("lm", "lexicon") if stored.get(name)}
     try:
-        return DecodingOptions(**{**stored, **files, **given})
-    except TypeError as error:
+        files = {name: str(folder / stored[name]) for name in ("lm", "lexicon") if stored.get(name)}
+        held = DecodingOptions(**{**stored, **files, "decoder": "beam"})
+    except (TypeError, EarsightError) as error:
         raise EarsightError(f"{folder}: the decoding settings in config.json are damaged ({error}); tune them "
                             "again with `earsight tune-decoder`") from error
+    return replace(held, **{"decoder": "beam", **given})
 
 
 def given_options(hotwords: Sequence[str] | None = None, **others) -> dict:
-    """What a user gives, as fields of `DecodingOptions`; None is not given."""
+    """What a user gives, as fields of `DecodingOptions`; None is not given.
+
+    Raises:
+        EarsightError: an option that is not known, or a value that it cannot have.
+    """
+    known = [each.name for each in fields(DecodingOptions)]
+    if strange := [name for name in others if name not in known]:
+        near = get_close_matches(strange[0], known, 1)
+        guess = f"is {near[0]} meant? Known" if near else "known"
+        raise EarsightError(f"{strange[0]}: there is no such option; {guess} are {', '.join(known)}")
     given = {name: value for name, value in others.items() if value is not None}
-    return {**given, "hotwords": tuple(map(parse_hotword, hotwords))} if hotwords else given
+    if hotwords is not None:
+        if isinstance(hotwords, str) or not isinstance(hotwords, Sequence):
+            raise EarsightError(f"hotwords: {hotwords!r:.60} is not a list of texts; write ['new york:5']")
+        if hotwords:
+            given["hotwords"] = tuple(each if isinstance(each, Hotword) else parse_hotword(each) for each in hotwords)
+    for name in ("lm", "lexicon"):
+        if isinstance(given.get(name), os.PathLike):
+            given[name] = os.fspath(given[name])
+    DecodingOptions(**{**given, "decoder": "beam"})  # as far as it goes: what the model stores comes to it
+    DecodingOptions(decoder=given.get("decoder", "greedy"))
+    return given

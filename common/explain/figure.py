@@ -14,6 +14,7 @@ import numpy as np
 
 from ..ctc import tokens_of_path
 from ..errors import EarsightError, require
+from ..escaping import printable
 from ..files import whole_file
 from ..inference.recognition import Word
 from ..labels import BLANK, BOUNDARY
@@ -75,7 +76,7 @@ def figure(title: str, said: str, duration: float, panels: Sequence[Panel], word
     drawn = made(figsize=(WIDTH, height), facecolor="white", dpi=DPI)
     text = {"color": INK, "parse_math": False}
     y = 1 - 0.32 / height
-    drawn.text(0.2 / WIDTH, y, _shortened(title, 36), size=SIZE + 4, weight="bold", va="center", **text)
+    drawn.text(0.2 / WIDTH, y, _shortened(printable(title), 36), size=SIZE + 4, weight="bold", va="center", **text)
     drawn.text(1 - RIGHT / WIDTH, y, said, size=SIZE + 1, ha="right", va="center", **text)
     top = height - TITLE
     for panel in panels:

@@ -76,12 +76,17 @@ def open_session(path: Path, threads: int):
 
     if not path.is_file():
         raise EarsightError(f"{path}: missing; export the model again, or install the package again")
+    try:
+        # Not its name, which ONNX Runtime takes for UTF-8.
+        graph = path.read_bytes()
+    except OSError as error:
+        raise EarsightError(f"{path}: cannot be read ({error.strerror}); change its permissions") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
         raise EarsightError(f"{path}: damaged, ONNX Runtime cannot load it; export the model again "
                             f"({str(error).splitlines()[0]})") from error

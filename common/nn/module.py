@@ -197,11 +197,12 @@ class SequenceModel(pl.LightningModule):
                              self._characters.edits, self._characters.reference_length], device=self.device)
         loss, clips, right, edits, words, char_edits, chars = self.trainer.strategy.reduce(
             sums, reduce_op="sum").tolist()
-        self.log("val_loss", loss / clips, prog_bar=True)
+        # The same in every process by now; `sync_dist` tells Lightning so.
+        self.log("val_loss", loss / clips, prog_bar=True, sync_dist=True)
         score = right / clips if self.labels.kind == "classes" else edits / max(words, 1)
-        self.log(validation_metric(self.labels.kind)[0], score, prog_bar=True)
+        self.log(validation_metric(self.labels.kind)[0], score, prog_bar=True, sync_dist=True)
         if self.labels.kind != "classes":
-            self.log("val_cer", char_edits / max(chars, 1))
+            self.log("val_cer", char_edits / max(chars, 1), sync_dist=True)
         # Here, before checkpoints are saved, and not by Lightning, after: a run that goes on finds it done.
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking and isinstance(self.schedule, Plateau):
             self.schedule.observe(score)

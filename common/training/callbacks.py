@@ -87,7 +87,8 @@ class GateStatistics(pl.Callback):
         shift = pl_module.settings["frame_shift"] * pl_module.encoder.stride
         for cell in cells:
             figures = {f"gates/{cell.name}/{name}": value for name, value in gate_statistics(cell, shift).items()}
-            pl_module.log_dict(figures, rank_zero_only=True)
+            # Nothing is added up over processes then, and `sync_dist` spares a warning for each figure.
+            pl_module.log_dict(figures, rank_zero_only=True, sync_dist=True)
         for board in _boards(trainer):
             board.add_figure("gates", gate_picture(cells, shift), trainer.global_step)
 

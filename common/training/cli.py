@@ -21,6 +21,7 @@ from .curves import draw_curves, earlier_rows
 from .process import is_first_process
 from .progress import show_progress
 from .resume import Resume, RunLock, WholeCheckpoints, check_same_model, find_checkpoint
+from .stopping import StopTogether
 from .weights import average_checkpoints, start_from
 
 METRICS = "logs/metrics.csv"
@@ -100,7 +101,7 @@ class TrainingCLI(LightningCLI):
         if kill:  # a first process that fails must not leave others waiting for it
             atexit.register(kill, signal.SIGKILL)
         callbacks = callbacks_of(trainer)
-        callbacks += [LearningRateMonitor("step"), SampleOutputs(), GateStatistics(),
+        callbacks += [StopTogether(), LearningRateMonitor("step"), SampleOutputs(), GateStatistics(),
                       FiniteGradients(self.settings.bad_batches)]
         if self.settings.ema is not None and self.subcommand == "fit":
             callbacks.append(AveragedWeights(self.settings.ema))  # before Resume, which saves the average

@@ -4,8 +4,6 @@ import importlib.metadata
 import io
 import json
 import logging
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -17,8 +15,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..errors import EarsightError
+from ..files import whole_folder
 from ..inference.runtime import Runtime
-from ..model_folder import CONFIG, ENCODER, FRONTEND, ModelConfig, write_config
+from ..model_folder import CONFIG, ENCODER, FRONTEND, ModelConfig, demand_own, write_config
 from ..nn.encoder import Encoder, RecurrentLayers, StreamEncoder
 from ..nn.module import SequenceModel
 
@@ -80,13 +79,11 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
         EarsightError: the destination is something else than a model folder, or the graph does not compute
             what the checkpoint does.
     """
-    if destination.exists() and not (destination / CONFIG).is_file() and any(destination.iterdir()):
+    demand_own(destination)
+    if destination.is_dir() and not (destination / CONFIG).is_file() and any(destination.iterdir()):
         raise EarsightError(f"{destination}: exists and is no model folder; choose another destination")
     about = _read_card(card) if card else {}
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=f".{destination.name}.") as temporary:
-        folder = Path(temporary) / destination.name
-        folder.mkdir()
+    with whole_folder(destination) as folder:
         steps = tqdm(total=3 + int8, desc="exporting", unit="step", leave=False, disable=None)
         if frontend is not None:
             frontend(folder / FRONTEND)
@@ -106,9 +103,6 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
         if int8:
             _quantise(folder / ENCODER)
         steps.close()
-        if destination.exists():
-            shutil.rmtree(destination)
-        folder.rename(destination)
     return destination
 
 

@@ -20,13 +20,15 @@ from lhotse import CutSet
 from lhotse.dataset import DynamicCutSampler
 from torch.utils.data import DataLoader, Dataset
 
-from ..data.datamodule import Batch, EpochSampler, Share, make_batch, one_thread
+from ..data.datamodule import Batch, EpochSampler, Share, begin_worker, make_batch
 from ..errors import EarsightError
 from ..files import write_whole
 from ..nn.module import SequenceModel
 from ..quiet import leave_out_noise
 from ..signals import set_signals_apart
+from .callbacks import callbacks_of
 from .progress import show_progress
+from .stopping import StopTogether
 
 if TYPE_CHECKING:
     from ..data.cuts import Cuts
@@ -56,6 +58,7 @@ def predict(model: SequenceModel, cuts: "Cuts", destination: Path, trainer: dict
     leave_out_noise()
     lightning = pl.Trainer(**{**TRAINER, **trainer})
     show_progress(lightning)
+    callbacks_of(lightning).append(StopTogether())
     parts = Parts(destination, parts_key(model, cuts))
     done = parts.read()
     if lightning.is_global_zero and (strange := parts.of_others()):
@@ -119,7 +122,7 @@ class Clips(pl.LightningDataModule):
     def predict_dataloader(self) -> DataLoader:
         ordered = self._ordered()
         return DataLoader(self.reader, sampler=EpochSampler(ordered, ordered, 0), batch_size=None,
-                          num_workers=self.workers, worker_init_fn=one_thread)
+                          num_workers=self.workers, worker_init_fn=begin_worker)
 
     def _ordered(self) -> DynamicCutSampler:
         return DynamicCutSampler(self.cuts.sort_by_duration(ascending=True), max_duration=BATCH_DURATION,

@@ -4,6 +4,7 @@ import argparse
 import ctypes
 import os
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -12,9 +13,10 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from ..errors import EarsightError, first_line
 from ..quiet import leave_out_noise
-from ..signals import set_signals_apart
+from ..signals import Stopped, grace, set_signals_apart, told
 from .setting_errors import explain, named_classes
 
+PATIENCE = 3.0  # seconds that a training has to take itself apart
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -25,9 +27,10 @@ def training_process() -> Iterator[None]:
     set_signals_apart()
     leave_out_noise()
     try:
-        yield
-    except SIGTERMException as error:
-        raise EarsightError("stopped by SIGTERM; `--resume auto` goes on from what was saved") from error
+        with grace(PATIENCE):
+            yield
+    except (Stopped, SIGTERMException) as error:
+        raise Stopped(told() or signal.SIGTERM, "`--resume auto` goes on from what was saved") from error
     except MisconfigurationException as error:  # devices or strategies that are not there
         raise EarsightError(" ".join(str(error).split())) from error
     except EarsightError as error:

@@ -21,11 +21,12 @@ MADE_LATER = ("model.ckpt", "averaged.ckpt")  # hold no optimiser's state that b
 
 
 class Resume(pl.Callback):
-    """Saves, every so many batches and on SIGTERM, all that the next batch depends on.
+    """Saves, every so many batches and when the run is to stop, all that the next batch depends on.
 
-    Beside what Lightning keeps, that is torch's random state. The order of clips and their augmentation follow from the
-    seed, the epoch and the clip; `SequenceData` finds the batch that is next. Where the gradients of several batches
-    are summed before a step, the place saved is before the first of them: weights have not changed since.
+    That it is to stop, `StopTogether` says, which stands before it among the callbacks. Beside what Lightning keeps,
+    that is torch's random state. The order of clips and their augmentation follow from the seed, the epoch and the
+    clip; `SequenceData` finds the batch that is next. Where the gradients of several batches are summed before a step,
+    the place saved is before the first of them: weights have not changed since.
 
     Args:
         folder: of the run.

@@ -5,7 +5,6 @@ trial whose process was killed is gone on with (`--resume auto`), not lost. So t
 fewer, however many processes share it and however often they are killed.
 """
 
-import ctypes
 import fcntl
 import signal
 import subprocess
@@ -13,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import IO
 
@@ -25,12 +24,13 @@ from optuna.trial import TrialState
 from ..errors import EarsightError, first_line
 from ..files import write_whole
 from ..metrics import validation_metric
+from ..signals import GRACE, Stopped, end_with_parent, grace
 from ..training.running import resolve
+from ..training.stopping import PATIENCE
 from .report import ERROR, write_report
 from .search_space import Setting, parse_space, written
 from .trial import BEST, PRUNED, STUDY, open_storage
 
-PR_SET_PDEATHSIG = 1  # prctl.h
 OWN = ("run", "resume")  # settings of `train fit` that a trial sets itself
 
 
@@ -87,17 +87,16 @@ def tune(arguments: list[str], trials: int, space: Sequence[str], folder: Path, 
     epochs = recipe["trainer"]["max_epochs"] or 0
     search = Search(arguments, settings, folder, storage or str(folder / "study.log"), seed, prune, max(epochs, 0) // 4)
     study = _open(search, recipe)
-    before = signal.signal(signal.SIGTERM, _stop)
     try:
         while (claimed := _claim(study, search, trials)) is not None:
             trial, lock = claimed
-            with lock:
+            with lock, grace(PATIENCE + 2 * GRACE):  # the training saves its place
                 _run(study, search, trial)
             write_report(study, folder)
             _write_best(study, search, recipe)
             print(_told(study, trial), flush=True)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    except Stopped as stop:
+        raise Stopped(stop.number, "the same command goes on with the study") from stop
     done = study.get_trials(deepcopy=False)
     running = sum(trial.state == TrialState.RUNNING for trial in done)
     if running:
@@ -191,7 +190,8 @@ def _run(study: optuna.Study, search: Search, trial: optuna.Trial) -> None:
                *_options({f"trainer.callbacks.{name}": value for name, value in callback.items()})]
     output = run / "output.log"
     with output.open("ab") as file:
-        training = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, preexec_fn=_end_with_parent)
+        training = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT,
+                                    preexec_fn=partial(end_with_parent, signal.SIGTERM))
         try:
             status = training.wait()
         finally:  # stopped: the training saves its place, and the trial waits for the next process
@@ -241,15 +241,6 @@ def _told(study: optuna.Study, trial: optuna.Trial) -> str:
         early = "ended early at " if frozen.state == TrialState.PRUNED else ""
         ended = f"{early}{study.user_attrs['metric']} {frozen.user_attrs[BEST]:.4f}"
     return f"trial {frozen.number}: {ended}; {settings}"
-
-
-def _end_with_parent() -> None:
-    with suppress(OSError, AttributeError):  # Linux only; elsewhere a training outlives a killed `tune`
-        ctypes.CDLL("libc.so.6").prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _stop(*_) -> None:
-    raise EarsightError("stopped by SIGTERM; the same command goes on with the study")
 
 
 @contextmanager

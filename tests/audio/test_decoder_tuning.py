@@ -11,9 +11,11 @@ from earsight.audio.decoder_tuning import best_cell, tune_decoder
 from earsight.audio.evaluating import evaluate_model
 from earsight.audio.noise_clips import noise_clips
 from earsight.audio.recognition.recogniser import SpeechRecogniser
+from earsight.common import model_folder
 from earsight.common.data.texts import read_texts
 from earsight.common.decoding.ngram import make_model
 from earsight.common.errors import EarsightError
+from earsight.common.inference.runtime import Runtime
 from earsight.common.model_folder import read_config
 
 
@@ -113,3 +115,30 @@ def test_noise_is_the_same_for_the_same_seed_and_within_bounds():
     for sound in first:
         assert 8000 <= len(sound) <= 48000 and sound.dtype == np.float32
         assert 1e-3 < np.abs(sound).max() < 1.01
+
+
+def test_an_installed_model_stays_as_it_is(tone_models, tone_corpus, tmp_path, monkeypatch):
+    folder = tmp_path / "package/audio/models/tones"
+    shutil.copytree(tone_models["ctc"], folder)
+    monkeypatch.setattr(model_folder, "PACKAGE_ROOT", tmp_path / "package")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(EarsightError, match="installed model, .*--output DIR"):
+        tune_decoder("tones", [tone_corpus / "tones.csv"])
+    with pytest.raises(EarsightError, match="installed model"):
+        tune_decoder(str(tone_models["ctc"]), [tone_corpus / "tones.csv"], output=folder)
+    report, _ = tune_decoder("tones", [tone_corpus / "tones.csv"], output=tmp_path / "tuned")
+    assert f"stored in {tmp_path / 'tuned'}" in report
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert read_config(tmp_path / "tuned").confidence and Runtime(tmp_path / "tuned").config.task == "ctc"
+
+
+def test_texts_are_needed(tone_models, tone_corpus, tmp_path):
+    clip = tone_corpus / "text/00.wav"
+    (tmp_path / "labels.csv").write_text(f"path,label\n{clip},one\n")
+    shutil.copytree(tone_models["ctc"], tmp_path / "tones")
+    with pytest.raises(EarsightError, match="labels.csv: no clip has a text"):
+        tune_decoder(str(tmp_path / "tones"), [tmp_path / "labels.csv"])
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/kept.txt").write_text("mine")
+    with pytest.raises(EarsightError, match="exists and is no model folder"):
+        tune_decoder(str(tmp_path / "tones"), [tone_corpus / "tones.csv"], output=tmp_path / "notes")

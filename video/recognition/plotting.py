@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...common.errors import require
+from ...common.escaping import printable
 from ...common.files import whole_file
 from ...common.inference.recognition import Classification, Timeline
 from .bands import GREY, INK, Band, bands_of, contrasting
@@ -155,7 +156,7 @@ def _key_rows(bands: Sequence[Band]) -> list[list[tuple[float, Band]]]:
 
 
 def _one_line(text: str, longest: int = 40) -> str:
-    text = " ".join(text.split())
+    text = printable(" ".join(text.split()))
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 

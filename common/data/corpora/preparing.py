@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EarsightError, require
+from ...files import keep_inputs
 from ...texts import FORMS
-from ..cuts import EMPTY_CLASS, group_of
+from ..cuts import EMPTY_CLASS, clip_files, group_of
 from ..manifest import write_manifest
 from ..splits import demand_classes, demand_whole, source_of
 from .parts import SPLITS, Importer, Parts, summary
@@ -48,7 +49,12 @@ def prepare(
     options = {name: _option(corpus, name, value, known) for name, value in options.items()}
     if not source.exists():
         raise EarsightError(f"{source}: not there; give the place where {corpus} lies")
+    for split in SPLITS:
+        # Embeddings are of manifests, which are called as those that are written.
+        given = source / f"{split}.jsonl.gz" if source.is_dir() and corpus == "embeddings" else source
+        keep_inputs(destination / f"{split}.jsonl.gz", (given,), "destination")
     parts = importer(source, destination, progress=progress, **options)
+    _leave_out_strange_names(parts)
     if not any(parts.cuts.values()):
         if parts.failures:
             raise EarsightError(f"{source}: none of {len(parts.failures)} clips of {corpus} can be used "
@@ -64,6 +70,20 @@ def prepare(
             f"the manifests in {destination} hold the others"
         )
     return paths
+
+
+def _leave_out_strange_names(parts: Parts) -> None:
+    """Take clips out whose files' names are no text, which a manifest cannot hold."""
+    for split, cuts in parts.cuts.items():
+        strange = [cut for cut in cuts if any(map(_is_strange, [cut.id, *map(str, clip_files(cut))]))]
+        if strange:
+            parts.failures.extend((cut.id, f"{cut.id}: a name that is not UTF-8; rename the file") for cut in strange)
+            names = {cut.id for cut in strange}
+            parts.cuts[split] = type(cuts)(cut for cut in cuts if cut.id not in names)
+
+
+def _is_strange(name: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def parse_options(words: Iterable[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from jobs import seen, train
+from jobs import seen, train, wait_until
 
 from conftest import REPOSITORY, tiny_run
 from earsight.common.checkpoint import read_checkpoint
@@ -70,6 +70,72 @@ def test_a_process_that_dies_ends_the_job(tone_corpus, tmp_path):
     output = job.communicate(timeout=120)[0]
     assert job.returncode == 1
     assert "error: another process of this job has died" in output, output
+
+
+def wait_for_steps(job, folder, rank, steps):
+    path = folder / f"seen-{rank}.jsonl"
+    wait_until(lambda: path.exists() and len(path.read_text().splitlines()) >= steps, job)
+    return int((folder / f"seen-{rank}.pid").read_text())
+
+
+def is_alive(pid):
+    """Whether a process runs; one that has ended and that nobody has asked about does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def ended(pids, seconds=20):
+    end = time.monotonic() + seconds
+    while any(map(is_alive, pids)) and time.monotonic() < end:
+        time.sleep(0.1)
+    return not any(map(is_alive, pids))
+
+
+def family(pid):
+    """A process and its descendants."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    return [pid, *(each for child in children.read_text().split() for each in family(int(child)))]
+
+
+@pytest.mark.parametrize("number, group", [(signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGINT, True)])
+def test_two_processes_stop_together_and_go_on(number, group, tone_corpus, runs, tmp_path):
+    """Told alone, as by a scheduler, or with their children, as by a terminal and by systemd."""
+    job = train(tone_corpus / "tones.csv", tmp_path, "--data.workers", "1", devices=2, process_group=0)
+    wait_for_steps(job, tmp_path, 1, 2)
+    members = family(job.pid)
+    assert len(members) >= 4  # with the loaders' workers
+    (os.killpg if group else os.kill)(job.pid, number)
+    begun = time.monotonic()
+    output = job.communicate(timeout=60)[0]
+    assert time.monotonic() - begun < 30, output  # a batch takes far less than a second, and Lightning's way never ends
+    assert job.returncode == 128 + number and f"stopped by {number.name}; `--resume auto`" in output
+    assert "Traceback" not in output and ended(members)
+    saved = read_checkpoint(tmp_path / "run" / "resume.ckpt")["global_step"]
+    assert saved == len(seen(tmp_path, 0)) == len(seen(tmp_path, 1))
+    rest = train(tone_corpus / "tones.csv", tmp_path, "--resume", "auto", devices=2)
+    output = rest.communicate(timeout=200)[0]
+    assert rest.returncode == 0 and "resume.ckpt: the run goes on from there" in output, output
+    ours, whole = (read_checkpoint(folder / "run" / "last.ckpt") for folder in (tmp_path, runs[2]))
+    assert ours["global_step"] == whole["global_step"]
+    for name, value in whole["state_dict"].items():
+        torch.testing.assert_close(ours["state_dict"][name], value, atol=1e-5, rtol=1e-5)
+
+
+def test_nobody_outlives_a_first_process_that_is_killed(tone_corpus, tmp_path):
+    job = train(tone_corpus / "tones.csv", tmp_path, "--data.workers", "1", "--trainer.max_epochs", "100000", devices=2)
+    wait_for_steps(job, tmp_path, 1, 2)
+    members = family(job.pid)
+    job.kill()
+    job.communicate(timeout=60)
+    assert len(members) >= 4 and ended(members)
+
+
+def test_two_processes_say_nothing_of_sync_dist(tone_corpus, tmp_path):
+    job = train(tone_corpus / "tones.csv", tmp_path, devices=2, epochs=1)
+    output = job.communicate(timeout=200)[0]
+    assert job.returncode == 0 and "sync_dist" not in output and "Warning" not in output, output
 
 
 def test_devices_and_strategies_that_are_not_there(tone_corpus, tmp_path):

@@ -115,7 +115,7 @@ def test_sigterm_saves_and_leaves(tone_corpus, tmp_path):
     wait_until((tmp_path / "last.ckpt").exists, run)
     run.terminate()
     output = run.communicate(timeout=60)[0]
-    assert run.returncode == 1 and "stopped by SIGTERM; `--resume auto`" in output
+    assert run.returncode == 128 + signal.SIGTERM and "stopped by SIGTERM; `--resume auto`" in output
     assert "Traceback" not in output
     path, errors = find_checkpoint(tmp_path)
     assert not errors and read_checkpoint(path)["global_step"] >= read_checkpoint(tmp_path / "last.ckpt")["global_step"]

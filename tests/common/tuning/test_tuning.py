@@ -226,6 +226,6 @@ def test_stopped_by_sigterm(tone_corpus, tmp_path):
         time.sleep(0.05)
     study.send_signal(signal.SIGTERM)
     said = study.communicate(timeout=60)[0]
-    assert study.returncode == 1 and "stopped by SIGTERM; the same command goes on" in said
+    assert study.returncode == 128 + signal.SIGTERM and "stopped by SIGTERM; the same command goes on" in said
     assert [trial.state.name for trial in trials_of(tmp_path)] == ["RUNNING"]
     assert "stopped by SIGTERM" in (tmp_path / "trial-000/output.log").read_text()

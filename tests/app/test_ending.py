@@ -1,0 +1,130 @@
+"""Commands end soon after they are told to, and keep what they have done."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import REPOSITORY, tone, write_wav
+
+HOURS = 6  # of sound: more than any command is through with before it is told to end
+SOON = 6.0  # seconds; a fraction of one as a rule, and a minute for who first ends what it has begun
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory):
+    """Hours of bursts of noise, with pauses between them."""
+    path = tmp_path_factory.mktemp("long") / "long.wav"
+    rng = np.random.default_rng(1)
+    second = np.concatenate([0.3 * rng.standard_normal(6000), np.zeros(2000)])
+    with soundfile.SoundFile(path, "w", 8000, 1, "PCM_U8") as file:
+        for _ in range(HOURS * 60):
+            file.write(np.tile(second, 60))
+    yield path
+    path.unlink()
+
+
+def start(*arguments, **how):
+    return subprocess.Popen([sys.executable, "-m", "earsight", *map(str, arguments)], cwd=REPOSITORY, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+
+
+def tell(process, number):
+    """Tell it to end; seconds that this took, and what it had still to say."""
+    assert process.poll() is None, process.communicate()
+    process.send_signal(number)
+    begun = time.monotonic()
+    try:
+        said = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    return time.monotonic() - begun, *said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_each_signal_ends_a_command(number, long_clip):
+    process = start("transcribe", long_clip)
+    time.sleep(3)
+    took, _, errors = tell(process, number)
+    assert took < SOON and process.returncode == 128 + number and errors == f"error: stopped by {number.name}\n"
+
+
+@pytest.mark.parametrize("command", ["classify", "align"])
+def test_other_commands_end(command, long_clip, tmp_path):
+    process = start(command, long_clip, *(["--timeline"] if command == "classify" else ["one two three four"]),
+                    "--output", tmp_path / "out")
+    time.sleep(3)
+    took, _, errors = tell(process, signal.SIGINT)
+    assert took < SOON and process.returncode == 130 and errors == "error: stopped by SIGINT\n"
+    assert not any(tmp_path.rglob("*.*"))
+
+
+def test_a_stopped_transcription_goes_on(long_clip, tmp_path):
+    process = start("transcribe", long_clip, "--output", tmp_path)
+    partial = tmp_path / ".long.txt.partial.jsonl"
+    while not partial.exists() or partial.read_bytes().count(b"\n") < 4:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    took, _, errors = tell(process, signal.SIGTERM)
+    assert took < SOON and process.returncode == 143
+    assert errors == f"error: stopped by SIGTERM; what was heard is kept in {tmp_path}, and the same command goes on\n"
+    lines = partial.read_text().splitlines(keepends=True)
+    assert len(lines) >= 4 and all(json.loads(line) for line in lines if line.endswith("\n"))
+    assert os.listdir(tmp_path) == [partial.name]
+
+
+def test_a_pipe_that_is_closed_ends_the_command(long_clip, tmp_path):
+    """`earsight transcribe ... | head -1`: the next line has nowhere to go, and a long clip is still at work."""
+    copies = [write_wav(tmp_path / f"{i}.wav", tone(440, 1.0)) for i in range(20)]
+    with start("transcribe", *copies, long_clip) as process:
+        assert process.stdout.readline().startswith(str(copies[0]))
+        process.stdout.close()
+        begun = time.monotonic()
+        assert process.wait(timeout=120) == 141 and process.stderr.read() == ""
+        assert time.monotonic() - begun < SOON
+
+
+def test_a_signal_that_is_ignored_stays_so(long_clip):
+    """As nohup and `command &` in a script have it."""
+    process = start("transcribe", long_clip, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    time.sleep(3)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(1)
+    assert process.poll() is None
+    assert tell(process, signal.SIGTERM)[0] < SOON and process.returncode == 143
+
+
+BUSY = """
+import signal, sys, threading, time
+from earsight.common import signals
+from earsight.common.files import whole_file
+
+def work():
+    with whole_file(sys.argv[1]) as temporary:
+        temporary.write_text("half")
+        print("ready", flush=True)
+        time.sleep(600)
+
+with signals.ending_when_told():
+    threading.Thread(target=work).start()
+    while True:
+        try:
+            time.sleep(600)
+        except signals.Stopped:
+            pass  # a library that takes no notice
+"""
+
+
+def test_who_takes_no_notice_is_ended(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", BUSY, str(tmp_path / "out.txt")], text=True, cwd=REPOSITORY,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == "ready\n"
+    took, _, errors = tell(process, signal.SIGTERM)
+    assert took < SOON and process.returncode == 143 and errors == "error: stopped by SIGTERM\n"
+    assert not os.listdir(tmp_path)  # what was half-written is gone
