@@ -21,7 +21,7 @@ DOTLESS = "\u0130\u0131"  # the capital with a dot, the small one without
 
 # Marks of joining shape the letters of Arabic and Indic scripts, and emoji; elsewhere they cannot be seen.
 _UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
     "|(?:(?<=[\u0000-\u058f])|^)[\u200c\u200d]+"
 )
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u201b\u02bc\uff07\u00b4\u0060", "'"))
@@ -59,21 +59,24 @@ class TextForm:
 
     def __call__(self, text: str) -> str:
         """`text` in this form; of a text in this form, the same."""
-        text = tidy(text)
+        text = self._worded(tidy(text))
+        if self.punctuation == "drop":  # which may leave numbers where there was something else: 4/5, #7
+            text = self._worded(tidy(_without_punctuation(text, self.kept)))
+        return tidy(text)
+
+    def _worded(self, text: str) -> str:
+        """`text` with its numbers in words, and its letters in their case."""
         if self.numbers == "words":
             text = _NUMBER.sub(lambda number: _spoken(number[0]), text)
-        text = _cased(text, self.case, self.language)
-        return tidy(_without_punctuation(text, self.kept) if self.punctuation == "drop" else text)
+        return _cased(text, self.case, self.language)
 
 
 def tidy(text: str) -> str:
     """A text's one form: composed letters, single spaces, nothing that cannot be seen."""
-    if not text.isascii():
+    if not (text.isascii() and text.isprintable()):
         text = _UNSEEN.sub("", unicodedata.normalize("NFC", text))
         # What was taken out may have stood between a letter and its accent.
         text = unicodedata.normalize("NFC", text)
-    elif "\0" in text:
-        text = text.replace("\0", " ")
     return " ".join(text.split())
 
 

@@ -59,15 +59,15 @@ def _track_of_mp4(path: str | Path) -> bool | None:
 
 def _picture_track(path: str | Path) -> bool | None:
     """Whether one of the tracks has pictures; None where there is no list of tracks."""
-    import av.error
-    import av.stream
+    import av
+    from av.error import FFmpegError
+    from av.stream import Disposition
 
     options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
     try:
         with av.open(f"file:{path}", container_options=options, metadata_errors="ignore") as container:
             if not len(container.streams):
                 return None
-            cover = av.stream.Disposition.attached_pic
-            return any(not stream.disposition & cover for stream in container.streams.video)
-    except (av.error.FFmpegError, ValueError):  # ValueError: a name that is not UTF-8
+            return any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
+    except (FFmpegError, ValueError):  # ValueError: a name that is not UTF-8
         return None

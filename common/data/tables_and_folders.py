@@ -272,13 +272,13 @@ def _place_of(clip: _Clip) -> str:
 
 
 def _clip_cut(clip: _Clip, openers: Openers, looked: dict[tuple[Path, str], Any]) -> MonoCut | MultiCut:
-    if not clip.path.is_file():
+    if not os.path.isfile(clip.path):
         named = f"clip {clip.identity} names " if clip.identity else ""
         if reason := why_missing(clip.named):
             raise EarsightError(f"{named}{clip.named}: {reason}")
-        if clip.path.is_dir():
+        if os.path.isdir(clip.path):
             raise EarsightError(f"{named}{clip.path}, which is a folder; name a file")
-        if clip.path.is_symlink():
+        if os.path.islink(clip.path):
             raise EarsightError(f"{named}{clip.path}, a link to {os.readlink(clip.path)}, which is not there; fetch it")
         raise EarsightError(f"{named}{clip.path}, which is not there; correct the path")
     path = kept_name(clip.path)
