@@ -58,7 +58,7 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
         decoding: of log-probabilities; greedy by default.
 
     Returns:
-        The report over the clips that could be read, and an error for each of the others.
+        The report over the clips that could be read and compared, and an error for each of the others.
     """
     classified: list[ClassificationResult] = []
     read: list[TranscriptResult] = []
@@ -70,8 +70,9 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
             errors.append(outcome)
         elif transcriber is not None:
             if (said := text_of(cut)) is None:
-                raise EarsightError(f"{cut.id}: has no text to compare the model's with; give it one, an empty one "
-                                    "where nothing is said, or leave it out")
+                errors.append(EarsightError(f"{cut.id}: has no text to compare the model's with; give it one, an empty "
+                                            "one where nothing is said, or leave it out"))
+                continue
             timed = isinstance(outcome, JudgedTranscript)  # a checkpoint's outputs alone do not tell the times
             judged = outcome if isinstance(outcome, JudgedTranscript) else judge(transcriber, outcome, np.zeros((0, 0)))
             transcript = judged.transcript
@@ -81,7 +82,9 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
                                          judged.raw, calibrated, heard))
         elif isinstance(outcome, np.ndarray):
             if (label := label_of(cut)) is None:
-                raise EarsightError(f"{cut.id}: has no label to compare the model's with; give it one, or leave it out")
+                errors.append(EarsightError(f"{cut.id}: has no label to compare the model's with; give it one, or "
+                                            "leave it out"))
+                continue
             probabilities = np.exp(outcome - outcome.max(), dtype=np.float64)
             classified.append(ClassificationResult(cut.id, speaker_of(cut) or group_of(cut), label,
                                                    probabilities / probabilities.sum()))

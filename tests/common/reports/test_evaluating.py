@@ -41,3 +41,12 @@ def test_a_clip_without_a_text_is_no_clip_of_which_nothing_is_said(tmp_path):
         measured(tmp_path, None, "one")
     report = measured(tmp_path, "", "one two")
     assert (report.words.edits, report.words.reference_length) == (2, 0)
+
+
+def test_the_others_are_measured_all_the_same(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((20, 3), np.float32))
+    cuts = [frames_cut(name, tmp_path / "a.npy", shape=(20, 3), text=text)
+            for name, text in (("with", "one two"), ("without", None))]
+    report, errors = evaluate(cuts, LABELS, [(cut, outputs("one two")) for cut in cuts])
+    assert report.words.reference_length == 2 and report.words.edits == 0
+    assert [str(error).split(":")[0] for error in errors] == ["without"]
