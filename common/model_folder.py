@@ -2,18 +2,20 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from .errors import EarsightError
 from .files import write_whole
-from .labels import Labels
+from .labels import CTC_KINDS
 
 FORMAT = 1  # raised when a folder of an older program can no longer be read
 CONFIG = "config.json"
 FRONTEND = "frontend.onnx"  # waveform (1, samples) -> frames (1, time, feature)
 ENCODER = "encoder.onnx"  # frames (batch, time, feature) -> log-probabilities or logits
 LATER = ("longest_clip", "decoding", "confidence", "times")  # fields that folders of older programs lack
+EDGES = ("inside", "tail", "inside_fft", "centre", "round")  # see `audio.frontends.mfcc.MfccSettings`
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -86,10 +88,58 @@ def read_config(folder: Path) -> ModelConfig:
     try:
         names = [f.name for f in fields(ModelConfig) if f.name in plain or f.name not in LATER]
         config = ModelConfig(**{name: plain[name] for name in names})
-        Labels.from_dict(config.labels)
     except (KeyError, TypeError) as error:
         raise EarsightError(f"{path}: damaged, {error} is missing or wrong; export the model again") from error
+    if wrong := next((name for name, right in _examined(config) if not right), ""):
+        raise EarsightError(f"{path}: damaged, {wrong!r} is missing or wrong; export the model again")
     return config
+
+
+def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
+    """What the program reckons with, and whether it is as it should be: anybody may edit the file."""
+    yield "medium", config.medium in ("speech", "video", "frames")
+    yield "task", config.task in ("ctc", "classification")
+    for name in ("n_features", "stride"):
+        yield name, _is_count(getattr(config, name))
+    yield "sample_rate", config.sample_rate == 0 or _is_count(config.sample_rate)
+    for name in ("frame_shift", "longest_clip"):
+        yield name, _is_number(getattr(config, name)) and getattr(config, name) > 0
+    yield "precision", isinstance(config.precision, str)
+    for name in ("labels", "frontend", "model", "decoding", "confidence", "times", "about", "versions"):
+        yield name, isinstance(getattr(config, name), dict)
+    labels = config.labels
+    yield "labels.kind", labels.get("kind") in (*CTC_KINDS, "classes")
+    yield "labels.symbols", _are_texts(labels.get("symbols")) and len(labels["symbols"]) > 0
+    lexicon = labels.get("lexicon", {})
+    yield "labels.lexicon", isinstance(lexicon, dict) and all(map(_are_texts, lexicon.values()))
+    yield "labels.bpe_model", isinstance(labels.get("bpe_model", ""), str)
+    if config.frontend and config.medium == "speech":
+        for name in ("sample_rate", "window_length", "n_fft", "hop_length"):
+            yield f"frontend.{name}", _is_count(config.frontend.get(name))
+        yield "frontend.edges", config.frontend.get("edges") in EDGES
+        yield "frontend.top_db", config.frontend.get("top_db", "") is None or _is_number(config.frontend.get("top_db"))
+    for name, stream in config.frontend.items() if config.medium == "video" else ():
+        values = stream.values() if isinstance(stream, dict) else [stream]
+        yield f"frontend.{name}", stream is None or all(
+            _is_number(value) or isinstance(value, list) and all(map(_is_count, value)) for value in values)
+    for name, one in config.confidence.items():
+        yield f"confidence.{name}", (isinstance(one, dict) and _is_number(one.get("bias"))
+                                     and isinstance(one.get("weights"), list) and all(map(_is_number, one["weights"])))
+    yield "confidence", not config.confidence or {"words", "transcript"} <= config.confidence.keys() <= {
+        "words", "transcript", "sound"}
+    yield "times", config.times.keys() <= {"start", "end"} and all(map(_is_number, config.times.values()))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9  # nor NaN
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and _is_number(value) and value > 0
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def find_model(name: str | Path) -> Path:

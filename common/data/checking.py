@@ -34,6 +34,7 @@ KINDS = {
     "wrong rate": "not the rate that is asked for, or not the one that the manifest states",
     "wrong size": "not the size that the manifest states",
     "not finite": "NaN or infinite values",
+    "other width": "not as many features a frame as the other clips have, or as the model takes",
     "untold": "neither text nor label",
     "nothing said": "a text that is empty, in every clip that has one",
     "too long a target": "more labels than frames, so CTC has no path (its loss is infinite)",

@@ -13,6 +13,7 @@ import numpy as np
 from .. import metrics
 from ..ctc import PathWord
 from ..decoding.decoders import Hypothesis
+from ..errors import EarsightError
 
 FLATTENING = 0.3  # of scores before they are compared: CTC's are far too sure (cf. Wessel et al., 2001)
 RIDGE = 0.03  # on weights of standardised features: a development set is small
@@ -28,6 +29,9 @@ class Logistic:
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Features (n, feature) -> probabilities (n,)."""
+        if features.shape[-1] != len(self.weights):
+            raise EarsightError(f"config.json: damaged, its confidence has {len(self.weights)} weights for "
+                                f"{features.shape[-1]} figures; fit them again with `earsight tune-decoder`")
         return 1 / (1 + np.exp(-np.clip(self.bias + features @ np.array(self.weights), -30, 30)))
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import EarsightError
+from ..errors import EarsightError, first_line
 from ..labels import BLANK, Labels
-from ..model_folder import ENCODER, FRONTEND, find_model, read_config
+from ..model_folder import CONFIG, ENCODER, FRONTEND, find_model, read_config
 
 
 class Runtime:
@@ -49,7 +49,11 @@ class Runtime:
 
     def batch_outputs(self, frames: np.ndarray) -> np.ndarray:
         """The same for clips of one length: (batch, time, feature) -> (batch, ...)."""
-        return self._run(self._encoder, np.ascontiguousarray(frames, dtype=np.float32))
+        outputs = self._run(self._encoder, np.ascontiguousarray(frames, dtype=np.float32))
+        if outputs.shape[-1] != len(self.labels):
+            raise EarsightError(f"{self.folder / CONFIG}: damaged, it has {len(self.labels)} labels for "
+                                f"{outputs.shape[-1]} outputs; export the model again")
+        return outputs
 
     def check_frames(self, frames: np.ndarray, name: str) -> None:
         """Refuse frames of another width than the model's, naming where they come from."""
@@ -61,9 +65,16 @@ class Runtime:
     def _frontend(self):
         return open_session(self.folder / FRONTEND, self.threads)
 
-    @staticmethod
-    def _run(session, inputs: np.ndarray) -> np.ndarray:
-        return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+    def _run(self, session, inputs: np.ndarray) -> np.ndarray:
+        try:
+            return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+        except MemoryError:
+            raise
+        except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
+            if "allocate" in str(error):
+                raise MemoryError from error
+            raise EarsightError(f"{self.folder}: damaged, a graph of it does not take arrays of shape {inputs.shape}; "
+                                f"export the model again ({first_line(error)})") from error
 
 
 def open_session(path: Path, threads: int):
@@ -86,7 +97,7 @@ def open_session(path: Path, threads: int):
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
         raise EarsightError(f"{path}: damaged, ONNX Runtime cannot load it; export the model again "
-                            f"({str(error).splitlines()[0]})") from error
+                            f"({first_line(error)})") from error

@@ -1,10 +1,13 @@
 """What is installed, and how it is told."""
 
+import functools
 import json
 import shutil
 
 import pytest
 
+import earsight
+from conftest import tone, write_wav
 from earsight.common import model_folder
 from earsight.common.errors import EarsightError
 from earsight.common.model_folder import PACKAGE_ROOT, describe_models, find_model, installed_models, read_config
@@ -37,3 +40,47 @@ def test_description_tells_figures_and_licence(tone_models, tmp_path, monkeypatc
 def test_an_unknown_name_lists_the_known():
     with pytest.raises(EarsightError, match="en-small"):
         find_model("en-smal")
+
+
+DAMAGES = [("labels.symbols.2", None), ("labels.symbols", "abc"), ("labels.kind", ["phones"]),
+           ("labels.lexicon.one", 3), ("labels.lexicon", []), ("frame_shift", -1), ("frame_shift", "0.01"), ("stride", 0), ("n_features", True),
+           ("sample_rate", [16000]), ("longest_clip", "x"), ("frontend.hop_length", 0), ("frontend.n_fft", None),
+           ("frontend.edges", "tai|"), ("frontend.top_db", "x"), ("decoding.beam", "20"), ("decoding", 3.5),
+           ("decoding.width", 3), ("confidence.words.bias", None), ("confidence.transcript.weights", [1.0, 2.0]),
+           ("confidence.words", 0), ("times", {"begin": 0.1}), ("times.start", "0"), ("medium", None), ("about", [])]
+
+
+@pytest.mark.parametrize("place, value", DAMAGES, ids=str)
+def test_whatever_is_wrong_in_a_config_is_one_line(place, value, tmp_path):
+    source = find_model("en-small")
+    shutil.copytree(source, tmp_path / "m")
+    plain = json.loads((source / "config.json").read_text())
+    *path, last = (int(part) if part.isdecimal() else part for part in place.split("."))
+    functools.reduce(lambda part, key: part[key], path, plain)[last] = value
+    (tmp_path / "m/config.json").write_text(json.dumps(plain))
+    with pytest.raises(EarsightError, match="damaged") as caught:
+        earsight.transcribe(write_wav(tmp_path / "a.wav", tone(440, 0.5)), tmp_path / "m")
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_that_are_too_few_for_the_outputs(tmp_path):
+    shutil.copytree(find_model("digits"), tmp_path / "m")
+    plain = json.loads((tmp_path / "m/config.json").read_text())
+    plain["labels"]["symbols"].pop()
+    (tmp_path / "m/config.json").write_text(json.dumps(plain))
+    with pytest.raises(EarsightError, match="it has 9 labels for 10 outputs"):
+        earsight.classify(write_wav(tmp_path / "a.wav", tone(440, 0.5)), tmp_path / "m")
+
+
+def test_a_graph_of_something_else_is_damaged(tmp_path, capfd):
+    shutil.copytree(find_model("digits"), tmp_path / "m")
+    clip = write_wav(tmp_path / "a.wav", tone(440, 0.5))
+    shutil.copy(find_model("digits") / "encoder.onnx", tmp_path / "m/frontend.onnx")
+    with pytest.raises(EarsightError, match="damaged, a graph of it does not take"):
+        earsight.classify(clip, tmp_path / "m")
+    graph = bytearray((find_model("digits") / "encoder.onnx").read_bytes())
+    graph[60:100] = b"\xff" * 40
+    (tmp_path / "m/encoder.onnx").write_bytes(graph)
+    with pytest.raises(EarsightError, match="ONNX Runtime cannot load it"):
+        earsight.classify(clip, tmp_path / "m")
+    assert capfd.readouterr().out == ""

@@ -51,6 +51,13 @@ def test_frames(make, tmp_path):
     assert "2 of 20 frames" in next(each.detail for each in report.findings if each.name == "nan")
 
 
+def test_frames_of_another_width(make):
+    cuts = make("one"), make("two", np.ones((20, 26))), make("three")
+    report = run(*cuts)
+    assert found(report) == {("other width", "two")} and "26 features a frame, and 13 are expected" in report.text()
+    assert found(run(*cuts, width=26)) == {("other width", "one"), ("other width", "three")}
+
+
 def test_each_medium_has_its_check(tmp_path):
     def count(cut, note, frame_shift):
         note("empty", f"{cut.id} at {frame_shift}")
