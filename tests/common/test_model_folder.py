@@ -42,10 +42,10 @@ def test_an_unknown_name_lists_the_known():
         find_model("en-smal")
 
 
-DAMAGES = [("labels.symbols.2", None), ("labels.symbols", "abc"), ("labels.kind", ["phones"]),
-           ("labels.lexicon.one", 3), ("labels.lexicon", []), ("frame_shift", -1), ("frame_shift", "0.01"), ("stride", 0), ("n_features", True),
-           ("sample_rate", [16000]), ("longest_clip", "x"), ("frontend.hop_length", 0), ("frontend.n_fft", None),
-           ("frontend.edges", "tai|"), ("frontend.top_db", "x"), ("decoding.beam", "20"), ("decoding", 3.5),
+DAMAGES = [("labels.symbols.2", None), ("labels.symbols", "abc"), ("labels.kind", ["phones"]), ("labels.lexicon.one",
+           3), ("labels.lexicon", []), ("frame_shift", -1), ("frame_shift", "0.01"), ("stride", 0), ("n_features",
+           True), ("sample_rate", [16000]), ("longest_clip", "x"), ("frontend.hop_length", 0), ("frontend.n_fft",
+           None), ("frontend.edges", "tai|"), ("frontend.top_db", "x"), ("decoding.beam", "20"), ("decoding", 3.5),
            ("decoding.width", 3), ("confidence.words.bias", None), ("confidence.transcript.weights", [1.0, 2.0]),
            ("confidence.words", 0), ("times", {"begin": 0.1}), ("times.start", "0"), ("medium", None), ("about", [])]
 
