@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .errors import EarsightError
 from .escaping import ESCAPED
+from .signals import at_sudden_end
 
 _temporaries: set[Path] = set()  # of this process, being written
 
@@ -107,3 +108,6 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+at_sudden_end.append(remove_temporaries)

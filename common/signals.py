@@ -8,12 +8,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
-
-from .files import remove_temporaries
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 1.5  # seconds that a command has to leave by itself
@@ -56,6 +54,7 @@ class _State:
 
 
 _state = _State()
+at_sudden_end: list[Callable[[], None]] = []  # what a process does that does not wait for its threads
 
 
 @contextmanager
@@ -226,7 +225,8 @@ def _end_if_insisted(reading: int, number: int) -> None:
 
 def _end(status: int) -> None:
     """Without waiting for any thread. What was printed is flushed already; nothing half-written is left."""
-    remove_temporaries()
+    for clean in at_sudden_end:
+        clean()
     os._exit(0 if is_launched() else status)
 
 
