@@ -317,8 +317,8 @@ def _kind_of(reason: str) -> str:
     phrases = {
         DOUBLE_ID: "double id",
         EMPTY_CLASS: "empty class",
-        "0 samples": "empty",
-        "0 bytes": "empty",
+        "(0 samples)": "empty",
+        "(0 bytes)": "empty",
         "(0 frames)": "empty",
         "NaN or infinite": "not finite",
         "frames can be decoded": "cut short",

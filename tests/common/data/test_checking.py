@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from earsight.common.containers import inspect
 from earsight.common.data.checking import CheckReport, Finding, characters_and_blanks, check, check_files
 from earsight.common.data.cuts import frames_cut, recording_cut, video_cut
 from earsight.common.data.manifest import write_manifest
@@ -182,3 +183,14 @@ def test_texts_that_are_all_empty(make, tmp_path):
     assert found(report) == {("nothing said", "text")} and "2 clips, and no word in any" in report.text()
     some = write_manifest([make("a", text=""), make("b")], tmp_path / "some.jsonl.gz")  # noise beside speech is fine
     assert run_files(some)[some].ok
+
+
+@pytest.mark.parametrize("size, kind", [(40950, "unreadable"), (0, "empty")])
+def test_a_round_number_of_bytes_is_not_none(make, tmp_path, size, kind):
+    def read(cut, note, frame_shift):
+        inspect(tmp_path / "film.mp4", "video")
+
+    (tmp_path / "film.mp4").write_bytes((b"\0\0\0\x10ftypisom\0\0\0\0\0\1\0\0mdat" + bytes(size))[:size])
+    cut = video_cut("film", tmp_path / "film.mp4", width=8, height=8, frame_rate=5, num_frames=10, total=2, label="x")
+    report = check([cut], {"video": read}, progress=False)
+    assert found(report) == {(kind, "film")}

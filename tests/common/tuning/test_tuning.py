@@ -13,6 +13,7 @@ import torch
 import yaml
 
 from conftest import REPOSITORY, tiny_run
+from earsight.app.media import name_classes
 from earsight.common.errors import EarsightError
 from earsight.common.nn.module import SequenceModel
 from earsight.common.training.running import resolve, run_training
@@ -23,6 +24,7 @@ from earsight.common.tuning.search_space import parse_space
 from earsight.common.tuning.study import tune
 from earsight.common.tuning.trial import PRUNED, STUDY, open_storage
 
+name_classes()  # for the recipes
 RATE = "model.optimiser.learning_rate"
 
 
