@@ -190,7 +190,8 @@ def test_a_round_number_of_bytes_is_not_none(make, tmp_path, size, kind):
     def read(cut, note, frame_shift):
         inspect(tmp_path / "film.mp4", "video")
 
-    (tmp_path / "film.mp4").write_bytes((b"\0\0\0\x10ftypisom\0\0\0\0\0\0\xff\xfemdat" + bytes(size))[:size])  # 65,550 bytes
+    announced = b"\0\0\0\x10ftypisom\0\0\0\0\0\0\xff\xfemdat"  # 65,550 bytes
+    (tmp_path / "film.mp4").write_bytes((announced + bytes(size))[:size])
     cut = video_cut("film", tmp_path / "film.mp4", width=8, height=8, frame_rate=5, num_frames=10, total=2, label="x")
     report = check([cut], {"video": read}, progress=False)
     assert found(report) == {(kind, "film")}
