@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from itertools import dropwhile, islice, takewhile
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ..errors import EarsightError
 from ..files import whole_file
 
@@ -17,6 +15,8 @@ Ngram = tuple[str, ...]
 
 def write_arpa(model: Sequence[dict[Ngram, tuple[float, float]]], path: str | Path) -> None:
     """Write what `estimate` gives, whole or not at all; the same model, the same bytes."""
+    from tqdm import tqdm  # takes longer to load than most of what reads with a model
+
     with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write("\\data\\\n")
         file.writelines(f"ngram {n}={len(grams)}\n" for n, grams in enumerate(model, 1))
