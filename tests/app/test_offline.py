@@ -53,7 +53,8 @@ def test_no_connection_and_nothing_in_the_home_directory(name, tone_corpus, tone
                    if not key.startswith(("XDG_", "MPLCONFIG", "ORT_")) and key != "CI"}
     environment |= {"HOME": str(home), "PYTHONPATH": str(guard), "CONNECTIONS": str(seen)}
     strace = shutil.which("strace")
-    watch = [strace, "-f", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(trace)] if strace else []
+    watch = [strace, "-f", "--seccomp-bpf", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o",
+             str(trace)] if strace else []
     done = subprocess.run([*watch, sys.executable, "-m", "earsight", *map(str, arguments)], cwd=REPOSITORY,
                           env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
