@@ -55,6 +55,22 @@ def augment_cepstra(frames: Tensor, lengths: Tensor, dct: Tensor, centres: Tenso
     return (centred @ change.transpose(1, 2) + mean) * mask
 
 
+def mask_frames(frames: Tensor, lengths: Tensor, frame_shift: float, settings: SpectrumSettings) -> Tensor:
+    """SpecAugment's masks on frames whose features have no order: spans of time, and as many features as bands hide.
+
+    Args:
+        frames: (batch, time, feature), lengths (batch,).
+        frame_shift: seconds.
+    """
+    batch, time, features = frames.shape
+    mask = length_mask(lengths, time)
+    mean = clip_mean(frames, lengths, mask)
+    shares = settings.bands * settings.band_width / 2 * torch.rand(batch, 1, 1, device=frames.device)
+    hidden = torch.rand(batch, 1, features, device=frames.device) < shares
+    hidden = hidden | _spans(lengths, time, frame_shift, settings)
+    return torch.where(hidden, mean, frames) * mask
+
+
 def warp_matrices(centres: Tensor, factors: Tensor) -> Tensor:
     """Matrices that read a spectrum over bands at `centres` at `factor` times their frequency.
 

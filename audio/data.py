@@ -1,7 +1,5 @@
 """Speech clips as training reads them: at the model's rate, at other speeds and with noise where asked."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
@@ -11,34 +9,9 @@ from ..common.data.manifest import read_manifest
 from ..common.data.shards import fetched
 from ..common.errors import EarsightError, first_line
 from ..common.nn.frames import stretch_frames
-from .augmentation import add_noise, coloured_noise, cut_quiet_ends
+from .clip_augmentation import ClipAugmentation, changed, draw_change
 from .corpora.importers import OPENERS
 from .reading import resample
-
-ENDS_WINDOW = 0.02  # s, over which ends that are cut off are quiet
-ENDS_DEPTH = 18.0, 42.0  # dB below the loudest, at which they are
-
-
-@dataclass(frozen=True)
-class ClipAugmentation:
-    """Augmentation of clips before their frames are computed.
-
-    Attributes:
-        speed: largest relative change of speed; a waveform's pitch moves along, stored frames' does not.
-        noise: share of waveforms that get noise.
-        snr: signal-to-noise ratios, dB: the lowest and the highest.
-        noises: manifest of noise recordings; without one the noise is synthetic, white to brown.
-        gain: largest change of level, dB.
-        cut_ends: share of waveforms that lose their quiet ends, and with them weak first and last sounds; for single
-            words that are cut as closely.
-    """
-
-    speed: float = 0.0
-    noise: float = 0.0
-    snr: tuple[float, float] = (5.0, 30.0)
-    noises: str | None = None
-    gain: float = 0.0
-    cut_ends: float = 0.0
 
 
 class SpeechData(SequenceData):
@@ -47,6 +20,7 @@ class SpeechData(SequenceData):
     Args:
         sample_rate: Hz, the model's; clips at other rates are resampled as `earsight transcribe` does it.
         augmentation: of the training clips.
+        views: augmentation of the clips whose frames `earsight prepare embeddings` computes; none by default.
         options: see `SequenceData`.
     """
 
@@ -56,31 +30,25 @@ class SpeechData(SequenceData):
                  labels: str = "characters", lexicon: str | None = None, vocabulary: int = 100,
                  auxiliary_labels: str | None = None, batch_duration: float = 60.0, curriculum: int = 0,
                  buckets: int = 10, workers: int = 1, seed: int = 1, sample_rate: int = 16000,
-                 augmentation: ClipAugmentation = ClipAugmentation()):
+                 augmentation: ClipAugmentation = ClipAugmentation(), views: ClipAugmentation | None = None):
         super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
                          curriculum, buckets, workers, seed)
         self.sample_rate = sample_rate
         self.augmentation = augmentation
+        self.views = views
         self.noises: CutSet | None = read_manifest(augmentation.noises, OPENERS) if augmentation.noises else None
 
     def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
         if rng is None:
             return read_clip(cut, self.sample_rate)
-        a = self.augmentation
-        clip = read_clip(cut, self.sample_rate, speed=1 + a.speed * rng.uniform(-1, 1))
-        if clip.ndim == 2:
-            return clip
-        if a.cut_ends and rng.random() < a.cut_ends:
-            clip = cut_quiet_ends(clip, round(ENDS_WINDOW * self.sample_rate), rng.uniform(*ENDS_DEPTH))
-        if rng.random() < a.noise:
-            clip = add_noise(clip, self._noise(len(clip), rng), rng.uniform(*a.snr))
-        return clip * np.float32(10 ** (a.gain * rng.uniform(-1, 1) / 20))
+        change = draw_change(self.augmentation, rng)
+        clip = read_clip(cut, self.sample_rate, speed=change.speed)
+        return clip if clip.ndim == 2 else changed(clip, self.sample_rate, change, self._noise(rng))
 
-    def _noise(self, samples: int, rng: np.random.Generator) -> np.ndarray:
+    def _noise(self, rng: np.random.Generator) -> np.ndarray | None:
         if self.noises is None:
-            return coloured_noise(samples, rng.uniform(0, 2), rng)
-        noise = read_clip(self.noises[int(rng.integers(len(self.noises)))], self.sample_rate)
-        return np.roll(noise, int(rng.integers(len(noise))))
+            return None
+        return read_clip(self.noises[int(rng.integers(len(self.noises)))], self.sample_rate)
 
 
 def read_clip(cut: Cut, sample_rate: int, speed: float = 1.0) -> np.ndarray:

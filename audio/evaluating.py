@@ -54,7 +54,7 @@ def _run(model: str, cuts: CutSet, decoding: dict | None) -> tuple[Labels, Itera
         trained = load_model(model)
         if decoding and trained.labels.kind == "classes":
             raise _no_text(model)
-        read = partial(read_clip, sample_rate=trained.mfcc_settings.sample_rate) if isinstance(
+        read = partial(read_clip, sample_rate=trained.frontend.sample_rate) if isinstance(
             trained, SpeechModel) else read_frames_cut
         return trained.labels, run_checkpoint(trained, cuts, read)
     runtime = Runtime(model)
@@ -98,5 +98,5 @@ class Judge:
             transcript, raw = own.transcript_of(clip, name), self._raw.transcript_of(clip, name)
             return JudgedTranscript(transcript, Confidence(tuple(word.confidence for word in raw.words),
                                                            raw.confidence))
-        frames = runtime.frames(clip) if clip.ndim == 1 else clip
+        frames = own.frames_of_samples(clip, own.sample_rate, name) if clip.ndim == 1 else clip
         return judge(own.transcriber, runtime.outputs(frames), frames)

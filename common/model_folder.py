@@ -113,7 +113,12 @@ def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
     lexicon = labels.get("lexicon", {})
     yield "labels.lexicon", isinstance(lexicon, dict) and all(map(_are_texts, lexicon.values()))
     yield "labels.bpe_model", isinstance(labels.get("bpe_model", ""), str)
-    if config.frontend and config.medium == "speech":
+    if "encoder" in config.frontend and config.medium == "speech":
+        for name in ("hop_length", "shortest"):
+            yield f"frontend.{name}", _is_count(config.frontend.get(name))
+        longest = config.frontend.get("longest")
+        yield "frontend.longest", isinstance(longest, int | float) and _is_number(longest) and longest > 0
+    elif config.frontend and config.medium == "speech":
         for name in ("sample_rate", "window_length", "n_fft", "hop_length"):
             yield f"frontend.{name}", _is_count(config.frontend.get(name))
         yield "frontend.edges", config.frontend.get("edges") in EDGES

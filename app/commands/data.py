@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+from pathlib import Path
 from typing import Any
 
 from ...common.errors import EarsightError, require
@@ -17,8 +18,12 @@ def prepare_command(args: argparse.Namespace) -> int:
     from ...common.data.manifest import describe
     from ...video.corpora import importers as pictures
 
-    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(openers()), "shards": prepare_shards}
     options: dict[str, Any] = parse_options(args.option)
+    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(openers()), "shards": prepare_shards}
+    if args.corpus == "embeddings" and is_of_sound(options.get("config", "")):
+        from ...audio.corpora.embeddings import prepare_embeddings
+
+        importers["embeddings"] = prepare_embeddings
     # What `prepare` itself is told is no option of a corpus.
     if taken := [name for name in inspect.signature(prepare).parameters if name in options]:
         raise EarsightError(f"{args.corpus} has no option {taken[0]!r}; leave it out")
@@ -26,6 +31,14 @@ def prepare_command(args: argparse.Namespace) -> int:
     for split, path in written.items():
         print(f"{split}: {path}: {describe(path)}")
     return 0
+
+
+def is_of_sound(recipe: str) -> bool:
+    """Whether a recipe is of a speech model; one that is missing or broken is left to who reads it whole."""
+    from ...common.recipes import read_yaml
+
+    model = read_yaml(Path(recipe)).get("model") if Path(recipe).is_file() else None
+    return isinstance(model, dict) and str(model.get("class_path", "")).endswith("SpeechModel")
 
 
 def check_command(args: argparse.Namespace) -> int:

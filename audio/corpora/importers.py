@@ -16,6 +16,7 @@ from .files import OPENERS
 from .fsdd import prepare_fsdd
 from .grid import prepare_grid
 from .lhotse_recipes import prepare_librispeech, recipes
+from .pseudo import prepare_pseudo
 
 __all__ = ["CORPORA", "OPENERS", "prepare", "recipes"]
 
@@ -24,6 +25,7 @@ CORPORA: dict[str, Importer] = {
     "grid": prepare_grid,
     "fsdd": prepare_fsdd,
     "librispeech": prepare_librispeech,
+    "pseudo": prepare_pseudo,
 }
 
 

@@ -7,7 +7,9 @@ bins that the mel bands use: at 512 points that beats librosa's FFT, and any ONN
 
 import math
 import warnings
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,6 +73,24 @@ class Mfcc(torch.nn.Module):
     def _constant(self, name: str, value: np.ndarray) -> None:
         # Not persistent: they follow from the settings, so a checkpoint need not hold them.
         self.register_buffer(name, torch.tensor(value, dtype=torch.float32), persistent=False)
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self.settings.sample_rate
+
+    @property
+    def frame_shift(self) -> float:
+        """Seconds."""
+        return self.settings.frame_shift
+
+    def n_frames(self, samples: int) -> int:
+        """How many frames a clip of so many samples has."""
+        return self.settings.n_frames(samples)
+
+    def plain_settings(self) -> dict[str, Any]:
+        """What a model folder says of the frontend."""
+        return asdict(self.settings)
 
     def frame_lengths(self, lengths: Tensor) -> Tensor:
         """How many frames clips of so many samples have, (batch,) -> (batch,)."""
@@ -180,30 +200,29 @@ class Mfcc(torch.nn.Module):
         energy = (columns * self.settings.sample_scale).square().sum(dim=1, keepdim=True)
         return energy.clamp(min=max(self.settings.energy_floor, FLOAT_EPSILON)).log()
 
+    def export_onnx(self, path: str | Path) -> None:
+        """Write the graph waveform (1, samples) -> frames (1, time, n_mfcc), for any length that has a frame."""
 
-def export_onnx(mfcc: Mfcc, path: str | Path) -> None:
-    """Write the graph waveform (1, samples) -> frames (1, time, n_mfcc), for any length that has a frame."""
+        class OneClip(torch.nn.Module):
+            def __init__(self, mfcc: Mfcc) -> None:
+                super().__init__()
+                self.mfcc = mfcc
 
-    class OneClip(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.mfcc = mfcc
+            def forward(self, waveform: Tensor) -> Tensor:
+                return self.mfcc(waveform)[0]
 
-        def forward(self, waveform: Tensor) -> Tensor:
-            return self.mfcc(waveform)[0]
-
-    settings = mfcc.settings
-    example = torch.zeros(1, 4 * (settings.n_fft + settings.hop_length), device=mfcc.dct.device)
-    with whole_file(path) as temporary, warnings.catch_warnings():
-        # The tracer warns that Python branches are fixed; those here hang on settings, and on there being a frame.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            OneClip().eval(),
-            (example,),
-            str(temporary),
-            input_names=["waveform"],
-            output_names=["frames"],
-            dynamic_axes={"waveform": {1: "samples"}, "frames": {1: "time"}},
-            opset_version=17,
-            dynamo=False,  # the tracer knows no shape but the rank, which is all that this graph needs
-        )
+        settings = self.settings
+        example = torch.zeros(1, 4 * (settings.n_fft + settings.hop_length), device=self.dct.device)
+        with whole_file(path) as temporary, warnings.catch_warnings():
+            # The tracer warns that Python branches are fixed; those here hang on settings, and on there being a frame.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                OneClip(self).eval(),
+                (example,),
+                str(temporary),
+                input_names=["waveform"],
+                output_names=["frames"],
+                dynamic_axes={"waveform": {1: "samples"}, "frames": {1: "time"}},
+                opset_version=17,
+                dynamo=False,  # the tracer knows no shape but the rank, which is all that this graph needs
+            )

@@ -67,6 +67,9 @@ def _to_hertz(mel: np.ndarray, scale: str) -> np.ndarray:
 
 def dct(settings: MfccSettings) -> np.ndarray:
     """(n_mfcc, n_mels), float64: cosine transform (type II), lifter and the logarithm's base in one."""
+    unit = 10 / np.log(10) if settings.log == "decibel" else 1.0
+    if settings.dct == "none":
+        return unit * np.eye(settings.n_mels)
     k, n = np.arange(settings.n_mfcc)[:, None], settings.n_mels
     matrix = 2 * np.cos(np.pi * k * (np.arange(n) + 0.5) / n)
     if settings.dct == "ortho":
@@ -76,4 +79,4 @@ def dct(settings: MfccSettings) -> np.ndarray:
         matrix[:, 0] /= 2
     if settings.lifter:
         matrix *= 1 + settings.lifter / 2 * np.sin(np.pi * (k + settings.lifter_start) / settings.lifter)
-    return matrix * (10 / np.log(10) if settings.log == "decibel" else 1)
+    return matrix * unit

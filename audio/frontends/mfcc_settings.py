@@ -22,7 +22,7 @@ CHOICES = {
     "mel_scale": ("htk", "slaney"),
     "mel_slopes": ("hertz", "mel"),
     "log": ("natural", "decibel"),
-    "dct": ("ortho", "plain", "sphinx"),
+    "dct": ("ortho", "plain", "sphinx", "none"),
 }
 
 
@@ -64,7 +64,8 @@ class MfccSettings:
     log_floor: float = 1e-4  # least mel energy
     log_offset: float = 0.0  # added to each mel energy
     top_db: float | None = None  # decibels from a clip's loudest band to its floor; None: no such floor
-    dct: str = "sphinx"  # ortho (type II), plain (2 sum x cos), sphinx (mean, the first band counts half)
+    # ortho (type II), plain (2 sum x cos), sphinx (mean, the first band counts half), none (the bands' logarithms)
+    dct: str = "sphinx"
     lifter: float = 0.0  # L in 1 + L / 2 sin(pi k / L), the factor of coefficient k; 0: none
     lifter_start: int = 0  # k of the first coefficient in that formula: 0 Kaldi, 1 librosa
     energy: bool = False  # c0 is the natural log of the frame's energy before pre-emphasis and window (Kaldi)
@@ -92,6 +93,11 @@ class MfccSettings:
             raise EarsightError(
                 f"MFCC setting n_mfcc is {self.n_mfcc} with {self.n_mels} mel bands; "
                 "ask for at most n_mels coefficients, or for more bands"
+            )
+        if self.dct == "none" and (self.n_mfcc != self.n_mels or self.lifter):
+            raise EarsightError(
+                f"MFCC setting dct is 'none' with n_mfcc {self.n_mfcc}, n_mels {self.n_mels}, lifter {self.lifter}; "
+                "without a transform there is a coefficient a band, and no lifter"
             )
         if self.window_length > self.n_fft:
             raise EarsightError(

@@ -67,7 +67,7 @@ class Runtime:
 
     def _run(self, session, inputs: np.ndarray) -> np.ndarray:
         try:
-            return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+            return run_graph(session, inputs)
         except MemoryError:
             raise
         except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
@@ -83,8 +83,6 @@ def open_session(path: Path, threads: int):
     Raises:
         EarsightError: the file is missing or damaged.
     """
-    import onnxruntime
-
     if not path.is_file():
         raise EarsightError(f"{path}: missing; export the model again, or install the package again")
     try:
@@ -92,6 +90,17 @@ def open_session(path: Path, threads: int):
         graph = path.read_bytes()
     except OSError as error:
         raise EarsightError(f"{path}: cannot be read ({error.strerror}); change its permissions") from error
+    return open_graph(graph, str(path), threads)
+
+
+def open_graph(graph: bytes, name: str, threads: int):
+    """An ONNX Runtime session over a graph's bytes (.onnx or .ort), on the CPU.
+
+    Raises:
+        EarsightError: the graph is damaged; the message begins with `name`.
+    """
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -99,5 +108,13 @@ def open_session(path: Path, threads: int):
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
-        raise EarsightError(f"{path}: damaged, ONNX Runtime cannot load it; export the model again "
+        raise EarsightError(f"{name}: damaged, ONNX Runtime cannot load it; export the model again "
                             f"({first_line(error)})") from error
+
+
+def run_graph(session, inputs: np.ndarray) -> np.ndarray:
+    """The first output of a session for its first input. A graph that also asks which of it counts is told: all."""
+    feed = {session.get_inputs()[0].name: inputs}
+    for mask in session.get_inputs()[1:]:
+        feed[mask.name] = np.ones(inputs.shape, dtype=np.int64)
+    return session.run(None, feed)[0]

@@ -111,6 +111,11 @@ class SequenceModel(pl.LightningModule):
         """What a medium does to frames in training."""
         return frames
 
+    @property
+    def n_stored(self) -> int:
+        """Features of a stored frame."""
+        return self.normaliser.n_input
+
     def count_frames(self, cut: Cut) -> int:
         """How many input frames a clip of a manifest gives.
 
@@ -121,8 +126,8 @@ class SequenceModel(pl.LightningModule):
         if frames is None:
             raise EarsightError(f"{cut.id}: has no stored frames; prepare them, or use a recipe that reads recordings")
         width = frames.shape[1]
-        if width != self.normaliser.n_input:
-            raise EarsightError(f"{cut.id}: {width} features a frame, and the model takes {self.normaliser.n_input}")
+        if width != self.n_stored:
+            raise EarsightError(f"{cut.id}: {width} features a frame, and the model takes {self.n_stored}")
         return round(cut.duration / frames.frame_shift)
 
     def on_fit_start(self) -> None:

@@ -94,14 +94,15 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
             medium=model.medium, task="classification" if model.labels.kind == "classes" else "ctc",
             labels={**model.labels.to_dict(), "bpe_model": ""}, n_features=model.normaliser.n_input,
             stride=model.encoder.stride, precision="int8" if int8 else "float32",
-            model={k: v for k, v in model.settings.items() if k not in ("mfcc", "pictures", "longest_clip")},
+            model={k: v for k, v in model.settings.items()
+                   if k not in ("mfcc", "pretrained", "pictures", "longest_clip")},
             about=about, longest_clip=model.settings.get("longest_clip", ModelConfig.longest_clip),
             versions={name: importlib.metadata.version(name) for name in ("torch", "onnx", "onnxruntime")},
             **settings))
         _compare(model, folder)
         steps.update()
         if int8:
-            _quantise(folder / ENCODER)
+            quantise(folder / ENCODER)
         steps.close()
     return destination
 
@@ -143,7 +144,8 @@ def _compare(model: SequenceModel, folder: Path) -> None:
                                 "nothing was written; please report this with the versions of torch and onnx")
 
 
-def _quantise(path: Path) -> None:
+def quantise(path: Path) -> None:
+    """Turn the weights of a graph's matrix products and LSTMs into 8-bit integers, in place."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.preprocess import quant_pre_process
 
