@@ -61,7 +61,7 @@ def ending(sentence: str, rng: np.random.Generator) -> str:
 def draw_manner(rng: np.random.Generator) -> Manner:
     """How somebody reads: steadier than how somebody spells."""
     return Manner(
-        rate=rng.uniform(0.75, 1.3),
+        rate=rng.uniform(0.65, 1.25),
         pitch=rng.uniform(0.8, 1.25),
         gap=int(rng.integers(1, 8)) if rng.random() < 0.15 else 0,
         tract=rng.uniform(0.87, 1.15) if rng.random() < 0.6 else 1.0,

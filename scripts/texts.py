@@ -117,7 +117,7 @@ def paragraphs(path: Path, lines: bool) -> Iterator[str]:
         yield from _said(json.loads(text))
         return
     if path.suffix == ".xml":
-        text = re.sub(r"(?s).*?<body>|<note\b.*?</note>|<head\b.*?</head>", "", text)
+        text = re.sub(r"(?s)<note\b.*?</note>|<head\b.*?</head>", "", text.partition("<body")[2].partition(">")[2])
         text = re.sub(r"</(?:p|l|head|div)>", "\n\n", text)
         text = re.sub(r"<[^>]*>", "", text).replace("&amp;", "and").replace("&apos;", "'").replace("&quot;", '"')
     elif start := _START.search(text):
