@@ -143,8 +143,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
     try:
-        texts = [read_text(path, "the sentences").splitlines() for path in (given.books, given.everyday)]
-        chosen = sentences_to_speak(*texts, given.count, given.seed)
+        books, everyday = (read_text(path, "the sentences").splitlines() for path in (given.books, given.everyday))
+        chosen = sentences_to_speak(books, everyday, given.count, given.seed)
         write_whole(given.destination, "".join(f"{sentence}\n" for sentence in chosen))
     except EarsightError as error:
         print(f"error: {error}", file=sys.stderr)
