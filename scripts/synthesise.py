@@ -272,10 +272,14 @@ def draw_manner(rng: np.random.Generator) -> Manner:
     )
 
 
-def speak(sentence: str, voice: Voice, manner: Manner = Manner()) -> np.ndarray:
-    """The sentence as the voice says it: float32 (n,) at RATE, peak 1, without silence around it."""
+def speak(sentence: str, voice: Voice, manner: Manner = Manner(), letter_a: str = "a") -> np.ndarray:
+    """The sentence as the voice says it: float32 (n,) at RATE, peak 1, without silence around it.
+
+    `letter_a` is the word that stands for the name of the letter.
+    """
     check_engines()
-    text = (", " if manner.halting else " ").join(respell(word, voice.engine) for word in sentence.split())
+    words = [respell("a", voice.engine) if word == letter_a else word for word in sentence.split()]
+    text = (", " if manner.halting else " ").join(words)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "spoken.wav"
         _run(_command_line(text, voice, manner, path))
