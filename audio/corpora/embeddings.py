@@ -82,8 +82,8 @@ class _SoundEmbedder:
 
     def embed(self, cut: Cut, view: ClipChange) -> np.ndarray:
         if cut.duration / view.speed > LONGEST:
-            raise EarsightError(f"{cut.id}: {cut.duration:.1f} s, and the encoder takes at most {LONGEST:.0f} s; cut it "
-                                "where its words' times are known (`earsight align` tells them)")
+            raise EarsightError(f"{cut.id}: {cut.duration:.1f} s, and the encoder takes at most {LONGEST:.0f} s; cut "
+                                "it where its words' times are known (`earsight align` tells them)")
         clip = read_clip(cut, self.sample_rate, view.speed)
         noise = None
         if self._noises and view.snr is not None:

@@ -118,8 +118,8 @@ class WhisperFrontend(PretrainedFrontend):
         shape = WHISPER[settings.encoder]
         layer = settings.layer or shape.layers
         if not 1 <= layer <= shape.layers:
-            raise EarsightError(f"pretrained.layer {settings.layer}: {settings.encoder} has {shape.layers} blocks; give "
-                                f"1 to {shape.layers}, or 0 for its end")
+            raise EarsightError(f"pretrained.layer {settings.layer}: {settings.encoder} has {shape.layers} blocks; "
+                                f"give 1 to {shape.layers}, or 0 for its end")
         if settings.mix and settings.tuned_blocks:
             raise EarsightError("pretrained.mix is of blocks that stay as they are; give tuned_blocks 0, or no mix")
         self.encoder = WhisperEncoder(shape)

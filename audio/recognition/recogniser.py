@@ -92,7 +92,7 @@ class SpeechRecogniser:
         return self._frames_in_stretches(samples)
 
     def _pretrained_frames(self, samples: np.ndarray) -> np.ndarray:
-        """The frames of a pretrained encoder, which looks at all of a clip at once, and takes none longer than `longest`.
+        """The frames of a pretrained encoder, which sees all of a clip at once, and takes none longer than `longest`.
 
         Longer sound goes through in pieces, each with some sound at its ends beside it. Digital silence gives frames of
         0, which hold no words.
