@@ -58,7 +58,7 @@ def word_times(cut: Cut, model: SpeechModel | None) -> Iterator[Word]:
         return
     targets = model.labels.encode(text)
     with torch.inference_mode():
-        clip = read_clip(cut, model.mfcc_settings.sample_rate)
+        clip = read_clip(cut, model.frontend.sample_rate)
         log_probs, _ = model.predict_step(make_batch([(cut, clip)]))
         path, _ = torchaudio.functional.forced_align(log_probs, torch.tensor([targets]), blank=BLANK)
     yield from _words_on_path(text.split(), path[0].numpy(), model, cut.duration)
@@ -67,7 +67,7 @@ def word_times(cut: Cut, model: SpeechModel | None) -> Iterator[Word]:
 def _words_on_path(words: list[str], path: np.ndarray, model: SpeechModel, duration: float) -> Iterator[Word]:
     """Times of words on a CTC alignment (time,): half-way to its neighbours' phones, at most `EDGE` from its own."""
     boundary = model.labels.symbols.index(BOUNDARY)
-    shift = model.mfcc_settings.frame_shift * model.encoder.stride
+    shift = model.frontend.frame_shift * model.encoder.stride
     # Phones between two boundary symbols are one word's; a symbol may hold for several frames.
     word_of = np.cumsum((path == boundary) & (np.roll(path, 1) != boundary))
     spoken = (path != BLANK) & (path != boundary)

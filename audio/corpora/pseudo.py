@@ -36,20 +36,31 @@ class _Heard:
 Teacher = Callable[[Path], Iterator[_Heard]]
 
 
-def prepare_pseudo(source: Path, destination: Path, *, teacher: str, keep: float = 0.85, case: str = "lower",
-                   punctuation: str = "drop", numbers: str = "words", speakers: str = "", progress: bool = True) -> Parts:
+def prepare_pseudo(
+    source: Path,
+    destination: Path,
+    *,
+    teacher: str,
+    keep: float = 0.85,
+    case: str = "lower",
+    punctuation: str = "drop",
+    numbers: str = "words",
+    speakers: str = "",
+    progress: bool = True,
+) -> Parts:
     """The sound files below `source` with what a teacher hears in them, as a training set.
 
     What it hears nothing in, or is not sure of, is left out. A file of up to 30 s is one clip; of a longer one each
     utterance is.
 
-    Options: `teacher`, a model folder or an installed model's name, or `whisper:FOLDER`, a Whisper in CTranslate2's form
-    that the package faster-whisper runs; `keep`, the least confidence of a clip (the geometric mean of its words'
+    Options: `teacher`, a model folder or an installed model's name, or `whisper:FOLDER`, a Whisper in CTranslate2's
+    form that the package faster-whisper runs; `keep`, the least confidence of a clip (the geometric mean of its words'
     probabilities); `case`, `punctuation` and `numbers` of the texts, see `common.texts`; `speakers`: folder, where each
     folder's files are one speaker's, or what ends a speaker's name in a file's (`-` for 103-1240-0000.flac).
     """
     form = TextForm(case=case, punctuation=punctuation, numbers=numbers)
-    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES and not _hidden(path, source))
+    files = sorted(path for path in source.rglob("*")
+                   if path.suffix.lower() in SOUND_SUFFIXES and not _hidden(path, source))
     hear = _open_teacher(teacher)
     parts, unsure = Parts(), 0
     for path in progress_bar(files, "listening", progress, len(files)):
@@ -68,8 +79,8 @@ def prepare_pseudo(source: Path, destination: Path, *, teacher: str, keep: float
         except EarsightError as error:
             parts.failures.append((name, str(error)))
     if files and not parts.cuts and not parts.failures:
-        raise EarsightError(f"{source}: the teacher is sure of none of {len(files)} files ({unsure} stretches below keep="
-                            f"{keep:g}); give a smaller keep, or a better teacher")
+        raise EarsightError(f"{source}: the teacher is sure of none of {len(files)} files ({unsure} stretches below "
+                            f"keep={keep:g}); give a smaller keep, or a better teacher")
     return parts
 
 

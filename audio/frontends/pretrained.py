@@ -154,14 +154,14 @@ class WhisperFrontend(PretrainedFrontend):
             x = block(x, bias)
             states.append(x)
         if self.shares is not None:
-            x = torch.cat([functional.layer_norm(state, state.shape[-1:]) for state in states], dim=-1)
+            x = torch.cat([functional.layer_norm(state, (self.n_features,)) for state in states], dim=-1)
         elif not self.tuned:
             x = self.encoder.norm(x)
         return x * _inside(counts, x), counts
 
     def upper(self, states: Tensor, lengths: Tensor) -> Tensor:
         if self.shares is not None:
-            layers = states.unflatten(-1, (len(self.shares), self.n_features))
+            layers = states.view(*states.shape[:-1], len(self.shares), self.n_features)
             return (layers * self.shares.softmax(0)[:, None]).sum(-2)
         if self.tuned:
             bias = attention_bias(lengths, states.shape[1])

@@ -20,7 +20,7 @@ class Model:
     class encoder:
         stride = 3
 
-    class mfcc_settings:
+    class frontend:
         frame_shift = 0.01
 
 

@@ -13,7 +13,7 @@ import soundfile
 import torch
 import torchaudio
 
-from earsight.audio.frontends.mfcc import Mfcc, export_onnx
+from earsight.audio.frontends.mfcc import Mfcc
 from earsight.audio.frontends.mfcc_settings import PRESETS, MfccSettings, preset
 from earsight.common.errors import EarsightError
 
@@ -238,7 +238,7 @@ def test_stretches_of_long_sound_join_exactly(name: str) -> None:
 def test_the_exported_graph_gives_the_same_frames_at_any_length(
     settings: MfccSettings, tmp_path: Path
 ) -> None:
-    export_onnx(Mfcc(settings), tmp_path / "frontend.onnx")
+    Mfcc(settings).export_onnx(tmp_path / "frontend.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["frontend.onnx"]
     session = onnxruntime.InferenceSession(tmp_path / "frontend.onnx", providers=["CPUExecutionProvider"])
     assert [value.name for value in session.get_inputs()] == ["waveform"]

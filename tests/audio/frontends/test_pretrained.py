@@ -1,12 +1,12 @@
-"""Pretrained encoders as frontends: weights as others store them, clips of any length, what is stored and what is tuned."""
+"""Pretrained encoders as frontends: weights as others store them, clips of any length, what is stored and tuned."""
 
 import json
 import struct
 
+import librosa
 import numpy as np
 import pytest
-
-torch = pytest.importorskip("torch")
+import torch
 
 from earsight.audio.frontends import pretrained
 from earsight.audio.frontends.moonshine import MoonshineGraph
@@ -82,8 +82,8 @@ def hugging_face_state(encoder):
              "feed_in": "fc1", "feed_out": "fc2"}
     top = {"first": "conv1", "second": "conv2", "norm": "layer_norm"}
     state = {f"model.encoder.layers.{n}.{names[part]}.{kind}": tensor for n, part, kind, tensor in parts(encoder)}
-    state |= {f"model.encoder.{theirs}.{kind}": getattr(getattr(encoder, ours), kind).data for ours, theirs in top.items()
-              for kind in ("weight", "bias")}
+    state |= {f"model.encoder.{theirs}.{kind}": getattr(getattr(encoder, ours), kind).data
+              for ours, theirs in top.items() for kind in ("weight", "bias")}
     return {**state, "model.encoder.embed_positions.weight": encoder.positions, "model.decoder.x": torch.ones(2)}
 
 
@@ -160,7 +160,6 @@ def test_weights_that_are_none(encoder, weights, small, tmp_path):
 
 def test_log_mel_is_whispers():
     """Against the formula, written anew: librosa's power spectrum and mel filters, log10, 80 dB, (x + 4) / 4."""
-    librosa = pytest.importorskip("librosa")
     samples = sound(1.0)
     mel, lengths = LogMel()(torch.from_numpy(samples)[None], torch.tensor([len(samples)]))
     padded = np.pad(samples, (0, 16000))

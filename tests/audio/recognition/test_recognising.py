@@ -1,13 +1,11 @@
 """Long sound goes through the frontend in stretches, and nobody can tell from the frames."""
 
 from dataclasses import asdict
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from earsight.audio.frontends.mfcc import export_onnx
 from earsight.audio.model import SpeechModel
 from earsight.audio.recognition import recogniser as recognising
 from earsight.audio.recognition.recogniser import SpeechRecogniser
@@ -38,8 +36,8 @@ def folders(tmp_path_factory):
     made = {}
     for name, changes in FRONTENDS.items():
         model = SpeechModel(labels, mfcc=name.split("-")[0], mfcc_changes=changes, encoder=encoder)
-        settings = model.mfcc_settings
-        made[name] = export_model(model, folder / name, partial(export_onnx, model.frontend), {
+        settings = model.frontend.settings
+        made[name] = export_model(model, folder / name, model.frontend.export_onnx, {
             "sample_rate": settings.sample_rate, "frame_shift": settings.frame_shift,
             "frontend": asdict(settings)})
     return made
