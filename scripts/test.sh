@@ -5,4 +5,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 "$python" -m ruff check .
 .venv/bin/lint-imports
 .venv/bin/basedpyright
-"$python" -m pytest -q "$@"
+# A process of tests a core, each with one thread: threads that wait for each other beside busy neighbours take the time.
+export OMP_NUM_THREADS=1
+"$python" -m pytest -q -n auto --dist loadfile "$@"

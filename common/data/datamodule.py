@@ -6,6 +6,7 @@ each epoch, and clips are drawn from the next SHUFFLED ones.
 """
 
 import random
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -350,6 +351,11 @@ def _pad(clips: list[np.ndarray]) -> tuple[Tensor, Tensor]:
 def _join(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     flat = [i for target in targets for i in target]
     return torch.tensor(flat, dtype=torch.int64), torch.tensor([len(t) for t in targets], dtype=torch.int64)
+
+
+def tells_of_lost_worker(error: Exception) -> bool:
+    """Whether it is torch's word that a loader's worker was killed, which comes amid whatever the process is doing."""
+    return "DataLoader worker" in str(error) and bool(re.search("killed by signal|exited unexpectedly", str(error)))
 
 
 def begin_worker(_: int) -> None:
