@@ -33,7 +33,9 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
     shift = runtime.config.frame_shift
     check_duration(path, duration)
     run = run_encoder(runtime.folder, frames)
-    panels = [frames_panel("MFCC frames" if heard else "frames", frames, shift, f"{frames.shape[1]} coefficients")]
+    encoder = runtime.config.frontend.get("encoder")
+    name = (f"{encoder}'s frames" if encoder else "MFCC frames") if heard else "frames"
+    panels = [frames_panel(name, frames, shift, f"{frames.shape[1]} {'features' if encoder else 'coefficients'}")]
     if heard:
         panels.insert(0, waveform_panel(read(path, recogniser.sample_rate).samples, recogniser.sample_rate))
     panels.append(output_panel(runtime, frames, run))
