@@ -141,7 +141,12 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub = command("lm", "make an n-gram language model of text")
     sub.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="text, a sentence a line; manifests; tables")
     sub.add_argument("--order", type=_positive, default=3, help="the longest n-grams (default: 3)")
-    sub.add_argument("--output", type=Path, required=True, metavar="FILE.arpa")
+    sub.add_argument("--output", type=Path, required=True, metavar="FILE",
+                     help="lm.bin: KenLM's binary format, small and quick to load; any other name: ARPA, which is text")
+    sub.add_argument("--vocabulary", type=_vocabulary, metavar="N|FILE",
+                     help="the N commonest words, or those of a list; others become <unk>")
+    sub.add_argument("--size", type=_megabytes, metavar="MB", help="leave out the n-grams that tell least, until "
+                     "lm.bin is no larger")
     sub.add_argument("--characters", action="store_true", help="of characters, for beam search without a lexicon")
 
     sub = command("tune-decoder", "tune a model folder's beam search and confidence on development sets")
@@ -204,4 +209,18 @@ def _channels(text: str) -> str | int:
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+def _vocabulary(text: str) -> int | Path:
+    return _positive(text) if text.isdecimal() else Path(text)
+
+
+def _megabytes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of megabytes")
+    return value
+
+
     return int(text)

@@ -23,7 +23,7 @@ EXAMPLES = {
                 "earsight predict --model runs/mine/model.ckpt clips.csv --output out.jsonl --trainer.devices 2"),
     "export": ("earsight export runs/mine/model.ckpt models/mine",
                "earsight export runs/mine/model.ckpt models/mine --int8 --card card.json"),
-    "lm": ("earsight lm text.txt --order 3 --output lm.arpa",
+    "lm": ("earsight lm text.txt --vocabulary 40000 --size 15 --output lm.bin",
            "earsight lm data/mine/train.jsonl.gz --characters --order 6 --output letters.arpa"),
     "tune-decoder": ("earsight tune-decoder models/mine data/mine/dev.jsonl.gz --lm lm.arpa",
                      "earsight tune-decoder models/mine dev-a.jsonl.gz dev-b.jsonl.gz --lexicon lexicon.txt"),

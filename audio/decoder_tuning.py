@@ -18,9 +18,9 @@ from ..common.batch_run import default_jobs
 from ..common.data.cuts import text_of
 from ..common.data.datamodule import read_frames_cut
 from ..common.data.manifest import read_manifest
-from ..common.decoding.arpa import words_of_arpa
 from ..common.decoding.decoders import Decoder, Hypothesis
 from ..common.decoding.lexicon import find_lexicon
+from ..common.decoding.ngrams.kenlm_binary import is_binary
 from ..common.decoding.options import DecodingOptions
 from ..common.errors import EarsightError
 from ..common.files import whole_file, whole_folder
@@ -47,7 +47,7 @@ BEAMS = (10, 20, 50, 100)
 SEARCH_BEAM = 20  # while weights are searched
 NOISE_CLIPS = 240
 NOISE_SHARE = 0.1  # how many clips without speech are thought to come on one of speech
-LM_NAMES = {True: "lm.arpa", False: "lm.binary"}  # in the model folder, by whether it is an ARPA file
+LM_NAMES = {True: "lm.bin", False: "lm.arpa"}  # in the model folder, by whether it is of KenLM's binary format
 LEXICON_NAME = "lexicon.txt"
 
 
@@ -214,7 +214,7 @@ def _store(folder: Path, options: DecodingOptions, calibration: Calibration) -> 
     if options.decoder == "beam":
         stored = {name: value for name, value in asdict(options).items() if name not in ("hotwords", "n_best")}
         if options.lm:
-            stored["lm"] = _copy(options.lm, folder / LM_NAMES[words_of_arpa(options.lm) is not None])
+            stored["lm"] = _copy(options.lm, folder / LM_NAMES[is_binary(options.lm)])
         if options.lexicon:
             stored["lexicon"] = _copy(options.lexicon, folder / LEXICON_NAME)
     write_config(folder, replace(read_config(folder), decoding=stored, confidence=calibration.to_dict()))

@@ -57,8 +57,12 @@ def check_command(args: argparse.Namespace) -> int:
 
 def lm_command(args: argparse.Namespace) -> int:
     from ...common.data.texts import read_texts
-    from ...common.decoding.ngram import make_model
+    from ...common.decoding.ngrams.making import make_model, read_words
 
     keep_inputs(args.output, args.texts)
-    print(make_model(read_texts(args.texts), args.order, args.output, args.characters))
+    vocabulary = args.vocabulary
+    if isinstance(vocabulary, Path):
+        keep_inputs(args.output, [vocabulary])
+        vocabulary = read_words(vocabulary)
+    print(make_model(read_texts(args.texts), args.order, args.output, args.characters, vocabulary, args.size))
     return 0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Arguments that name files, beside those that are paths: a model can be a name, a manifest an address.
-NAMES_OF_FILES = ("paths", "model", "manifest", "lm", "lexicon", "arguments")
+NAMES_OF_FILES = ("paths", "model", "source", "vocabulary", "manifest", "lm", "lexicon", "arguments")
 
 
 def models_command(args: argparse.Namespace) -> int:

@@ -13,10 +13,10 @@ import numpy as np
 
 from ..ctc import PathWord, tokens_of_path, words_of_path
 from ..labels import BLANK, Labels
-from .arpa import SPACE
 from .hotwords import Hotword, HotwordGraph
 from .language_model import hotword_lm, load_lm
 from .lexicon import find_lexicon
+from .ngrams.model import SPACE
 from .options import DecodingOptions
 
 FLOOR = -1000.0  # nats, for labels that a model rules out: sums of it are numbers still

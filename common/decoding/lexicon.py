@@ -5,7 +5,8 @@ from pathlib import Path
 from ..errors import EarsightError
 from ..labels import Labels
 from ..texts import read_text, tidy
-from .arpa import SPACE, words_of_arpa
+from .ngrams.model import SPACE
+from .ngrams.reading import words_of_lm
 from .options import DecodingOptions
 
 
@@ -17,7 +18,7 @@ def find_lexicon(labels: Labels, options: DecodingOptions) -> dict[str, list[lis
         lexicon = {word: [labels.ids(phones, f"word {word!r}") for phones in spellings]
                    for word, spellings in labels.lexicon.items()}
     else:
-        words = words_of_arpa(options.lm) if options.lm else None
+        words = words_of_lm(options.lm) if options.lm else None
         if words is None or set(words) <= {SPACE, *labels.symbols}:  # a model of labels
             return {}
         spelled = {word: labels.spell(word) for word in words}

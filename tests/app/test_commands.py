@@ -65,7 +65,12 @@ def test_decoding_by_the_command_line(spoken, tone_models, tmp_path):
     (tmp_path / "text.txt").write_text("\n".join(spoken.values()))
     made = run("lm", tmp_path / "text.txt", "--order", "2", "--output", tmp_path / "lm.arpa")
     assert made.returncode == 0 and "12 sentences" in made.stdout
+    (tmp_path / "words.txt").write_text("hi\nlo\nmi\nno\n")
+    made = run("lm", tmp_path / "text.txt", "--vocabulary", tmp_path / "words.txt", "--size", "1", "--output",
+               tmp_path / "lm.bin")
+    assert made.returncode == 0 and "lm.bin: 12 sentences, 7 1-grams" in made.stdout
     base = ("transcribe", path, "--model", tone_models["ctc"], "--format", "json")
+    assert json.loads(run(*base, "--lm", tmp_path / "lm.bin").stdout)["text"] == text
     result = json.loads(run(*base, "--lm", tmp_path / "lm.arpa", "--n-best", "2", "--hotwords", "hi:1", "lo").stdout)
     assert result["text"] == text == result["n_best"][0]["text"] and len(result["n_best"]) == 2
     assert [word["text"] for word in result["words"]] == text.split()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import earsight
 from conftest import tone, write_wav
 from earsight import EarsightError
-from earsight.common.decoding.ngram import make_model
+from earsight.common.decoding.ngrams.making import make_model
 
 
 @pytest.fixture(scope="module")

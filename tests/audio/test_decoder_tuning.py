@@ -13,7 +13,7 @@ from earsight.audio.noise_clips import noise_clips
 from earsight.audio.recognition.recogniser import SpeechRecogniser
 from earsight.common import model_folder
 from earsight.common.data.texts import read_texts
-from earsight.common.decoding.ngram import make_model
+from earsight.common.decoding.ngrams.making import make_model
 from earsight.common.errors import EarsightError
 from earsight.common.inference.runtime import Runtime
 from earsight.common.model_folder import read_config

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from earsight.common.ctc import Token
-from earsight.common.decoding.arpa import write_arpa
 from earsight.common.decoding.decoders import Decoder
 from earsight.common.decoding.hotwords import parse_hotword
-from earsight.common.decoding.ngram import estimate
+from earsight.common.decoding.ngrams.arpa import write_arpa
+from earsight.common.decoding.ngrams.making import estimate
 from earsight.common.decoding.options import DecodingOptions, decoding_options, given_options
 from earsight.common.errors import EarsightError
 from earsight.common.labels import Labels, build_labels

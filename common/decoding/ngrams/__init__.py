@@ -1,0 +1,1 @@
+"""N-gram language models: counted, smoothed, pruned, and written as files that KenLM reads."""
