@@ -54,7 +54,10 @@ LEXICON_NAME = "lexicon.txt"
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A clip's true text in the form in which the model writes, frames (time * stride, feature) and log-probabilities (time, label)."""
+    """A clip's true text, frames (time * stride, feature) and log-probabilities (time, label).
+
+    The text is in the form in which the model writes.
+    """
 
     text: str
     frames: np.ndarray

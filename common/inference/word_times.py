@@ -48,8 +48,9 @@ class Timing:
     @staticmethod
     def of(config: ModelConfig) -> "Timing":
         """A model folder's."""
-        first = middle_of_first_window(config.frontend) - config.frame_shift / 2 if config.frontend else 0.0
-        return Timing(config.stride * config.frame_shift, config.stride, first, loudness=config.medium == "speech",
+        speech = config.medium == "speech"  # the frontends of others have no windows
+        first = middle_of_first_window(config.frontend) - config.frame_shift / 2 if config.frontend and speech else 0.0
+        return Timing(config.stride * config.frame_shift, config.stride, first, loudness=speech,
                       **config.times)
 
 

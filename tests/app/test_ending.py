@@ -83,8 +83,8 @@ sys.meta_path.insert(0, Early())
 @pytest.mark.parametrize("entry", [["-m", "earsight"], [str(Path(sys.executable).with_name("earsight"))]])
 def test_a_command_that_is_still_being_loaded_ends_quietly(entry, number, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(EARLY)
-    done = subprocess.run([sys.executable, *entry, "models"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60,
-                          env={**os.environ, "PYTHONPATH": str(tmp_path), "EARLY": str(int(number))})
+    done = subprocess.run([sys.executable, *entry, "models"], cwd=REPOSITORY, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(tmp_path), "EARLY": str(int(number))}, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
 
 
