@@ -1,8 +1,24 @@
-"""`python -m earsight` is the command `earsight`."""
+"""The command `earsight`, which `python -m earsight` is too, begins here."""
 
+import os
+import signal
 import sys
+from types import FrameType
 
-from .app.main import main
+
+def main() -> int:
+    """Run the command line. Who is told to end while it is still being loaded ends at once, and says nothing."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _end)
+    from .app.main import main as run
+
+    return run()
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    os._exit(128 + number)
+
 
 if __name__ == "__main__":
     sys.exit(main())

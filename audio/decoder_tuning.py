@@ -34,6 +34,7 @@ from ..common.inference.confidence import (
     word_features,
 )
 from ..common.inference.runtime import Runtime
+from ..common.labels import form_of
 from ..common.model_folder import CONFIG, demand_own, read_config, write_config
 from ..common.reports.evaluation import run_folder
 from ..common.reports.layout import percent, table
@@ -53,7 +54,10 @@ LEXICON_NAME = "lexicon.txt"
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A clip's true text, frames (time * stride, feature) and log-probabilities (time, label)."""
+    """A clip's true text, frames (time * stride, feature) and log-probabilities (time, label).
+
+    The text is in the form in which the model writes.
+    """
 
     text: str
     frames: np.ndarray
@@ -112,7 +116,7 @@ def read_clips(runtime: Runtime, manifests: Sequence[Path]) -> tuple[list[Clip],
     """What a model makes of manifests' clips, and an error for each clip that could not be read."""
     rate = runtime.config.sample_rate
     read = partial(read_clip, sample_rate=rate) if rate else read_frames_cut
-    clips, errors = [], []
+    clips, errors, form = [], [], form_of(runtime.labels)
     sets = [read_manifest(manifest, OPENERS) for manifest in manifests]
     if not any((text_of(cut) or "").strip() for cuts in sets for cut in cuts):
         raise _no_text(manifests)  # before the long work
@@ -122,7 +126,7 @@ def read_clips(runtime: Runtime, manifests: Sequence[Path]) -> tuple[list[Clip],
             if isinstance(outcome, EarsightError):
                 errors.append(outcome)
             else:
-                clips.append(Clip(text_of(cut) or "", outcome[1], outcome[0]))
+                clips.append(Clip(form(text_of(cut) or ""), outcome[1], outcome[0]))
     return clips, errors
 
 

@@ -20,6 +20,7 @@ KNOWN_CHUNKS = frozenset(
 )
 TS_PACKET = 188  # bytes; each begins with 0x47
 MATROSKA = b"\x1a\x45\xdf\xa3"
+SEGMENT = b"\x18\x53\x80\x67"  # the element that holds all of a Matroska file but its header
 ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the header object with the size
 
 
@@ -76,6 +77,10 @@ def is_matroska(head: bytes) -> bool:
     return head.startswith(MATROSKA)
 
 
+def is_avi(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == b"AVI "
+
+
 def is_mpeg(head: bytes) -> bool:
     """mp3, mp2 or raw aac: an ID3 tag, or the eleven ones that begin a frame."""
     return head[:3] == b"ID3" or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")
@@ -122,7 +127,7 @@ def _announced_size(file: BinaryIO, head: bytes, size: int) -> int:
     if is_mp4(head):
         return _end_of_chunks(file, size, caf=False)
     if is_matroska(head):
-        return _end_of_segment(head)
+        return matroska_files(file, size)[-1][1]
     if (place := head.find(ASF_FILE_PROPERTIES)) >= 0:  # wma and wmv
         return int.from_bytes(head[place + 40 : place + 48], "little")
     return 0
@@ -185,14 +190,25 @@ def wave_data(file: BinaryIO, start: int, size: int) -> tuple[int, int] | None:
     return None
 
 
-def _end_of_segment(head: bytes) -> int:
-    """Where a Matroska file ends (RFC 8794): the EBML header, then one Segment that holds the rest."""
-    length, place = _ebml_size(head, 4)
-    place += length
-    if head[place : place + 4] != b"\x18\x53\x80\x67":
-        return 0
-    length, place = _ebml_size(head, place + 4)
-    return place + length if length else 0
+def matroska_files(file: BinaryIO, size: int) -> list[tuple[int, int]]:
+    """Where the Matroska files begin that were joined to one, and where each says that it ends (0: not known).
+
+    Each is an EBML header, then one Segment that holds the rest (RFC 8794).
+    """
+    found, place = [], 0
+    while place < size:
+        file.seek(place)
+        head = file.read(4096)
+        if found and not is_matroska(head):
+            break
+        length, end = _ebml_size(head, 4)
+        end += length
+        length, end = _ebml_size(head, end + 4) if head[end:end + 4] == SEGMENT else (0, end)
+        found.append((place, place + end + length if length else 0))
+        if not length:
+            break
+        place += end + length
+    return found
 
 
 def _ebml_size(head: bytes, place: int) -> tuple[int, int]:

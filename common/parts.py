@@ -5,7 +5,19 @@ import os
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from .containers import SLACK, TS_PACKET, UNKNOWN_LONG, UNKNOWN_SIZE, chunk_at, is_mp4, is_transport, wave_data
+from .containers import (
+    SLACK,
+    TS_PACKET,
+    UNKNOWN_LONG,
+    UNKNOWN_SIZE,
+    chunk_at,
+    is_avi,
+    is_matroska,
+    is_mp4,
+    is_transport,
+    matroska_files,
+    wave_data,
+)
 
 FLAC_START = b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22"  # with the header of STREAMINFO, 34 bytes, which comes first
 TS_TAIL = 1 << 20  # bytes at the end of a transport stream that may be something else
@@ -26,7 +38,7 @@ class Part(NamedTuple):
 
 
 def parts(path: Path, head: bytes) -> list[Part]:
-    """The files that were joined to this one (WAV, FLAC, MP4), one behind another; nearly always one, which is all.
+    """The files that were joined to this one (WAV, FLAC, MP4, AVI, Matroska), one behind another; nearly always one.
 
     Where what comes behind a transport stream is none, the one part ends before it.
     """
@@ -38,6 +50,10 @@ def parts(path: Path, head: bytes) -> list[Part]:
             starts = _flac_starts(file)
         elif is_mp4(head):
             starts = _joined_mp4(file, size)
+        elif is_avi(head):
+            starts = _joined_avi(file, size)
+        elif is_matroska(head):
+            starts = [start for start, _ in matroska_files(file, size)]
         elif is_transport(head):
             return [Part(0, _end_of_transport(file, size))]
         elif head[:4] == b"riff":  # libsndfile reads a w64 to the file's end, whatever is there
@@ -141,6 +157,21 @@ def _joined_waves(file: BinaryIO, size: int) -> list[int]:
         if header[:4] != b"RIFF" or header[8:] != b"WAVE":
             break
         starts.append(place)
+        place += 8 + length + length % 2
+    return starts or [0]
+
+
+def _joined_avi(file: BinaryIO, size: int) -> list[int]:
+    """Where RIFF chunks of the form AVI begin; what a film has beyond its first gigabyte is of the form AVIX."""
+    starts, place = [], 0
+    while place + 12 <= size:
+        file.seek(place)
+        header = file.read(12)
+        length = int.from_bytes(header[4:8], "little")
+        if header[:4] != b"RIFF" or not length:
+            break
+        if is_avi(header):
+            starts.append(place)
         place += 8 + length + length % 2
     return starts or [0]
 

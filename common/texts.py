@@ -80,12 +80,17 @@ def tidy(text: str) -> str:
     return " ".join(text.split())
 
 
-def demand_language(text: str, form: TextForm, where: str) -> None:
-    """Raise EarsightError for a letter whose case depends on the language, where no language is given."""
+def in_form(text: str, form: TextForm, where: str) -> str:
+    """A corpus's `text` in `form`; `where` begins the error.
+
+    Raises:
+        EarsightError: a letter whose case depends on the language, where none is given.
+    """
     if form.case != "keep" and not form.language and (found := set(DOTLESS) & set(tidy(text))):
         raise EarsightError(
             f"{where}: the case of {min(found)!r} depends on the language; give language=tr, az, en, ..., or case=keep"
         )
+    return form(text)
 
 
 def _cased(text: str, case: str, language: str) -> str:

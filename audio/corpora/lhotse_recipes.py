@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ...common.data.corpora.parts import Importer, Parts, cased, names_in, progress_bar, split_named
+from ...common.data.corpora.parts import Importer, Parts, names_in, progress_bar, split_named
 from ...common.data.corpora.preparing import RECIPE
 from ...common.errors import EarsightError
+from ...common.texts import TextForm, in_form
 from .files import LHOTSE_READS, in_place
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def prepare_recipe(
             identities.add(cut.id)
             try:
                 for said in cut.supervisions:
-                    said.text = cased(said.text, case) if said.text else said.text
+                    form = TextForm(case=case, language=said.language or "")
+                    said.text = in_form(said.text, form, f"{source}: clip {cut.id}") if said.text else said.text
                 cut = in_place(cut, destination, LHOTSE_READS)
             except EarsightError as error:
                 parts.failures.append((cut.id, str(error)))

@@ -139,6 +139,7 @@ class _Decoder:
         self.announced, self.clock = announced, clock
         self.raw = not _is_timed(container) and container.format.name != "avi"  # tags may stand among its packets
         self.lost: list[tuple[float, float]] = []  # where something did not decode, and how many seconds
+        self._last: Packet | None = None  # that was read
 
     def frames(self) -> "Iterator[AudioFrame | Silence]":
         """The frames in order; in place of what is damaged, where that may be, silence."""
@@ -148,6 +149,7 @@ class _Decoder:
         tag_end, behind = 0, 0  # bytes: where a tag ends, and how many that are no frames come behind the last frame
         frame, junk = None, 0  # junk: the place of these bytes
         for packet in self._packets():
+            self._last = packet
             try:
                 frames = decode(packet)
             except av.error.FFmpegError as error:
@@ -186,12 +188,10 @@ class _Decoder:
     def _packets(self) -> "Iterator[Packet]":
         import av.error
 
-        packet = None
         try:
-            for packet in self.container.demux(self.stream):
-                yield packet
+            yield from self.container.demux(self.stream)
         except (av.error.FFmpegError, IndexError):
-            if self.raw and packet is not None and self._is_all(packet):
+            if self.raw and self._last is not None and self._is_all(self._last):
                 return
             if not (self.options.skip and self.clock.given):
                 raise
@@ -235,41 +235,47 @@ def _in_pieces(frames: "Iterable[AudioFrame | Silence]") -> Iterator[Piece]:
             kind, buffer = found, _Buffer(*found)
             yield from Silence(leading).pieces(buffer.rate, buffer.channels)
             leading = 0.0
-        elif buffer.samples >= buffer.room:
+        if buffer.samples + frame.samples > buffer.room:
             yield from buffer.piece()
+            if frame.samples > buffer.room:
+                buffer.make_room(frame.samples)
         buffer.add(frame)
     yield from () if buffer is None else buffer.piece()
 
 
 class _Buffer:
-    """Decoded frames of one kind, as bytes: the arithmetic is done for many at once."""
+    """Decoded frames of one kind, as bytes: the arithmetic is done for many at once.
+
+    Room for a whole piece is made at once: bytes that grow with each frame would be copied again and again.
+    """
 
     def __init__(self, rate: int, channels: int, form: str):
         self.rate, self.channels, self.samples = rate, channels, 0
-        self.room = max(1, BLOCK // channels)  # samples of a piece
         self.dtype, self.zero, self.full = SAMPLE_TYPES[form.removesuffix("p")]
-        self.planar = form.endswith("p")
-        self.bytes_each = np.dtype(self.dtype).itemsize * (1 if self.planar else channels)  # a plane and sample
-        self.planes = [bytearray() for _ in range(channels if self.planar else 1)]
+        self.planes = channels if form.endswith("p") else 1
+        self.each = channels // self.planes  # numbers a plane and sample
+        self.bytes_each = np.dtype(self.dtype).itemsize * self.each
+        self.make_room(max(1, BLOCK // channels))
+
+    def make_room(self, samples: int) -> None:
+        self.room = samples
+        self.views = [memoryview(np.empty(samples * self.bytes_each, np.uint8)) for _ in range(self.planes)]
 
     def add(self, frame: "AudioFrame") -> None:
-        samples = frame.samples
-        self.samples += samples
-        if len(self.planes) == 1:
-            self.planes[0] += memoryview(frame.planes[0])[:self.bytes_each * samples]  # a plane may have spare room
-            return
-        for buffer, plane in zip(self.planes, frame.planes):  # PyAV takes what follows the eighth for a ninth
-            buffer += memoryview(plane)[:self.bytes_each * samples]
+        start, size = self.bytes_each * self.samples, self.bytes_each * frame.samples
+        for view, plane in zip(self.views, frame.planes):  # PyAV takes what follows the eighth for a ninth
+            view[start:start + size] = memoryview(plane)[:size]  # a plane may have spare room
+        self.samples += frame.samples
 
     def piece(self) -> Iterator[Piece]:
         if not self.samples:
             return
-        planes = [np.frombuffer(plane, self.dtype) for plane in self.planes]
-        samples = np.stack(planes) if len(planes) > 1 else planes[0].reshape(-1, 1 if self.planar else self.channels).T
+        planes = [np.frombuffer(view, self.dtype, self.samples * self.each) for view in self.views]
+        samples = np.array(planes, np.float32)
         if (self.zero, self.full) != (0, 1):
-            samples = (samples.astype(np.float32) - self.zero) / self.full
-        self.planes, self.samples = [bytearray() for _ in planes], 0
-        yield Piece(samples.astype(np.float32, copy=False), self.rate)
+            samples = (samples - self.zero) / self.full
+        self.samples = 0
+        yield Piece(samples if self.planes > 1 else samples.reshape(-1, self.channels).T, self.rate)
 
 
 @contextmanager

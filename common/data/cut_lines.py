@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from ..errors import EarsightError, first_line
+from .cuts import demand_own_fields
 
 
 def read_lines(path: str | Path, file: BinaryIO | None = None) -> Iterator[Any]:
@@ -35,6 +36,7 @@ def read_lines(path: str | Path, file: BinaryIO | None = None) -> Iterator[Any]:
                         f"{path}, line {number}: holds a {type(cut).__name__}, not a cut; "
                         "make cuts of it with `lhotse cut simple`"
                     )
+                demand_own_fields(cut)
                 yield cut
     except EarsightError:
         raise

@@ -292,10 +292,30 @@ def _custom_of(cut: Any, key: str) -> str | None:
     return None if value is None else tidy(str(value))
 
 
+def demand_own_fields(cut: Any) -> None:
+    """Raise ValueError where the fields that lhotse does not know, frames and video, are not as they are made here."""
+    from lhotse.array import TemporalArray
+
+    for part in _parts_of(cut):
+        frames, video = frames_of(part), custom_of(part).get("video")
+        if frames is not None and not isinstance(frames, TemporalArray):
+            raise ValueError("its frames are no array in time")
+        if isinstance(video, dict):
+            size = video.get("size")
+            numbers = [*(size if isinstance(size, list) and len(size) == 2 else [None]),
+                       *(video.get(name) for name in ("frame_rate", "num_frames", "duration"))]
+            if not isinstance(video.get("path"), str) or not all(isinstance(value, int | float) for value in numbers):
+                raise ValueError("its video lacks a path, a size, a rate or a length")
+
+
+def _parts_of(cut: Any) -> list[Any]:
+    return [track.cut for track in getattr(cut, "tracks", [])] or [cut]
+
+
 def clip_files(cut: Any) -> list[Path]:
     """The local files that hold a cut's sound, frames or pictures; empty for what lies in memory or elsewhere."""
     files = []
-    for part in [track.cut for track in getattr(cut, "tracks", [])] or [cut]:
+    for part in _parts_of(cut):
         recording = getattr(part, "recording", None)
         if recording is not None:
             files += [Path(source.source) for source in recording.sources if source.type == "file"]
@@ -320,7 +340,7 @@ def move_along(cut: Any, before: Path, folder: Path) -> None:
             continue
         moved = os.path.normpath(os.path.join(folder, os.path.relpath(file, before)))
         if os.path.isfile(moved):
-            for part in [track.cut for track in getattr(cut, "tracks", [])] or [cut]:
+            for part in _parts_of(cut):
                 _rename(part, file, moved)
 
 

@@ -26,8 +26,9 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..errors import EarsightError
-from ..labels import build_labels
+from ..labels import build_labels, form_of
 from ..signals import set_worker_signals
+from ..texts import TextForm
 from .cuts import frames_of, label_of, text_of
 from .manifest import read_manifest
 from .shards import Shard, ShardCuts, is_shards, load_frames, read_index
@@ -126,17 +127,20 @@ class SequenceData(pl.LightningDataModule):
         self._cuts: dict[str, Cuts] = {}
         self._batches: dict[str, int] = {}
         self._classes = labels == "classes"
+        self._form = TextForm()  # while the labels are being built of what is written
         self.labels = build_labels(labels, map(self.target_of, self.cuts("train")), lexicon, vocabulary)
         self.auxiliary_labels = build_labels(auxiliary_labels, map(self.target_of, self.cuts("train")), lexicon,
                                              vocabulary) if auxiliary_labels else None
+        self._form = form_of(self.labels)
 
     def target_of(self, cut: Cut) -> str:
-        """What the model is to say of a clip: its text, or its label where the labels are classes."""
+        """What the model is to say of a clip: its text, in the form in which the model writes, or its label where the
+        labels are classes."""
         target = label_of(cut) if self._classes else text_of(cut)
         if target is None:
             raise EarsightError(f"{cut.id}: has no {'label' if self._classes else 'text'} to learn; give it one, or "
                                 "leave the clip out")
-        return target
+        return target if self._classes else self._form(target)
 
     def read(self, cut: Cut, rng: np.random.Generator | None) -> Clip:
         """A clip's frames (time, feature) or the frontend's input; `rng` is given where clips are augmented."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from ..errors import EarsightError, first_line, require
 from ..files import whole_file
 from ..paths import kept_name
 from .cut_lines import read_lines
-from .cuts import Failures, clip_files, cut_set, frames_of, label_of, move_along, speaker_of
+from .cuts import Failures, clip_files, cut_set, demand_own_fields, frames_of, label_of, move_along, speaker_of
 from .shards import ShardCuts, is_shards, read_index
 from .tables_and_folders import TABLE_SUFFIXES, Openers, read_folder, read_table
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .cuts import Cuts
 
 COMMENT = 0x10  # the flag of a gzip header that has one
+AROUND = 4  # folders in which the files of a manifest that was moved are looked for: its own and those around it
 
 
 def read_manifest(
@@ -60,6 +62,8 @@ def _read_cuts(path: Path, failures: Failures | None) -> Cuts:
     else:
         try:
             cuts = load_manifest(path)
+            for cut in cuts if isinstance(cuts, CutSet) else []:
+                demand_own_fields(cut)
         except Exception as error:  # lhotse asserts, and its parsers raise their own kinds
             raise EarsightError(
                 f"{path}: not a manifest that can be read ({first_line(error)}); "
@@ -73,10 +77,30 @@ def _read_cuts(path: Path, failures: Failures | None) -> Cuts:
     if not cuts:
         raise EarsightError(f"{path}: the manifest is empty; prepare the corpus again")
     before, folder = _written_in(path), kept_name(path).parent
+    if before is None and (found := _moved(cuts, folder)):
+        before, folder = found
+        print(f"warning: {path}: names files in {before}, which are not there; those in {folder} are taken: prepare "
+              "the corpus again, and its manifests find what is moved with them", file=sys.stderr, flush=True)
     if before not in (None, folder):
         for cut in cuts:
             move_along(cut, before, folder)
     return cut_set(_with_clips(cuts, path, failures), path, failures)
+
+
+def _moved(cuts: list[Any], folder: Path) -> tuple[Path, Path] | None:
+    """For a manifest in `folder` that does not tell where it was written: where its files were, and where they are.
+
+    Found by the first that is missing, which has the end of its path in common with a file beside the manifest, or
+    beside a folder around it: its name and its folder's at least.
+    """
+    gone = next((clip for cut in cuts for clip in clip_files(cut) if clip.is_absolute() and not clip.is_file()), None)
+    if gone is None:
+        return None
+    for around in [folder, *folder.parents][:AROUND]:
+        for count in range(len(gone.parts) - 2, 0 if around == folder else 1, -1):
+            if os.path.isfile(around.joinpath(*gone.parts[-count:])):
+                return gone.parents[count - 1], around
+    return None
 
 
 def _with_clips(cuts: list[Any], manifest: Path, failures: Failures | None) -> list[Any]:

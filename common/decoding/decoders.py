@@ -7,7 +7,7 @@ The search is flashlight-text's (Pratap et al., 2019; Collobert et al., 2016), t
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ..ctc import PathWord, tokens_of_path, words_of_path
 from ..labels import BLANK, Labels
 from .hotwords import Hotword, HotwordGraph
 from .language_model import hotword_lm, load_lm
-from .lexicon import find_lexicon
+from .lexicon import add_hotwords, find_lexicon, formed_hotwords
 from .ngrams.model import SPACE
 from .options import DecodingOptions
 
@@ -67,9 +67,12 @@ class BeamSearch:
     """
 
     def __init__(self, labels: Labels, options: DecodingOptions):
-        self.labels, self.options = labels, options
+        self.labels = labels
         self.separator = BLANK if labels.separator is None else labels.separator
         lexicon = find_lexicon(labels, options)
+        self.options = options = replace(options, hotwords=formed_hotwords(options.hotwords, labels, lexicon))
+        if lexicon:
+            add_hotwords(lexicon, options.hotwords, labels)
         self.words = list(lexicon) if lexicon else []
         if lexicon:
             names = self.words

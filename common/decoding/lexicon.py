@@ -1,17 +1,20 @@
 """The words that a beam search is over, spelled in a model's labels."""
 
+from collections.abc import Container, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import EarsightError
-from ..labels import Labels
+from ..labels import Labels, form_of
 from ..texts import read_text, tidy
+from .hotwords import Hotword
 from .ngrams.model import SPACE
 from .ngrams.reading import words_of_lm
 from .options import DecodingOptions
 
 
 def find_lexicon(labels: Labels, options: DecodingOptions) -> dict[str, list[list[int]]]:
-    """The spellings, as label ids, of all words that can be recognised; empty for any word."""
+    """The spellings, as label ids, of all words that can be recognised, hotwords aside; empty for any word."""
     if options.lexicon:
         lexicon = read_spellings(options.lexicon, labels)
     elif labels.kind == "phones":
@@ -25,9 +28,32 @@ def find_lexicon(labels: Labels, options: DecodingOptions) -> dict[str, list[lis
         # A word that the labels do not spell cannot be recognised.
         lexicon = {word: [labels.ids(symbols, word)] for word, symbols in spelled.items()
                    if set(labels.symbols).issuperset(symbols)}
-    for hotword in options.hotwords:
-        words = hotword.text.split()
-        for word in words:
+    return lexicon
+
+
+def formed_hotwords(hotwords: Iterable[Hotword], labels: Labels, lexicon: Container[str]) -> tuple[Hotword, ...]:
+    """Hotwords whose words, where the model does not know them as they are written, are in the form in which it writes.
+
+    As texts are that are aligned or evaluated: Four, is `four`.
+    """
+    form = form_of(labels)
+
+    def formed(word: str) -> str:
+        spelled = labels.kind != "phones" and set(labels.symbols).issuperset(labels.spell(word))
+        return word if word in lexicon or spelled else form(word) or word
+
+    return tuple(hotword if hotword.symbols else replace(hotword, text=" ".join(map(formed, hotword.text.split())))
+                 for hotword in hotwords)
+
+
+def add_hotwords(lexicon: dict[str, list[list[int]]], hotwords: Iterable[Hotword], labels: Labels) -> None:
+    """Add to the words of a search those that are listened for.
+
+    Raises:
+        EarsightError: one that the labels do not spell.
+    """
+    for hotword in hotwords:
+        for word in hotword.text.split():
             if hotword.symbols:
                 spelling = labels.ids(hotword.symbols, f"hotword {hotword.text!r}")
                 if spelling not in lexicon.setdefault(word, []):
@@ -37,7 +63,6 @@ def find_lexicon(labels: Labels, options: DecodingOptions) -> dict[str, list[lis
                                     f"'{word}=PHONE PHONE ...'")
             elif word not in lexicon:
                 lexicon[word] = [labels.ids(labels.spell(word), f"hotword {hotword.text!r}")]
-    return lexicon
 
 
 def read_spellings(path: str | Path, labels: Labels) -> dict[str, list[list[int]]]:

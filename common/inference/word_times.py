@@ -48,10 +48,10 @@ class Timing:
     @staticmethod
     def of(config: ModelConfig) -> "Timing":
         """A model folder's."""
-        windows = "edges" in config.frontend  # those of MFCC; a pretrained encoder's first frame begins with the clip
+        # The windows of MFCC; a pretrained encoder's first frame begins with the clip, and other media have none.
+        windows = config.medium == "speech" and "edges" in config.frontend
         first = middle_of_first_window(config.frontend) - config.frame_shift / 2 if windows else 0.0
-        return Timing(config.stride * config.frame_shift, config.stride, first,
-                      loudness=config.medium == "speech" and windows, **config.times)
+        return Timing(config.stride * config.frame_shift, config.stride, first, loudness=windows, **config.times)
 
 
 def middle_of_first_window(frontend: dict) -> float:

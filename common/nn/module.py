@@ -260,10 +260,16 @@ class SequenceModel(pl.LightningModule):
         return (OneCycle if o.schedule == "one_cycle" else Constant)(total, o.warmup)
 
     def _total_steps(self) -> int:
+        """Of the run; at least 1. Raises EarsightError where the schedule needs it and nobody can know."""
         trainer = self.trainer
         if trainer.max_steps > 0:
             return trainer.max_steps
-        assert trainer.max_epochs is not None  # Lightning has put a number there
+        if trainer.max_epochs is None or trainer.max_epochs < 0:  # only its time ends the run, or nothing does
+            if self.optimiser.schedule == "one_cycle" or self.optimiser.warmup:
+                raise EarsightError("the learning rate's schedule is over all steps, and nothing says how many there "
+                                    "are; give --trainer.max_epochs or --trainer.max_steps too, or "
+                                    "--model.optimiser.schedule constant --model.optimiser.warmup 0")
+            return 1
         steps = math.ceil(_data_of(trainer).batches("train") / trainer.accumulate_grad_batches)
         return max(1, steps * trainer.max_epochs)
 

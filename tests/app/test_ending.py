@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +64,28 @@ def test_other_commands_end(command, long_clip, tmp_path):
     took, _, errors = tell(process, signal.SIGINT)
     assert took < SOON and process.returncode == 130 and errors == "error: stopped by SIGINT\n"
     assert not any(tmp_path.rglob("*.*"))
+
+
+# Sends this process a signal as soon as it loads the command line.
+EARLY = """
+import os, signal, sys
+
+class Early:
+    def find_spec(self, name, *_):
+        if name == "earsight.app.main":
+            os.kill(os.getpid(), int(os.environ["EARLY"]))
+
+sys.meta_path.insert(0, Early())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("entry", [["-m", "earsight"], [str(Path(sys.executable).with_name("earsight"))]])
+def test_a_command_that_is_still_being_loaded_ends_quietly(entry, number, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(EARLY)
+    done = subprocess.run([sys.executable, *entry, "models"], cwd=REPOSITORY, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(tmp_path), "EARLY": str(int(number))}, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
 
 
 def test_a_stopped_transcription_goes_on(long_clip, tmp_path):

@@ -33,13 +33,18 @@ def commands(folder, corpus, run, model):
         "classify": ["classify", clip],
         "explain": ["explain", clip, "--output", folder / "picture.png"],
         "align": ["align", clip, "lo mi hi", "--model", model],
+        "prepare": ["prepare", "csv", manifest, folder / "prepared"],
         "check": ["check", manifest],
         "train": ["train", *tiny_run(manifest, folder / "run", "characters", "--trainer.max_epochs", "2")],
         "evaluate": ["evaluate", model, manifest, "--json", folder / "figures.json"],
         "predict": ["predict", "--model", run / "model.ckpt", manifest, "--output", folder / "words.jsonl"],
         "export": ["export", run / "model.ckpt", folder / "model"],
+        "tune": ["tune", *tiny_run(manifest, folder / "run", "characters")[1:], "--trials", "1", "--study",
+                 folder / "study", "--space", "model.optimiser.learning_rate=log(1e-3,1e-2)"],
+        "tune-decoder": ["tune-decoder", model, manifest, "--output", folder / "tuned"],
         "lm": ["lm", manifest, "--output", folder / "lm.arpa"],
         "models": ["models"],
+        "doctor": ["doctor"],
     }
 
 

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from earsight.audio.decoder_tuning import best_cell, tune_decoder
+from earsight.audio.decoder_tuning import best_cell, read_clips, tune_decoder
 from earsight.audio.evaluating import evaluate_model
 from earsight.audio.noise_clips import noise_clips
 from earsight.audio.recognition.recogniser import SpeechRecogniser
@@ -142,3 +142,9 @@ def test_texts_are_needed(tone_models, tone_corpus, tmp_path):
     (tmp_path / "notes/kept.txt").write_text("mine")
     with pytest.raises(EarsightError, match="exists and is no model folder"):
         tune_decoder(str(tmp_path / "tones"), [tone_corpus / "tones.csv"], output=tmp_path / "notes")
+
+
+def test_texts_are_in_the_form_in_which_the_model_writes(tone_corpus, tmp_path):
+    (tmp_path / "texts.csv").write_text(f'path,text\n{tone_corpus / "text/00.wav"},"Two, SEVEN\u2013four."\n')
+    clips, errors = read_clips(Runtime("en-small"), [tmp_path / "texts.csv"])
+    assert not errors and [clip.text for clip in clips] == ["two seven four"]

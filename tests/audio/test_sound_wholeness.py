@@ -139,7 +139,7 @@ def test_mp3_in_a_wav_is_read_as_in_its_own_file(tmp_path, quality):
 
 
 @pytest.mark.parametrize("name", ["clip.ogg", "clip.opus", "clip.flac", "clip.wav", "clip.mp3", "clip.aac", "clip.m4a",
-                                  "clip.mp4", "clip.ts"])
+                                  "clip.mp4", "clip.mkv", "clip.webm", "clip.avi", "clip.ts"])
 def test_all_of_joined_files_is_read(tmp_path, written, name, capfd):
     other = write(tmp_path, name, speechlike(48000, 3.0, seed=5), 48000)
     parts = [read(written[name]).samples, read(other).samples, read(written[name]).samples]

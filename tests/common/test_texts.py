@@ -6,7 +6,7 @@ import pytest
 
 from earsight.common.errors import EarsightError
 from earsight.common.labels import Labels, form_of
-from earsight.common.texts import TextForm, demand_language, read_text, tidy
+from earsight.common.texts import TextForm, in_form, read_text, tidy
 
 
 @pytest.mark.parametrize("written, one", [
@@ -54,9 +54,9 @@ def test_an_unknown_form_and_a_case_that_depends_on_the_language():
     with pytest.raises(EarsightError, match="option case is 'title'; it is one of lower, upper, keep"):
         TextForm("title")
     with pytest.raises(EarsightError, match="clip 5: the case of '\u0130' depends on the language; give language=tr"):
-        demand_language("\u0130STANBUL", TextForm("lower"), "clip 5")
-    for form in (TextForm(), TextForm("lower", language="en")):
-        demand_language("\u0130STANBUL", form, "clip 5")
+        in_form("\u0130STANBUL", TextForm("lower"), "clip 5")
+    assert in_form("\u0130STANBUL", TextForm(), "clip 5") == "\u0130STANBUL"
+    assert in_form("\u0130STANBUL", TextForm("lower", language="en"), "clip 5") == "istanbul"
 
 
 def test_a_text_file_in_utf_8_or_utf_16(tmp_path):

@@ -7,6 +7,7 @@ import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -372,6 +373,20 @@ def test_times_that_are_missing_equal_or_absurd_are_filled_in(monkeypatch, exact
     np.testing.assert_allclose(found, [0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.34, 0.38, 0.5])
 
 
+@pytest.mark.parametrize(("raw", "expected"), [
+    ([0.0, 0.04, 7.0, 0.12, 0.16], [0, 0.04, 0.08, 0.12, 0.16]),  # one that leaps ahead alone is wrong
+    ([0.0, 0.04, 7.0, 7.04], [0, 0.04, 7.0, 7.04]),  # a pause
+    ([0.0, 0.04, 3.0, 9.0, 0.16], [0, 0.04, 3.0, 3.04, 3.08]),  # what two agree on is believed
+    ([0.0, 0.04, 7.0], [0, 0.04, 0.08]), ([0.0, 0.04, 1.3], [0, 0.04, 1.3]),  # the file is 0.4 s long, about
+])  # fmt: skip
+def test_a_time_that_leaps_ahead_is_held_against_the_next(monkeypatch, exact, raw, expected):
+    pictures = iter([Picture(time, partial(np.full, (2, 2, 3), place)) for place, time in enumerate(raw)])
+    monkeypatch.setattr(sampling, "_open", lambda path, threads: Source(25.0, 0.4, 10, pictures))
+    frames = list(read_frames(exact))
+    np.testing.assert_allclose([frame.time for frame in frames], expected)
+    assert [frame.image[0, 0, 0] for frame in frames] == list(range(len(raw)))
+
+
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.mp4", "clip.mov", "clip.ts", "clip.flv"])
 def test_pictures_that_begin_behind_the_sound_are_timed_by_the_file(tmp_path, name, decoder):
     times = [*range(5000, 5800, 40)]
@@ -615,7 +630,16 @@ def test_what_comes_behind_the_end_changes_nothing(tmp_path, written, name, tail
     assert capfd.readouterr() == ("", "")
 
 
-def test_of_joined_films_it_is_told_that_one_is_read(tmp_path, written, capfd):
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.webm", "clip.avi"])
+def test_joined_films_are_read_to_the_end_of_the_last(tmp_path, written, name, capfd):
+    (tmp_path / name).write_bytes(written[name].read_bytes() * 2)
+    frames = list(read_frames(tmp_path / name))
+    assert [number(frame.image) for frame in frames] == [*range(FRAMES)] * 2
+    np.testing.assert_allclose(np.diff([frame.time for frame in frames]), 1 / RATE, atol=2e-3)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_of_joined_mp4_it_is_told_that_one_is_read(tmp_path, written, capfd):
     data = written["clip.mp4"].read_bytes()
     (tmp_path / "clip.mp4").write_bytes(data + data)
     assert len(list(read_frames(tmp_path / "clip.mp4"))) == FRAMES

@@ -5,6 +5,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ VIDEO_SUFFIXES = frozenset(
     (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
     + (".wmv", ".flv", ".3gp", ".ogv", ".gif", ".ts")
 )
+LEAP = 1.0  # seconds between frames, from which on it is asked whether the next goes on from there
 LONGEST_GAP = 3600.0  # seconds between frames; a damaged time must not make moments without end
 
 
@@ -150,20 +152,35 @@ def sample(
 def _pictures(path: Path, threads: int) -> Iterator[tuple[float, Callable[[], np.ndarray]]]:
     """The frames of a file with times that rise.
 
-    A time that is missing, not after the one before or absurdly far from it, becomes that one and a frame's duration.
+    A time that is missing, not after the one before or absurdly far from it, becomes that one and a frame's duration;
+    so does one that leaps ahead of the next.
     """
     source = _open(path, threads)
     if is_mp4(head := inspect(path, "video")) and len(joined := parts(path, head)) > 1:
         print(f"warning: {path}: only the first of {len(joined)} joined films is read, as players do; the next begins "
               f"at byte {joined[1].start}: split them", file=sys.stderr, flush=True)
     step = 1 / (source.frame_rate or USUAL_RATE)
-    last = source.start - step
+    last, held = source.start - step, None
     for time, image in source.pictures:
-        if time is not None and max(last, -TOLERANCE) < time < last + LONGEST_GAP:
-            last = time
-        else:
+        if held is not None:
+            last = held[0] if time is None or time > held[0] else last + step
+            yield last, held[1]
+            held = None
+        if time is None or not max(last, -TOLERANCE) < time < last + LONGEST_GAP:
             last += step
+        elif time > last + max(LEAP, 2 * step):  # the next must say so too; by then this picture is gone
+            held = time, partial(_same, image())
+            continue
+        else:
+            last = time
         yield last, image
+    if held is not None:
+        told = not source.duration or held[0] < source.start + source.duration + LEAP
+        yield held[0] if told else last + step, held[1]
+
+
+def _same(image: np.ndarray) -> np.ndarray:
+    return image
 
 
 def _open(path: Path, threads: int) -> Source:

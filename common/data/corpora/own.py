@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import EarsightError
-from ...texts import TextForm, demand_language
+from ...texts import TextForm, in_form
 from ..cuts import Failures
 from ..openers import MEDIA, Openers
 from ..splits import divide
@@ -80,8 +80,7 @@ def prepare_own(
     for cut in read(source, chosen_openers, parts.failures):
         said = cut.supervisions[0]
         if said.text:
-            demand_language(said.text, form, f"{source}: clip {cut.id}")
-            said.text = form(said.text)
+            said.text = in_form(said.text, form, f"{source}: clip {cut.id}")
         said.language = language or said.language
         try:
             cuts.append(openers.settle(cut, destination))

@@ -56,8 +56,8 @@ def manifests_in(source: Path) -> dict[str, Path]:
 
 
 def cased(text: str, case: str) -> str:
-    """`text` small (lower), capital (upper) or as it is (keep), and in its one form (`common.texts`)."""
-    return TextForm(case=case)(text)
+    """English `text` small (lower), capital (upper) or as it is (keep), and in its one form (`common.texts`)."""
+    return TextForm(case=case, language="en")(text)
 
 
 def names_in(value: Any) -> list[str]:

@@ -173,3 +173,11 @@ def test_pinning_keeps_a_batch_as_it_is(mixed, monkeypatch):
             assert before == after
         else:
             assert all(torch.equal(x, y) and x is not y for x, y in zip(before, after, strict=True))
+
+
+def test_texts_are_in_the_form_in_which_the_model_writes(tmp_path):
+    for name, text in (("train", "two seven"), ("dev", "Two, SEVEN.")):
+        np.save(tmp_path / f"{name}.npy", np.zeros((50, 3), np.float32))
+        (tmp_path / f"{name}.csv").write_text(f'path,text\n{name}.npy,"{text}"\n')
+    data = SequenceData(str(tmp_path / "train.csv"), str(tmp_path / "dev.csv"))
+    assert [data.target_of(cut) for split in ("train", "validation") for cut in data.cuts(split)] == ["two seven"] * 2

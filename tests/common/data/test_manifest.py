@@ -406,3 +406,34 @@ def test_files_that_moved_with_their_manifest(clips, tmp_path_factory):
     plain = clips / "again.jsonl.gz"
     plain.write_bytes(gzip.compress(gzip.decompress((here / "other.jsonl.gz").read_bytes())))
     assert list(read_manifest(plain)) == cuts
+
+
+def test_files_that_moved_with_a_manifest_that_does_not_tell_where_it_was_written(clips, tmp_path_factory, capsys):
+    """As those of versions before."""
+    (clips / "wav").mkdir(), (clips / "out").mkdir()
+    soundfile.write(clips / "wav/a.wav", np.zeros(800), RATE)
+    write_manifest([recording_cut("a", clips / "wav/a.wav", sample_rate=RATE, num_samples=800)], clips / "out/m.jsonl")
+    moved = clips.rename(tmp_path_factory.mktemp("there") / "corpus")
+    (cut,) = read_manifest(moved / "out/m.jsonl")
+    assert clip_files(cut) == [moved / "wav/a.wav"]
+    said = capsys.readouterr().err
+    assert said.startswith(f"warning: {moved / 'out/m.jsonl'}: names files in {clips}, which are not there; those in "
+                           f"{moved} are taken")
+    (moved / "wav/a.wav").unlink()
+    (moved / "a.wav").touch()  # of the same name, in another folder
+    with pytest.raises(EarsightError, match="wav/a.wav, which is not there"):
+        read_manifest(moved / "out/m.jsonl")
+
+
+@pytest.mark.parametrize(("cut", "wrong"), [
+    (lambda clips: frames_cut("f", clips / "frames.npy", shape=(50, 3)), {"frames": {"frame_shift": "none"}}),
+    (lambda clips: video_cut("v", clips / "film.mp4", width=2, height=2, frame_rate=5, num_frames=5),
+     {"video": {"path": "film.mp4"}}),
+    (lambda clips: video_cut("v", clips / "film.mp4", width=2, height=2, frame_rate=5, num_frames=5),
+     {"video": {"path": "film.mp4", "size": [2, 2], "frame_rate": "5", "num_frames": 5, "duration": 1.0}}),
+])  # fmt: skip
+def test_damaged_fields_of_our_own_name_their_line(clips, cut, wrong):
+    plain = cut(clips).to_dict() | {"custom": wrong}
+    (clips / "m.jsonl").write_text(json.dumps(plain) + "\n")
+    with pytest.raises(EarsightError, match="m.jsonl, line 1: damaged"):
+        read_manifest(clips / "m.jsonl")

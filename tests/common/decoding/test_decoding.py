@@ -245,3 +245,19 @@ def test_what_a_user_gives_changes_what_is_stored(tmp_path):
     assert decoding_options(tmp_path, {}, {"n_best": 1}).decoder == "greedy"
     with pytest.raises(EarsightError, match="damaged.*tune-decoder"):
         decoding_options(tmp_path, {**stored, "beem": 3}, {})
+
+
+@pytest.mark.parametrize(("labels", "path", "given", "known"), [
+    (PHONES, ["T", "", "UW", "|", "N", "OW"], "Two,", "two"), (PHONES, ["N", "OW"], "NO:3", "no:3"),
+    (LETTERS, [*"cab", " ", *"ba"], "Cab. bA", "cab ba"),
+])  # fmt: skip
+def test_hotwords_are_in_the_form_in_which_the_model_writes(labels, path, given, known):
+    log_probs = outputs(labels, path, 0.6)
+    read, expected, without = (Decoder(labels, beam(hotwords=hotwords(*words)))(log_probs)[0]
+                               for words in ([given], [known], []))
+    assert read == expected and read.score > without.score
+
+
+def test_a_hotword_without_a_letter_is_told_as_it_was_given():
+    with pytest.raises(EarsightError, match="hotword '...': '.' is outside the model's alphabet"):
+        Decoder(LETTERS, beam(hotwords=hotwords("...")))

@@ -1,5 +1,7 @@
 """What happens to the weights between batches: their moving average, and steps over several batches."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from earsight.audio.model import load_model
 from earsight.common.checkpoint import read_checkpoint
 from earsight.common.errors import EarsightError
 from earsight.common.inference.runtime import Runtime
-from earsight.common.nn.module import SequenceModel
+from earsight.common.nn.module import OptimiserSettings, SequenceModel
 from earsight.common.training.export import EqualLengths
 from earsight.common.training.running import run_training
 
@@ -70,3 +72,14 @@ def test_two_batches_are_one_of_both(tone_corpus, tmp_path):
     del one["state_dict"]["head.score.bias"]
     for name, value in one["state_dict"].items():
         torch.testing.assert_close(two["state_dict"][name], value, atol=1e-5, rtol=1e-5)
+
+
+def test_a_run_that_only_its_time_ends_has_no_steps_to_schedule(tone_corpus, tmp_path):
+    """Lightning's max_epochs is -1 then. The rate would be at its lowest from the second step on."""
+    arguments = tiny_run(tone_corpus / "tones.csv", tmp_path, "characters", "--trainer.max_time", "00:00:00:01",
+                         epochs=-1)
+    with pytest.raises(EarsightError, match="nothing says how many there are; give --trainer.max_epochs or"):
+        run_training(arguments)
+    trainer = SimpleNamespace(max_steps=-1, max_epochs=-1)
+    model = SimpleNamespace(trainer=trainer, optimiser=OptimiserSettings(schedule="constant", warmup=0.0))
+    assert SequenceModel._total_steps(model) == 1
