@@ -39,6 +39,7 @@ def commands(folder, corpus, run, model):
         "predict": ["predict", "--model", run / "model.ckpt", manifest, "--output", folder / "words.jsonl"],
         "export": ["export", run / "model.ckpt", folder / "model"],
         "lm": ["lm", manifest, "--output", folder / "lm.arpa"],
+        "pack": ["models", "pack", model, folder / "model.zip"],
         "models": ["models"],
     }
 
