@@ -157,7 +157,19 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--lm", type=Path, metavar="FILE", help="n-gram model to search with; copied into the folder")
     sub.add_argument("--lexicon", type=Path, metavar="FILE", help="words to search over; copied into the folder")
 
-    command("models", "list the installed models")
+    what = command("models", "list the installed models, or install, remove or pack one").add_subparsers(
+        dest="action", metavar="ACTION")
+    sub = what.add_parser("pull", help="install a model from an archive")
+    sub.add_argument("name", metavar="NAME", help="what --model shall call it")
+    sub.add_argument("source", metavar="FILE|URL", help="zip or tar of a model folder; a checksum in FILE.sha256 or "
+                     "URL.sha256 is minded")
+    sub.add_argument("--sha256", metavar="HEX", help="the archive's checksum, where somebody you trust tells it")
+    sub = what.add_parser("remove", help="remove a model that was pulled")
+    sub.add_argument("name", metavar="NAME")
+    sub = what.add_parser("pack", help="write a model folder into an archive, and its checksum to the screen")
+    sub.add_argument("model", metavar="FOLDER", help="model folder or installed model")
+    sub.add_argument("output", type=Path, metavar="OUTPUT.zip")
+
     command("doctor", "tell what this installation can do, what it lacks, and what mends it")
     sub = command("completion", "print what completes this command line in a shell")
     sub.add_argument("shell", choices=SHELLS)
@@ -197,18 +209,6 @@ def _share(text: str) -> float:
     return value
 
 
-def _format(name: str) -> str:
-    known = {form.lower(): form for form in (*TRANSCRIPT_FORMATS, *CLASSIFICATION_FORMATS)}
-    return known.get("txt" if name == "text" else name.lower(), name)
-
-
-def _channels(text: str) -> str | int:
-    return text if text in ("mix", "split") else _positive(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
 def _vocabulary(text: str) -> int | Path:
     return _positive(text) if text.isdecimal() else Path(text)
 
@@ -223,4 +223,16 @@ def _megabytes(text: str) -> float:
     return value
 
 
+def _format(name: str) -> str:
+    known = {form.lower(): form for form in (*TRANSCRIPT_FORMATS, *CLASSIFICATION_FORMATS)}
+    return known.get("txt" if name == "text" else name.lower(), name)
+
+
+def _channels(text: str) -> str | int:
+    return text if text in ("mix", "split") else _positive(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
     return int(text)

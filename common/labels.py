@@ -98,8 +98,11 @@ class Labels:
 
     def ids(self, symbols: Iterable[str], what: str) -> list[int]:
         """The outputs that stand for symbols; `what` begins the complaint about one that is not there."""
-        return [self._id(s, f"{what}: {s!r} is outside the model's alphabet ({' '.join(self.symbols[1:])})")
-                for s in symbols]
+        try:  # the complaint is not made before it is needed: lexicons have tens of thousands of words
+            return [self._ids[symbol] for symbol in symbols]
+        except KeyError as missing:
+            raise EarsightError(f"{what}: {missing.args[0]!r} is outside the model's alphabet "
+                                f"({' '.join(self.symbols[1:])})") from None
 
     def nearest_word(self, phones: tuple[str, ...]) -> str:
         """The word whose pronunciation needs the fewest edits; among equals the commoner word."""

@@ -1,8 +1,9 @@
 """The model folder: `config.json` and ONNX graphs that recognise, readable by a person and free of pickles."""
 
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -16,6 +17,7 @@ FRONTEND = "frontend.onnx"  # waveform (1, samples) -> frames (1, time, feature)
 ENCODER = "encoder.onnx"  # frames (batch, time, feature) -> log-probabilities or logits
 LATER = ("longest_clip", "decoding", "confidence", "times")  # fields that folders of older programs lack
 EDGES = ("inside", "tail", "inside_fft", "centre", "round")  # see `audio.frontends.mfcc.MfccSettings`
+ORIGIN = "origin.json"  # in a model that was pulled: where it came from
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -152,15 +154,16 @@ def find_model(name: str | Path) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
+    for known in (package_models, pulled_models):
+        if found := known().get(str(name)):
+            return found
     known = installed_models()
-    if str(name) in known:
-        return known[str(name)]
     raise EarsightError(f"model {str(name)!r}: no such file or folder, and none of that name is installed; "
                         f"installed are {', '.join(known) or 'none'} (see `earsight models`)")
 
 
 def demand_own(folder: Path) -> None:
-    """Refuse to change a model that comes with the package: all of its users share it.
+    """Refuse to change an installed model: all of its users share it.
 
     Raises:
         EarsightError: it is one of `installed_models`.
@@ -176,24 +179,58 @@ def medium_of(model: str | Path) -> str:
 
 
 def installed_models() -> dict[str, Path]:
+    """Name -> folder of the models that come with the package, and of those that were pulled."""
+    return {**pulled_models(), **package_models()}
+
+
+def package_models() -> dict[str, Path]:
     """Name -> folder of the models that come with the package."""
-    folders = (path.parent for path in PACKAGE_ROOT.glob(f"*/models/*/{CONFIG}"))
-    return {folder.name: folder for folder in sorted(folders, key=lambda folder: folder.name)}
+    return _models_in(PACKAGE_ROOT.glob(f"*/models/*/{CONFIG}"))
+
+
+def pulled_models() -> dict[str, Path]:
+    """Name -> folder of the models that `earsight models pull` installed."""
+    return _models_in(models_home().glob(f"[!.]*/{CONFIG}"))
+
+
+def models_home() -> Path:
+    """Where pulled models are: EARSIGHT_MODELS, or the folder that the system has for a user's data."""
+    if given := os.environ.get("EARSIGHT_MODELS"):
+        return Path(given).expanduser()
+    from platformdirs import user_data_path  # not loaded for models of the package
+
+    return user_data_path("earsight", appauthor=False) / "models"
+
+
+def _models_in(configs: Iterable[Path]) -> dict[str, Path]:
+    return {path.parent.name: path.parent for path in sorted(configs, key=lambda path: path.parent.name)}
 
 
 def describe_models() -> str:
-    """What is installed, trained on what, with which figures and licence."""
-    parts = []
-    for name, folder in installed_models().items():
+    """What is installed, from where, trained on what, with which figures and licence."""
+    return "\n\n".join(_described(name, folder) for name, folder in installed_models().items())
+
+
+def _described(name: str, folder: Path) -> str:
+    origin = {}
+    if (folder / ORIGIN).is_file():
+        try:
+            plain = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+            origin = {"from": plain["source"], "sha256": plain["sha256"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            origin = {"from": "not known"}
+    try:
         config = read_config(folder)
+    except EarsightError as error:  # of a model that was pulled for another version
+        about = {"unusable": error}
+    else:
         size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-        about = {"task": f"{config.medium}, {config.task}, {config.labels['kind']}, {config.precision}, "
-                         f"{size:.1f} MB", **config.about}
-        lines = [name]
-        for key, value in about.items():
-            if isinstance(value, dict):
-                lines += [f"  {key}:", *(f"    {k}: {v}" for k, v in value.items())]
-            else:
-                lines.append(f"  {key}: {value}")
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+        about = {"task": f"{config.medium}, {config.task}, {config.labels['kind']}, {config.precision}, {size:.1f} MB",
+                 **config.about}
+    lines = [name]
+    for key, value in {**origin, **about}.items():
+        if isinstance(value, dict):
+            lines += [f"  {key}:", *(f"    {k}: {v}" for k, v in value.items())]
+        else:
+            lines.append(f"  {key}: {value}")
+    return "\n".join(lines)

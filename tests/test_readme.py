@@ -52,6 +52,7 @@ def place(tmp_path, tone_corpus, monkeypatch) -> Path:
     shutil.copy(tone_corpus / "tones.csv", tmp_path / "clips.csv")
     shutil.copytree(REPOSITORY / "configs", tmp_path / "configs")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EARSIGHT_MODELS", str(tmp_path / "installed"))
     return tmp_path
 
 
@@ -65,7 +66,7 @@ def test_every_command_of_the_readme_runs(place, capsys):
             words = [*words, *SMALL]
         assert main(words) == 0, (words, capsys.readouterr().err)
     for made in ("out/a.srt", "clip.png", "data/mine/train.jsonl.gz", "runs/mine/model.ckpt", "report/index.html",
-                 "models/mine/encoder.onnx"):
+                 "models/mine/encoder.onnx", "installed/mine/encoder.onnx"):
         assert (place / made).is_file(), made
 
 

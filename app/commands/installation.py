@@ -9,9 +9,19 @@ NAMES_OF_FILES = ("paths", "model", "source", "vocabulary", "manifest", "lm", "l
 
 
 def models_command(args: argparse.Namespace) -> int:
-    from ...common.model_folder import describe_models
+    if args.action is None:
+        from ...common.model_folder import describe_models
 
-    print(describe_models())
+        print(describe_models())
+        return 0
+    from ...common.model_archives import pack, pull, remove
+
+    if args.action == "pull":
+        print(pull(args.name, args.source, args.sha256))
+    elif args.action == "remove":
+        print(remove(args.name))
+    else:
+        print(f"{pack(args.model, args.output)}  {args.output.name}")
     return 0
 
 

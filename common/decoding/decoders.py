@@ -141,6 +141,7 @@ class BeamSearch:
 
         trie = flashlight.Trie(len(self.labels), self.separator)
         listened = {word for hotword in self.options.hotwords for word in hotword.text.split()}
+        bare = self.labels.separator is None
         taken = set()
         for index, (word, spellings) in enumerate(lexicon.items()):
             for spelling in spellings:
@@ -149,7 +150,7 @@ class BeamSearch:
                     continue
                 taken.add(tuple(spelling))
                 trie.insert([*spelling, self.separator], index, 0.0)
-                if self.labels.separator is None:
+                if bare:
                     trie.insert(spelling, index, 0.0)
         trie.smear(flashlight.SmearingMode.MAX)
         return trie

@@ -24,10 +24,9 @@ def find_lexicon(labels: Labels, options: DecodingOptions) -> dict[str, list[lis
         words = words_of_lm(options.lm) if options.lm else None
         if words is None or set(words) <= {SPACE, *labels.symbols}:  # a model of labels
             return {}
-        spelled = {word: labels.spell(word) for word in words}
+        spelled, known = {word: labels.spell(word) for word in words}, set(labels.symbols)
         # A word that the labels do not spell cannot be recognised.
-        lexicon = {word: [labels.ids(symbols, word)] for word, symbols in spelled.items()
-                   if set(labels.symbols).issuperset(symbols)}
+        lexicon = {word: [labels.ids(symbols, word)] for word, symbols in spelled.items() if known.issuperset(symbols)}
     return lexicon
 
 

@@ -43,6 +43,7 @@ def commands(folder, corpus, run, model):
                  folder / "study", "--space", "model.optimiser.learning_rate=log(1e-3,1e-2)"],
         "tune-decoder": ["tune-decoder", model, manifest, "--output", folder / "tuned"],
         "lm": ["lm", manifest, "--output", folder / "lm.arpa"],
+        "pack": ["models", "pack", model, folder / "model.zip"],
         "models": ["models"],
         "doctor": ["doctor"],
     }

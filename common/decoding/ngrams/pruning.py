@@ -63,7 +63,7 @@ def worth_of(counted: NgramCounts, kept: list[np.ndarray]) -> list[np.ndarray]:
         grams, (before, after) = counted.orders[n], smoothed[n - 1:n + 1]
         context = grams.context[mask]
         short, own, p = before.probability[grams.suffix[mask]], after.certain[mask], after.probability[mask]
-        left = np.maximum(after.left[context], 1e-12)  # nothing is left only by chance
+        left = after.left[context]
         known = np.bincount(context, short, len(kept[n - 1]))[context]  # share of words that have n-grams of their own
         loss = p * np.log(p / ((left + own) * short))
         gain = left * np.maximum(1 - known, 0) * np.log1p(own / left) + own * (known - short)

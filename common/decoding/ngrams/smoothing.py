@@ -14,7 +14,7 @@ import numpy as np
 from .counting import NgramCounts
 from .model import START, Grams, NgramModel
 
-FALLBACK = (0.5, 1.0, 1.5)  # lmplz's discounts for texts too small to estimate them from
+FALLBACK = (0.5, 1.0, 1.5)  # lmplz's discounts for texts too small to estimate them from; 0 would leave nothing for other words
 
 
 @dataclass(frozen=True)
@@ -106,5 +106,5 @@ def _discounts(counts: np.ndarray) -> np.ndarray:
         return np.array((0.0, *FALLBACK))
     share = of[1] / (of[1] + 2 * of[2])
     discounts = [k - (k + 1) * share * of[k + 1] / of[k] for k in (1, 2, 3)]
-    right = all(0 <= d <= k for k, d in enumerate(discounts, 1))
+    right = all(0 < d <= k for k, d in enumerate(discounts, 1))
     return np.array((0.0, *(discounts if right else FALLBACK)))
