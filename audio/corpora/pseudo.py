@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ...common.data.corpora.parts import Parts, progress_bar
 from ...common.errors import EarsightError, MissingExtra
@@ -15,7 +16,7 @@ from ..reading import SOUND_SUFFIXES
 from .files import in_place, sound_cut
 
 if TYPE_CHECKING:
-    from lhotse.cut import Cut
+    from lhotse.cut import MonoCut
 
 WHISPER = "whisper:"  # before the folder of a Whisper that faster-whisper runs
 WHOLE = 30.0  # s; a shorter file is one clip, of a longer one each utterance is
@@ -67,7 +68,7 @@ def prepare_pseudo(
         name = path.relative_to(source).with_suffix("").as_posix()
         speaker = {"": None, "folder": path.parent.name}.get(speakers, path.stem.split(speakers or None)[0])
         try:
-            whole = sound_cut(name, path, speaker=speaker)
+            whole = cast("MonoCut", sound_cut(name, path, speaker=speaker))
             heard = list(hear(path))
             if whole.duration <= WHOLE:
                 heard = [_joined(heard, whole.duration)] if heard else []
@@ -93,7 +94,7 @@ def _joined(heard: list[_Heard], duration: float) -> _Heard:
     return _Heard(0.0, duration, " ".join(one.text for one in heard), min(one.confidence for one in heard))
 
 
-def _stretch(whole: Cut, heard: _Heard, text: str, number: int, count: int) -> Cut:
+def _stretch(whole: MonoCut, heard: _Heard, text: str, number: int, count: int) -> MonoCut:
     said = replace(whole.supervisions[0], text=text)
     if heard.start <= 0 and heard.end >= whole.duration:
         return replace(whole, supervisions=[said])
@@ -123,7 +124,7 @@ def _open_teacher(name: str) -> Teacher:
 
 def _whisper(folder: Path) -> Teacher:
     try:
-        from faster_whisper import WhisperModel
+        WhisperModel = importlib.import_module("faster_whisper").WhisperModel
     except ImportError as error:
         raise MissingExtra("a teacher whisper:FOLDER needs the package faster-whisper: pip install faster-whisper"
                            ) from error

@@ -14,7 +14,8 @@ import numpy as np
 from .counting import NgramCounts
 from .model import START, Grams, NgramModel
 
-FALLBACK = (0.5, 1.0, 1.5)  # lmplz's discounts for texts too small to estimate them from; 0 would leave nothing for other words
+# Discounts of lmplz for texts too small to estimate them from; 0 would leave nothing for other words.
+FALLBACK = (0.5, 1.0, 1.5)
 
 
 @dataclass(frozen=True)
