@@ -259,7 +259,7 @@ class _Buffer:
 
     def make_room(self, samples: int) -> None:
         self.room = samples
-        self.views = [memoryview(np.empty(samples * self.bytes_each, np.uint8)) for _ in range(self.planes)]
+        self.views = [np.empty(samples * self.bytes_each, np.uint8).data for _ in range(self.planes)]
 
     def add(self, frame: "AudioFrame") -> None:
         start, size = self.bytes_each * self.samples, self.bytes_each * frame.samples

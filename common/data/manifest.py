@@ -62,7 +62,7 @@ def _read_cuts(path: Path, failures: Failures | None) -> Cuts:
     else:
         try:
             cuts = load_manifest(path)
-            for cut in cuts if isinstance(cuts, CutSet) else []:
+            for cut in list(cuts) if isinstance(cuts, CutSet) else []:
                 demand_own_fields(cut)
         except Exception as error:  # lhotse asserts, and its parsers raise their own kinds
             raise EarsightError(
