@@ -1,5 +1,6 @@
 """The command line: parses, runs one command, and turns errors into a line and an exit status."""
 
+import argparse
 import errno
 import os
 import signal
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 
 from ..common.errors import EarsightError
 from ..common.escaping import escape_streams
-from ..common.signals import Stopped, end_with_first, ending_when_told, is_launched, leave
+from ..common.signals import Stopped, end_with_first, ending_when_told, is_launched, leave, told
 from .command_line import parser, version
 from .commands import data, installation, recognising, training
 from .examples import OVERVIEW
@@ -60,7 +61,7 @@ def _run(argv: Sequence[str] | None) -> int:
     if args.others and not (prefix and args.others[0].startswith(prefix)):
         known.error(f"unrecognized arguments: {' '.join(args.others)}")
     try:
-        return COMMANDS[args.command](args)
+        return _told_or_done(args)
     except EarsightError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -79,6 +80,19 @@ def _run(argv: Sequence[str] | None) -> int:
             return leave(0)
         print(f"error: {stop}", file=sys.stderr)
         return leave(stop.status)
+
+
+def _told_or_done(args: argparse.Namespace) -> int:
+    """Run the command; whatever else is raised once a signal has come is `Stopped`.
+
+    What is raised while a library in C is being imported, it makes an error of its own.
+    """
+    try:
+        return COMMANDS[args.command](args)
+    except Exception as error:
+        if told():
+            raise Stopped(told()) from error
+        raise
 
 
 def _flushed() -> bool:

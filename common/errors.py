@@ -1,13 +1,20 @@
 """Errors that are the user's to mend: one line each, saying what is wrong, where, and what to do."""
 
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+_BREAKS = re.compile("[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")  # what `str.splitlines` splits at
+
 
 class EarsightError(Exception):
     """Bad input or a bad setting. The front door prints it as one line and exits with status 1."""
+
+    def __str__(self) -> str:
+        # One line, whatever names it repeats.
+        return _BREAKS.sub(lambda found: found[0].encode("unicode_escape").decode(), super().__str__())
 
 
 class MissingExtra(EarsightError):

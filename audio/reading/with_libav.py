@@ -46,6 +46,8 @@ HEARD = 1e-4  # of full scale: a track that never gets there is silent
 FRAME_STARTS = (b"\xff", b"\x0b\x77", b"\x7f\xfe\x80\x01")  # of mp3 and aac, ac3, dts
 JUNK = 1 << 16, 0.05  # bytes behind the last frame, and their share of the file, that are no loss
 
+FIRST_ROOM = 1 << 18  # samples of all channels; 6 s of a mono track
+
 _DECODING = Lock()
 
 
@@ -235,10 +237,8 @@ def _in_pieces(frames: "Iterable[AudioFrame | Silence]") -> Iterator[Piece]:
             kind, buffer = found, _Buffer(*found)
             yield from Silence(leading).pieces(buffer.rate, buffer.channels)
             leading = 0.0
-        if buffer.samples + frame.samples > buffer.room:
+        while buffer.samples + frame.samples > buffer.room and not buffer.make_room(frame.samples):
             yield from buffer.piece()
-            if frame.samples > buffer.room:
-                buffer.make_room(frame.samples)
         buffer.add(frame)
     yield from () if buffer is None else buffer.piece()
 
@@ -246,7 +246,8 @@ def _in_pieces(frames: "Iterable[AudioFrame | Silence]") -> Iterator[Piece]:
 class _Buffer:
     """Decoded frames of one kind, as bytes: the arithmetic is done for many at once.
 
-    Room for a whole piece is made at once: bytes that grow with each frame would be copied again and again.
+    Room is made ahead, and doubled: bytes that grow with each frame would be copied again and again, and room for a
+    whole piece costs a short clip more than its frames.
     """
 
     def __init__(self, rate: int, channels: int, form: str):
@@ -255,11 +256,21 @@ class _Buffer:
         self.planes = channels if form.endswith("p") else 1
         self.each = channels // self.planes  # numbers a plane and sample
         self.bytes_each = np.dtype(self.dtype).itemsize * self.each
-        self.make_room(max(1, BLOCK // channels))
+        self.limit, self.room = max(1, BLOCK // channels), 0  # samples of a piece, and those that there is room for
+        self.views = [memoryview(b"")] * self.planes
+        self.make_room(min(FIRST_ROOM // channels, self.limit))
 
-    def make_room(self, samples: int) -> None:
-        self.room = samples
-        self.views = [np.empty(samples * self.bytes_each, np.uint8).data for _ in range(self.planes)]
+    def make_room(self, samples: int) -> bool:
+        """Make room for so many more samples; not where they are too many for the piece that is begun."""
+        needed = self.samples + samples
+        if self.samples and needed > self.limit:
+            return False
+        self.room = max(needed, min(2 * self.room, self.limit))
+        filled, before = self.samples * self.bytes_each, self.views
+        self.views = [np.empty(self.room * self.bytes_each, np.uint8).data for _ in before]
+        for view, old in zip(self.views, before):
+            view[:filled] = old[:filled]
+        return True
 
     def add(self, frame: "AudioFrame") -> None:
         start, size = self.bytes_each * self.samples, self.bytes_each * frame.samples

@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes
 
 from ..errors import EarsightError, first_line, require
@@ -62,7 +62,7 @@ def _read_cuts(path: Path, failures: Failures | None) -> Cuts:
     else:
         try:
             cuts = load_manifest(path)
-            for cut in cast("Cuts", cuts) if isinstance(cuts, CutSet) else []:
+            for cut in list(cuts) if isinstance(cuts, CutSet) else []:
                 demand_own_fields(cut)
         except Exception as error:  # lhotse asserts, and its parsers raise their own kinds
             raise EarsightError(

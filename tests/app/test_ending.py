@@ -88,6 +88,32 @@ def test_a_command_that_is_still_being_loaded_ends_quietly(entry, number, tmp_pa
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
 
 
+# A library in C that is told of the signal while it is being loaded.
+SWALLOWS = """
+import os, signal, sys
+
+class Swallows:
+    def find_spec(self, name, *_):
+        if name == "onnxruntime":
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                for _ in range(1000):
+                    pass
+            except BaseException:
+                raise ImportError("initialization failed") from None
+
+sys.meta_path.insert(0, Swallows())
+"""
+
+
+def test_a_signal_that_a_library_made_an_error_of(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SWALLOWS)
+    clip = write_wav(tmp_path / "clip.wav", tone(440, 1.0))
+    done = subprocess.run([sys.executable, "-m", "earsight", "transcribe", clip], cwd=REPOSITORY, capture_output=True,
+                          text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)}, timeout=60)
+    assert (done.returncode, done.stderr) == (143, "error: stopped by SIGTERM\n")
+
+
 def test_a_stopped_transcription_goes_on(long_clip, tmp_path):
     process = start("transcribe", long_clip, "--output", tmp_path)
     partial = tmp_path / ".long.txt.partial.jsonl"
