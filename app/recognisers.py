@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..audio.recognition.recogniser import SpeechRecogniser
     from ..video.recognition.recogniser import ActionRecogniser
 
-DEFAULT_TRANSCRIBER = "en-small"
+DEFAULT_TRANSCRIBER = "en"
 DEFAULT_CLASSIFIERS = {"sound": "digits", "video": "actions-10"}
 
 

@@ -3,7 +3,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 "$python" -m pip install --quiet -c scripts/constraints.txt .
 echo "Transcripts of scripts/examples:"
-.venv/bin/earsight transcribe scripts/examples
+.venv/bin/earsight transcribe scripts/examples --model en-small  # letters, numbers, commands: what this model is for
 echo
 echo "What is done in scripts/films:"
 .venv/bin/earsight classify scripts/films

@@ -15,7 +15,7 @@ from earsight.common.model_folder import PACKAGE_ROOT, describe_models, find_mod
 
 def test_models_of_the_package_are_found_by_name():
     models = installed_models()
-    assert {"en-small", "digits"} <= set(models)
+    assert {"en", "en-small", "digits"} <= set(models)
     for name, folder in models.items():
         config = read_config(folder)
         assert find_model(name) == folder
