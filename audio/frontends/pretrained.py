@@ -55,7 +55,13 @@ class PretrainedFrontend(nn.Module):
         n_stored: features of a frame that `lower` gives.
         frame_shift: seconds.
         hop: samples from one frame to the next.
+        shortest: samples that give a frame.
     """
+
+    n_features: int
+    n_stored: int
+    hop: int
+    shortest = 1
 
     def __init__(self, settings: PretrainedSettings) -> None:
         super().__init__()
@@ -66,10 +72,6 @@ class PretrainedFrontend(nn.Module):
     @property
     def frame_shift(self) -> float:
         return self.hop / self.sample_rate
-
-    n_features: int
-    n_stored: int
-    hop: int
 
     def n_frames(self, samples: int) -> int:
         """How many frames a clip of so many samples has."""
@@ -98,8 +100,6 @@ class PretrainedFrontend(nn.Module):
         """What a model folder says of the frontend."""
         plain = {name: value for name, value in asdict(self.settings).items() if name != "weights"}
         return plain | {"hop_length": self.hop, "longest": LONGEST, "shortest": self.shortest}
-
-    shortest = 1  # samples that give a frame
 
     def fitted(self, samples: np.ndarray) -> np.ndarray:
         """A waveform (samples,) as the graph takes it: with zeros behind it where it is too short for a frame."""
