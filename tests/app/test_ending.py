@@ -50,7 +50,7 @@ def tell(process, number):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_each_signal_ends_a_command(number, long_clip):
-    process = start("transcribe", long_clip)
+    process = start("transcribe", "--model", "en-small", long_clip)
     time.sleep(3)
     took, _, errors = tell(process, number)
     assert took < SOON and process.returncode == 128 + number and errors == f"error: stopped by {number.name}\n"
@@ -115,7 +115,7 @@ def test_a_signal_that_a_library_made_an_error_of(tmp_path):
 
 
 def test_a_stopped_transcription_goes_on(long_clip, tmp_path):
-    process = start("transcribe", long_clip, "--output", tmp_path)
+    process = start("transcribe", "--model", "en-small", long_clip, "--output", tmp_path)
     partial = tmp_path / ".long.txt.partial.jsonl"
     while not partial.exists() or partial.read_bytes().count(b"\n") < 4:
         assert process.poll() is None, process.communicate()
@@ -131,7 +131,7 @@ def test_a_stopped_transcription_goes_on(long_clip, tmp_path):
 def test_a_pipe_that_is_closed_ends_the_command(long_clip, tmp_path):
     """`earsight transcribe ... | head -1`: the next line has nowhere to go, and a long clip is still at work."""
     copies = [write_wav(tmp_path / f"{i}.wav", tone(440, 1.0)) for i in range(20)]
-    with start("transcribe", *copies, long_clip) as process:
+    with start("transcribe", "--model", "en-small", *copies, long_clip) as process:
         assert process.stdout.readline().startswith(str(copies[0]))
         process.stdout.close()
         begun = time.monotonic()
@@ -141,7 +141,8 @@ def test_a_pipe_that_is_closed_ends_the_command(long_clip, tmp_path):
 
 def test_a_signal_that_is_ignored_stays_so(long_clip):
     """As nohup and `command &` in a script have it."""
-    process = start("transcribe", long_clip, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process = start("transcribe", "--model", "en-small", long_clip,
+                    preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     time.sleep(3)
     process.send_signal(signal.SIGHUP)
     time.sleep(1)
