@@ -21,7 +21,7 @@ def test_models_of_the_package_are_found_by_name():
         assert find_model(name) == folder
         assert {"description", "trained_on", "licence", "figures"} <= set(config.about)
         size = sum(path.stat().st_size for path in folder.iterdir())
-        assert size < 20e6
+        assert size < 45e6
     assert sum(path.stat().st_size for path in PACKAGE_ROOT.glob("*/models/*/*")) < 60e6
 
 

@@ -11,7 +11,7 @@ def test_unknown_names(tmp_path):
         ("gird", "unknown corpus 'gird'; did you mean grid"),
         ("aishel", "did you mean lhotse:aishell"),
         ("lhotse:yesnoo", "did you mean lhotse:yesno"),
-        ("qqqqqq", "known: an4, grid, fsdd, librispeech, csv, folder, lhotse:NAME"),
+        ("qqqqqq", "known: an4, grid, fsdd, librispeech, pseudo, csv, folder, lhotse:NAME"),
     ]:
         with pytest.raises(EarsightError, match=message):
             prepare(name, tmp_path, tmp_path / "out")
