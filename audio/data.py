@@ -43,12 +43,12 @@ class SpeechData(SequenceData):
             return read_clip(cut, self.sample_rate)
         change = draw_change(self.augmentation, rng)
         clip = read_clip(cut, self.sample_rate, speed=change.speed)
-        return clip if clip.ndim == 2 else changed(clip, self.sample_rate, change, self._noise(rng))
-
-    def _noise(self, rng: np.random.Generator) -> np.ndarray | None:
-        if self.noises is None:
-            return None
-        return read_clip(self.noises[int(rng.integers(len(self.noises)))], self.sample_rate)
+        if clip.ndim == 2:
+            return clip
+        noise = None
+        if self.noises is not None and change.snr is not None:
+            noise = read_clip(self.noises[change.seed % len(self.noises)], self.sample_rate)
+        return changed(clip, self.sample_rate, change, noise)
 
 
 def read_clip(cut: Cut, sample_rate: int, speed: float = 1.0) -> np.ndarray:

@@ -48,10 +48,10 @@ class MoonshineGraph(nn.Module):
         return self.graph.cpu().numpy().tobytes()
 
     def run(self, samples: np.ndarray) -> np.ndarray:
-        """A waveform (samples,) in [-1, 1] at 16 kHz -> frames (time, 288)."""
+        """A waveform (samples,) in [-1, 1] at 16 kHz, SHORTEST or more -> frames (time, 288)."""
         if self._session is None:
             self._session = open_graph(self.content, "Moonshine's encoder", 1)
-        return run_graph(self._session, at_least_a_frame(samples)[None])[0]
+        return run_graph(self._session, samples[None])[0]
 
     @staticmethod
     def n_frames(samples: int) -> int:
@@ -81,8 +81,3 @@ class MoonshineGraph(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_session": None}  # a session cannot be copied; it is opened again
-
-
-def at_least_a_frame(samples: np.ndarray) -> np.ndarray:
-    """The waveform (samples,), with zeros behind it where it is too short for a frame."""
-    return samples if len(samples) >= SHORTEST else np.pad(samples, (0, SHORTEST - len(samples)))

@@ -205,7 +205,7 @@ class MoonshineFrontend(PretrainedFrontend):
         return self.graph.n_frames(samples)
 
     def lower(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        clips = [self.graph.run(clip[:length].cpu().numpy().astype(np.float32))
+        clips = [self.graph.run(self.fitted(clip[:length].cpu().numpy()))
                  for clip, length in zip(waveforms, lengths.tolist())]
         counts = torch.tensor([len(clip) for clip in clips], device=waveforms.device)
         return pad_sequence([torch.from_numpy(clip) for clip in clips], batch_first=True).to(waveforms.device), counts

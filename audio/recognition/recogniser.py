@@ -36,7 +36,6 @@ PAUSE, MARGIN, OVERLAP, BRIEF = 0.45, 0.66, 1.0, 0.25
 LOUD = 95  # percentile of a window's levels that counts as loud
 MUTE = -50.0  # dB beside what is loud: no room is so quiet; such frames would be far from those of training
 
-PIECE, BESIDE = 20.0, 2.0  # s, of what goes through a pretrained encoder at once, and of what it hears at both ends
 STRETCH = 1000  # frames that go through the frontend at once: 10 s as a rule, which the caches hold
 
 
@@ -88,32 +87,8 @@ class SpeechRecogniser:
             raise EarsightError(f"{name}: holds no sound (0 samples)")
         samples = np.ascontiguousarray(samples, dtype=np.float32)
         if "encoder" in self.runtime.config.frontend:
-            return self._pretrained_frames(samples)
-        return self._frames_in_stretches(samples)
-
-    def _pretrained_frames(self, samples: np.ndarray) -> np.ndarray:
-        """The frames of a pretrained encoder, which sees all of a clip at once, and takes none longer than `longest`.
-
-        Longer sound goes through in pieces, each with some sound at its ends beside it. Digital silence gives frames of
-        0, which hold no words.
-        """
-        settings = self.runtime.config.frontend
-        hop, piece, beside = settings["hop_length"], round(PIECE / self.runtime.config.frame_shift), round(
-            BESIDE / self.runtime.config.frame_shift)
-        if np.ptp(samples) == 0:
-            return np.zeros((-(-len(samples) // hop), self.runtime.config.n_features), np.float32)
-        samples = np.pad(samples, (0, max(0, settings["shortest"] - len(samples))))
-        if len(samples) <= settings["longest"] * self.sample_rate:
             return self.runtime.frames(samples)
-
-        def part(first: int) -> np.ndarray:
-            start = max(first - beside, 0)
-            frames = self.runtime.frames(samples[start * hop:(first + piece + beside) * hop])
-            return frames[first - start:][:piece]
-
-        starts = range(0, max(1, len(samples) // hop), piece)
-        with thread_pool(self.threads) as pool:
-            return np.concatenate([frames for frames in pool.map(part, starts) if len(frames)])
+        return self._frames_in_stretches(samples)
 
     def _frames_in_stretches(self, samples: np.ndarray) -> np.ndarray:
         """The frames of the whole waveform, long ones computed in stretches that join exactly.

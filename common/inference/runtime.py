@@ -9,6 +9,8 @@ from ..errors import EarsightError, first_line
 from ..labels import BLANK, Labels
 from ..model_folder import CONFIG, ENCODER, FRONTEND, find_model, read_config
 
+PIECE, BESIDE = 20.0, 2.0  # s, of what goes through a pretrained encoder at once, and of what it hears at both ends
+
 
 class Runtime:
     """A model folder, ready to run.
@@ -30,7 +32,29 @@ class Runtime:
 
     def frames(self, inputs: np.ndarray) -> np.ndarray:
         """Frontend: a waveform (samples,) or pictures (time, height, width, 3) -> frames (time, feature)."""
+        if "encoder" in self.config.frontend:
+            return self._pretrained_frames(inputs)
         return self._run(self._frontend, inputs[None])[0]
+
+    def _pretrained_frames(self, samples: np.ndarray) -> np.ndarray:
+        """The frames of a pretrained encoder, which sees all of a clip at once, and takes none longer than `longest`.
+
+        Longer sound goes through in pieces, each with some sound at its ends beside it. Digital silence gives frames of
+        0, which hold no words.
+        """
+        settings, shift = self.config.frontend, self.config.frame_shift
+        hop, piece, beside = settings["hop_length"], round(PIECE / shift), round(BESIDE / shift)
+        if np.ptp(samples) == 0:
+            return np.zeros((-(-len(samples) // hop), self.config.n_features), np.float32)
+        samples = np.pad(samples, (0, max(0, settings["shortest"] - len(samples))))
+        if len(samples) <= settings["longest"] * self.config.sample_rate:
+            return self._run(self._frontend, samples[None])[0]
+        parts = []
+        for first in range(0, len(samples) // hop, piece):
+            start = max(first - beside, 0)
+            sound = samples[start * hop:(first + piece + beside) * hop]
+            parts.append(self._run(self._frontend, sound[None])[0][first - start:][:piece])
+        return np.concatenate(parts)
 
     def outputs(self, frames: np.ndarray) -> np.ndarray:
         """Encoder and head: frames (time, feature) -> log-probabilities (time / stride, label) or logits (label,).

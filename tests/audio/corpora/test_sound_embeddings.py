@@ -85,11 +85,14 @@ def test_what_is_stored_is_what_the_lower_half_gives(stored, weights, tone_corpu
             np.testing.assert_allclose(frames_of(cut).load(), expected.numpy(), atol=5e-3)
 
 
-def test_views_differ_and_nothing_is_computed_twice(tone_corpus, weights, tmp_path, monkeypatch):
+def test_views_differ_and_nothing_is_computed_twice(tone_corpus, weights, tmp_path):
     made = recipe(tmp_path / "views.yaml", weights, views={"speed": 0.1, "noise": 1.0, "snr": [5, 10], "gain": 6,
                                                            "reverberation": 0.5, "low_pass": 0.5, "warp": 0.1})
-    run = lambda: prepare({"embeddings": prepare_embeddings}, "embeddings", tone_corpus / "tones.csv",  # noqa: E731
-                          tmp_path / "out", config=str(made), views="2")
+
+    def run():
+        return prepare({"embeddings": prepare_embeddings}, "embeddings", tone_corpus / "tones.csv", tmp_path / "out",
+                       config=str(made), views="2")
+
     paths = run()
     cuts = {cut.id: frames_of(cut).load() for cut in read_manifest(paths["train"])}
     assert len(cuts) == 36
@@ -144,6 +147,7 @@ def test_long_sound_goes_through_in_pieces(folder):
     sound = np.concatenate([tone(TONES["lo"], 33.0), tone(TONES["hi"], 12.0)])
     frames = recogniser.frames_of_samples(sound, 16000)
     assert len(frames) == 45 * 50
+    np.testing.assert_array_equal(recogniser.runtime.frames(sound), frames)  # as evaluate and tune-decoder read it
     near = recogniser.frames_of_samples(sound[:25 * 16000], 16000)
     # The pieces see other surroundings than a clip of 25 s does, and other places: alike is all they can be.
     assert np.corrcoef(frames[1050:1150].mean(0), near[1050:1150].mean(0))[0, 1] > 0.9
