@@ -57,6 +57,27 @@ class LogMel(nn.Module):
         return (mel * _inside(counts, time)).transpose(1, 2), counts
 
 
+def attention(query: Tensor, key: Tensor, value: Tensor, heads: int, bias: Tensor | None = None) -> Tensor:
+    """Of all frames to all: three times (batch, time, width), bias (batch, 1, 1, time) -> (batch, time, width)."""
+    def split(x: Tensor) -> Tensor:
+        return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+    bias = None if bias is None else bias.to(query.dtype)
+    return functional.scaled_dot_product_attention(split(query), split(key), split(value), bias).transpose(1, 2).flatten(2)
+
+
+class Attention(torch.autograd.Function):
+    """The same without a bias, for export: ONNX Runtime has it as one operator, a tenth faster than its parts."""
+
+    @staticmethod
+    def forward(ctx, query: Tensor, key: Tensor, value: Tensor, heads: int, bias: None) -> Tensor:
+        return attention(query, key, value, heads)
+
+    @staticmethod
+    def symbolic(g, query, key, value, heads: int, bias: None):
+        return g.op("com.microsoft::MultiHeadAttention", query, key, value, num_heads_i=heads).setType(query.type())
+
+
 class Block(nn.Module):
     """Self-attention and a feed-forward network, each on a normalised input and added to it."""
 
@@ -68,13 +89,11 @@ class Block(nn.Module):
         self.attention_output = nn.Linear(width, width)
         self.feed_in, self.feed_out = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """(batch, time, width), attention bias (batch, 1, 1, time) -> (batch, time, width)."""
-        batch, time, width = x.shape
-        split = self.query_key_value(self.attention_norm(x)).view(batch, time, 3, self.heads, 64)
-        query, key, value = split.permute(2, 0, 3, 1, 4)
-        joined = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
-        x = x + self.attention_output(joined.transpose(1, 2).reshape(batch, time, width))
+    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """(batch, time, width), attention bias (batch, 1, 1, time) or None for 0 -> (batch, time, width)."""
+        query, key, value = self.query_key_value(self.attention_norm(x)).chunk(3, dim=-1)
+        attend = Attention.apply if bias is None and torch.onnx.is_in_onnx_export() else attention
+        x = x + self.attention_output(attend(query, key, value, self.heads, bias))
         return x + self.feed_out(functional.gelu(self.feed_in(self.feed_norm(x))))
 
 
@@ -103,8 +122,13 @@ class WhisperEncoder(nn.Module):
         return x + self.positions[: x.shape[1]], torch.div(counts + 1, 2, rounding_mode="floor")
 
 
-def attention_bias(lengths: Tensor, time: int) -> Tensor:
-    """(batch, 1, 1, time): 0 for a clip's own frames, so low that nothing attends to them for those behind it."""
+def attention_bias(lengths: Tensor, time: int) -> Tensor | None:
+    """(batch, 1, 1, time): 0 for a clip's own frames, so low that nothing attends to them for those behind it.
+
+    None for a clip alone, which fills its row.
+    """
+    if lengths.shape[0] == 1:
+        return None
     return ((1 - _inside(lengths, time)) * -1e4).transpose(1, 2).unsqueeze(1)
 
 
