@@ -167,6 +167,9 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                      help="clips of anything else, labelled or not, the more various the better")
     sub.add_argument("--keep", type=_share, default=0.95, metavar="X",
                      help="share of the classes' clips that shall get a name (default: 0.95)")
+    sub.add_argument("--score", choices=("auto", "energy", "states", "frames"), default="auto",
+                     help="what tells how familiar a clip is (default: auto, what lets fewest other clips pass); "
+                     "frames: clips of the training serve as DEV_MANIFEST too, and probabilities stay as they are")
     sub.add_argument("--like", type=Path, metavar="MODEL", help="instead of manifests: take over the calibration of a "
                      "model that was trained alike on a part of the clips, and calibrated on the others")
     sub.add_argument("--output", type=Path, metavar="DIR",

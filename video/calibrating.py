@@ -12,8 +12,9 @@ from .frontends.pictures import PictureSettings
 
 
 def calibrate_model(model: str, manifests: Sequence[Path], others: Sequence[Path] = (), keep: float = KEEP,
-                    output: Path | None = None) -> tuple[str, list[EarsightError]]:
+                    output: Path | None = None, score: str = "auto"
+                    ) -> tuple[str, list[EarsightError]]:
     """`common.tuning.calibrating.calibrate` of a model folder."""
     runtime = Runtime(model)
     read = frames_reader(PictureSettings.from_dict(runtime.config.frontend), runtime.frames)
-    return calibrate(runtime, read, OPENERS, manifests, others, (), keep, output)
+    return calibrate(runtime, read, OPENERS, manifests, others, (), keep, output, score)

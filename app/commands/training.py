@@ -95,6 +95,6 @@ def calibrate_command(args: argparse.Namespace) -> int:
     if not args.manifests:
         raise EarsightError("calibrate: give held-out clips of the classes (DEV_MANIFEST), or --like MODEL")
     calibrate = package_of(args.model, "calibrating").calibrate_model
-    report, errors = calibrate(args.model, args.manifests, args.other_clips, args.keep, args.output)
+    report, errors = calibrate(args.model, args.manifests, args.other_clips, args.keep, args.output, args.score)
     print(report)
     return report_errors(errors)

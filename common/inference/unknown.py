@@ -41,7 +41,7 @@ class Rejection:
         scale: how far scores of clips of the classes scatter; of two moments that are so far above and below the
             threshold, the one is as likely known as the other unknown.
         keep: the share of the classes' clips that shall get a name.
-        score: how scores are made: "energy" or "states", see `common.tuning.calibrating`.
+        score: how scores are made: "energy", "states" or "frames", see `common.tuning.calibrating`.
     """
 
     temperature: float

@@ -3,12 +3,14 @@
 Fitted on clips of the classes that the model was not trained on, and on other clips where there are any; stored in the
 model folder, which runs without anything of this.
 
-How familiar a clip is can be told by two scores:
+How familiar a clip is can be told by three scores:
 - "energy": of the logits (see `familiarity_graph`), which needs no other clips;
 - "states": a layer more on the states that the heads pool over time, whose classes are the model's own and "anything
   else", fitted with the other clips (as Hendrycks et al., Deep Anomaly Detection with Outlier Exposure, 2019, train
-  networks). What is linear in states generalises to other sounds and films that it was not fitted on.
-With other clips both are cross-validated, and the one that lets fewer of them pass is taken.
+  networks);
+- "frames": such a layer on the mean of a clip's frames. Where these are embeddings of a CNN that others have trained,
+  nothing in them was learnt of the clips, so that clips which the model was trained on serve as well as held-out ones.
+With other clips the three are cross-validated, and the one that lets fewest of them pass is taken.
 """
 
 import shutil
@@ -30,7 +32,7 @@ from ..inference.runtime import Runtime, open_graph, run_outputs
 from ..inference.unknown import Rejection, logsumexp
 from ..model_folder import CONFIG, ENCODER, demand_own, read_config, write_config
 from ..reports.layout import number, percent, table
-from .familiarity_graph import ENERGY, STATES, with_evidence, with_familiarity
+from .familiarity_graph import ENERGY, FRAMES, STATES, with_evidence, with_familiarity
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -39,7 +41,8 @@ KEEP = 0.95  # share of the classes' clips that get a name
 FOLDS = 5
 FEWEST = 20  # clips of the classes; of fewer no such share can be told
 FEWEST_OTHERS = 20
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # inverse penalties on the layer's weights, standardised states
+SCORES = ("auto", ENERGY, "states", "frames")
+STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # inverse penalties on a layer's weights of standardised evidence
 TEMPERATURES = np.geomspace(0.05, 20.0, 241)
 
 Read = Callable[["Cut"], np.ndarray]  # a clip -> frames (time, feature)
@@ -47,15 +50,16 @@ Read = Callable[["Cut"], np.ndarray]  # a clip -> frames (time, feature)
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What a model makes of n clips: logits (n, label), energies (n,), states (n, feature)."""
+    """What a model makes of n clips: logits (n, label), energies (n,), states and frames (n, feature)."""
 
     logits: np.ndarray
     energies: np.ndarray
     states: np.ndarray
+    frames: np.ndarray
 
 
 def calibrate(runtime: Runtime, read: Read, openers: Openers, manifests: Sequence[Path], others: Sequence[Path] = (),
-              more: Iterable[np.ndarray] = (), keep: float = KEEP, output: Path | None = None
+              more: Iterable[np.ndarray] = (), keep: float = KEEP, output: Path | None = None, score: str = "auto"
               ) -> tuple[str, list[EarsightError]]:
     """Calibrate a classifier's folder, or a copy of it.
 
@@ -66,6 +70,8 @@ def calibrate(runtime: Runtime, read: Read, openers: Openers, manifests: Sequenc
         more: frames of further clips of anything else.
         keep: the share of the classes' clips that shall get a name.
         output: folder for a calibrated copy; None changes the model's own, unless that is installed.
+        score: one of SCORES; with "frames" the clips of the classes may be those of the training, and the
+            probabilities stay as they are.
 
     Returns:
         What was found, for a reader, and an error for each clip that could not be read.
@@ -73,6 +79,9 @@ def calibrate(runtime: Runtime, read: Read, openers: Openers, manifests: Sequenc
     Raises:
         EarsightError: no classifier, too few clips, an installed model without `output`.
     """
+    if score not in SCORES or score in SCORES[2:] and not others:
+        raise EarsightError(f"--score {score}: " + ("is fitted on other clips too; give --others" if score in SCORES
+                                                    else f"choose one of {', '.join(SCORES)}"))
     graph = _graph(runtime, output, keep)
     positions = {label: i for i, label in enumerate(runtime.labels.symbols)}
     errors: list[EarsightError] = []
@@ -84,20 +93,28 @@ def calibrate(runtime: Runtime, read: Read, openers: Openers, manifests: Sequenc
             continue
         known.append(frames)
         targets.append(positions[label])
-        groups.append(speaker_of(cut) or group_of(cut) or cut.id)
+        groups.append(_group_of(cut))
     if len(known) < FEWEST:
         raise errors[0] if errors and not known else EarsightError(
             f"{', '.join(map(str, manifests))}: {number(len(known), 'clip')} of the classes; a share of them "
             f"cannot be told from fewer than {FEWEST}; give more held-out clips")
-    strange = [frames for _, frames in _frames_of(runtime, read, openers, others, errors)]
+    strange, foreign = [], []
+    for cut, frames in _frames_of(runtime, read, openers, others, errors):
+        strange.append(frames)
+        foreign.append(_group_of(cut))
     strange += more if strange else ()
+    foreign += [f"{i} of more" for i in range(len(strange) - len(foreign))]
     if others and len(strange) < FEWEST_OTHERS:
         raise errors[0] if errors and not strange else EarsightError(
             f"{', '.join(map(str, others))}: {number(len(strange), 'other clip')}; fewer than "
             f"{FEWEST_OTHERS} teach nothing; give more, or none")
     look = _looker(with_evidence(graph), runtime)
-    rejection, layer, report = fit(look(known), np.array(targets), groups, look(strange) if strange else None, keep)
-    _store(runtime, output, rejection, with_familiarity(graph, layer))
+    rejection, layer, report = fit(look(known), np.array(targets), groups, look(strange) if strange else None, foreign,
+                                   keep, score)
+    if score == "frames":
+        rejection = replace(rejection, temperature=runtime.rejection.temperature if runtime.rejection else 1.0)
+    evidence = {ENERGY: ENERGY, "states": STATES, "frames": FRAMES}[rejection.score]
+    _store(runtime, output, rejection, with_familiarity(graph, evidence, layer))
     return f"{report}\n\nstored in {output or runtime.folder}", errors
 
 
@@ -116,13 +133,14 @@ def take_over(runtime: Runtime, source: Path, output: Path | None = None) -> str
     if other.labels.symbols != runtime.labels.symbols:
         raise EarsightError(f"{source}: its labels are not those of {runtime.folder}; take a model of the same ones")
     if other.rejection.score != ENERGY:
-        raise EarsightError(f"{source}: its score is of its own states, which mean nothing in another model; calibrate "
-                            "it without --others")
+        raise EarsightError(f"{source}: its score is of its own states or frames, which mean nothing in another model; "
+                            "calibrate it without --others")
     _store(runtime, output, other.rejection, with_familiarity(graph))
     return f"taken over from {source}, stored in {output or runtime.folder}"
 
 
-def fit(known: Evidence, targets: np.ndarray, groups: Sequence[str], others: Evidence | None, keep: float
+def fit(known: Evidence, targets: np.ndarray, groups: Sequence[str], others: Evidence | None,
+        foreign: Sequence[str], keep: float, score: str = "auto"
         ) -> tuple[Rejection, tuple[np.ndarray, np.ndarray] | None, str]:
     """What is stored, the layer for the graph where there is one, and a report.
 
@@ -131,19 +149,23 @@ def fit(known: Evidence, targets: np.ndarray, groups: Sequence[str], others: Evi
         targets: (n,) their classes.
         groups: their speakers or groups, which cross-validation keeps together.
         others: of clips of anything else.
-        keep: see `calibrate`.
+        foreign: their groups.
+        keep, score: see `calibrate`.
     """
     temperature = fit_temperature(known.logits, targets)
-    lines = [_calibration_line(known.logits, targets, temperature)]
+    lines = [] if score == "frames" else [_calibration_line(known.logits, targets, temperature)]
     scores, layer, kind = known.energies, None, ENERGY
-    rows = []
     if others is not None:
-        rows.append(["energy", *_passed(known.energies, others.energies, keep)])
-        states, of_others, strength = cross_validated(known.states, targets, groups, others.states, keep)
-        rows.append([f"states (strength {strength:g})", *_passed(states, of_others, keep)])
-        if _share_passed(states, of_others, keep) < _share_passed(known.energies, others.energies, keep):
-            scores, kind = states, STATES
-            layer = fit_layer(known.states, targets, others.states, strength)
+        kinds = SCORES[1:] if score == "auto" else (score,)
+        found = {ENERGY: (known.energies, others.energies, 0.0)} if ENERGY in kinds else {}
+        found |= {name: cross_validated(getattr(known, name), targets, groups, getattr(others, name), foreign, keep)
+                  for name in kinds if name != ENERGY}
+        kind = min(found, key=lambda name: _share_passed(*found[name][:2], keep))
+        scores, _, strength = found[kind]
+        if kind != ENERGY:
+            layer = fit_layer(getattr(known, kind), targets, getattr(others, kind), strength)
+        rows = [[f"{name} (strength {strength:g})" if strength else name, *_passed(own, foreign, keep)]
+                for name, (own, foreign, strength) in found.items()]
         lines.append(f"Other clips that get a name, where {percent(keep)} of {len(targets)} clips of the classes do\n"
                      + table(["score", "share", "clips"], rows, align="<>>") + f"\nchosen: {kind}")
     threshold = float(np.quantile(scores, 1 - keep))
@@ -165,7 +187,7 @@ def fit_layer(known: np.ndarray, targets: np.ndarray, others: np.ndarray, streng
               ) -> tuple[np.ndarray, np.ndarray]:
     """Weights (feature, class + 1) and biases (class + 1,) that tell the classes and anything else apart.
 
-    A multinomial logistic regression with a ridge on weights of standardised states; anything else counts as much as
+    A multinomial logistic regression with a ridge on weights of standardised features; anything else counts as much as
     the classes together. Classes without a clip have no weights, and a bias that leaves them out.
     """
     linear = require("sklearn.linear_model", "train")
@@ -175,13 +197,17 @@ def fit_layer(known: np.ndarray, targets: np.ndarray, others: np.ndarray, streng
     classes = int(targets.max()) + 1
     truth = np.concatenate([targets, np.full(len(others), classes)])
     counts = np.where(truth == classes, len(known) / len(others), 1.0)
-    model = linear.LogisticRegression(C=strength, max_iter=1000)
-    model.fit((states - mean) / deviation, truth, counts)
+    model = linear.LogisticRegression(C=strength, max_iter=300, tol=1e-3)
+    standard = (states - mean) / deviation
+    # With a ridge the weights are sums of clips: they are sought in the space that the clips span, which is smaller.
+    axes = np.linalg.svd(standard, full_matrices=False)[2] if standard.shape[1] > len(standard) else None
+    model.fit(standard if axes is None else standard @ axes.T, truth, counts)
+    coefficients = model.coef_ if axes is None else model.coef_ @ axes
     weights, biases = np.zeros((states.shape[1], classes + 1)), np.full(classes + 1, -100.0)
     if len(model.classes_) == 2:  # one row for the second class against the first
-        weights[:, model.classes_[1]], biases[model.classes_] = model.coef_[0], [0.0, model.intercept_[0]]
+        weights[:, model.classes_[1]], biases[model.classes_] = coefficients[0], [0.0, model.intercept_[0]]
     else:
-        weights[:, model.classes_], biases[model.classes_] = model.coef_.T, model.intercept_
+        weights[:, model.classes_], biases[model.classes_] = coefficients.T, model.intercept_
     weights /= deviation[:, None]
     return weights, biases - mean @ weights
 
@@ -192,28 +218,41 @@ def layer_scores(states: np.ndarray, layer: tuple[np.ndarray, np.ndarray]) -> np
     return logsumexp(logits[:, :-1]) - logits[:, -1]
 
 
-def cross_validated(known: np.ndarray, targets: np.ndarray, groups: Sequence[str], others: np.ndarray, keep: float
-                    ) -> tuple[np.ndarray, np.ndarray, float]:
+def cross_validated(known: np.ndarray, targets: np.ndarray, groups: Sequence[str], others: np.ndarray,
+                    foreign: Sequence[str], keep: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Scores of clips by layers that were not fitted on them: of the classes (n,), of others (m,); and the strength.
 
-    The strength is the one of STRENGTHS with which fewest of the others pass.
+    Neither was a layer fitted on others of a clip's group. The strength is the one of STRENGTHS with which fewest of
+    the others pass.
     """
-    selection = require("sklearn.model_selection", "train")
-    names = np.unique(groups, return_inverse=True)[1]
-    folds = min(FOLDS, len(np.unique(names)))
-    if folds < 2:
-        names, folds = np.arange(len(names)), FOLDS
-    parts = list(selection.GroupKFold(folds, shuffle=True, random_state=0).split(known, targets, names))
-    strange = np.random.default_rng(0).permutation(len(others)) % folds
+    own_parts, other_parts = _parts(groups), _parts(foreign)
     found = []
     for strength in STRENGTHS:
-        own, foreign = np.zeros(len(known)), np.zeros(len(others))
-        for i, (train, held) in enumerate(parts):
-            layer = fit_layer(known[train], targets[train], others[strange != i], strength)
-            own[held] = layer_scores(known[held], layer)
-            foreign[strange == i] = layer_scores(others[strange == i], layer)
-        found.append((own, foreign, strength))
+        own, strange = np.zeros(len(known)), np.zeros(len(others))
+        for part in range(FOLDS):
+            held, apart = own_parts == part, other_parts == part
+            layer = fit_layer(known[~held], targets[~held], others[~apart], strength)
+            own[held], strange[apart] = layer_scores(known[held], layer), layer_scores(others[apart], layer)
+        found.append((own, strange, strength))
     return min(found, key=lambda each: _share_passed(each[0], each[1], keep))
+
+
+def _parts(groups: Sequence[str]) -> np.ndarray:
+    """(n,) which of FOLDS parts each clip is in: whole groups, each into the smallest part, the largest first.
+
+    Where there are fewer groups than parts, clips are taken for groups.
+    """
+    names, members = np.unique(groups, return_inverse=True)
+    if len(names) < FOLDS:
+        members = np.arange(len(groups))
+    sizes = np.bincount(members)
+    order = np.random.default_rng(0).permutation(len(sizes))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    filled, part_of = np.zeros(FOLDS), np.zeros(len(sizes), dtype=int)
+    for group in order:
+        part_of[group] = filled.argmin()
+        filled[part_of[group]] += sizes[group]
+    return part_of[members]
 
 
 def _share_passed(known: np.ndarray, others: np.ndarray, keep: float) -> float:
@@ -231,6 +270,10 @@ def _calibration_line(logits: np.ndarray, targets: np.ndarray, temperature: floa
                      for scaled in (logits, logits / temperature))
     return (f"temperature {temperature:.2f}: expected calibration error of {len(targets)} clips {before:.3f}, "
             f"{after:.3f} when calibrated (on the clips it is fitted on); accuracy {percent(float(right.mean()))}")
+
+
+def _group_of(cut: "Cut") -> str:
+    return speaker_of(cut) or group_of(cut) or cut.id
 
 
 def _graph(runtime: Runtime, output: Path | None, keep: float) -> Any:
@@ -272,9 +315,9 @@ def _looker(graph: Any, runtime: Runtime) -> Callable[[Sequence[np.ndarray]], Ev
     first = session.get_outputs()[0].name
 
     def look(clips: Sequence[np.ndarray]) -> Evidence:
-        found = [run_outputs(session, frames[None].astype(np.float32), (first, ENERGY, STATES)) for frames in clips]
-        logits, energies, states = (np.concatenate(each).astype(np.float64) for each in zip(*found))
-        return Evidence(logits, energies, states)
+        names = (first, ENERGY, STATES, FRAMES)
+        found = [run_outputs(session, frames[None].astype(np.float32), names) for frames in clips]
+        return Evidence(*(np.concatenate(each).astype(np.float64) for each in zip(*found)))
 
     return look
 

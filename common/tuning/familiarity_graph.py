@@ -11,14 +11,15 @@ import numpy as np
 from ..errors import EarsightError, require
 from ..inference.unknown import FAMILIARITY
 
-STATES, ENERGY = "states", "energy"  # (batch, feature), and (batch,)
+STATES, FRAMES, ENERGY = "states", "frames_mean", "energy"  # (batch, feature) twice, and (batch,)
 PREFIX = "familiarity/"  # of the names of what is added
 
 
 def with_evidence(graph: Any) -> Any:
-    """A copy of a graph (onnx.ModelProto) that also gives `STATES` and `ENERGY`, and no `FAMILIARITY`.
+    """A copy of a graph (onnx.ModelProto) that also gives `STATES`, `FRAMES` and `ENERGY`, and no `FAMILIARITY`.
 
     STATES: (batch, feature), the pooled hidden states of all heads side by side.
+    FRAMES: (batch, feature), the mean of the clip's frames over time.
     ENERGY: (batch,), the mean over the heads of log sum exp of their logits (Liu et al., Energy-based
         Out-of-distribution Detection, 2020, with its sign turned: high for what is familiar).
 
@@ -31,20 +32,24 @@ def with_evidence(graph: Any) -> Any:
     if not pooled or not logits:
         raise EarsightError("the graph pools no states over time, and so is no classifier's; export the model again")
     node = onnx.helper.make_node
+    # What is not read for the score is not computed: ONNX Runtime leaves it out.
     copy.graph.node.append(node("Concat", pooled, [STATES], PREFIX + "states", axis=1))
+    copy.graph.node.append(node("ReduceMean", [copy.graph.input[0].name], [FRAMES], PREFIX + "frames", axes=[1],
+                                keepdims=0))
     energies = []
     for i, name in enumerate(logits):
         energies.append(f"{PREFIX}energy{i}")
         copy.graph.node.append(node("ReduceLogSumExp", [name], [energies[-1]], energies[-1], axes=[1], keepdims=0))
     copy.graph.node.append(node("Mean", energies, [ENERGY], PREFIX + "energy"))
-    _add_outputs(copy, {STATES: ("batch", "feature"), ENERGY: ("batch",)})
+    _add_outputs(copy, {STATES: ("batch", "state"), FRAMES: ("batch", "feature"), ENERGY: ("batch",)})
     return copy
 
 
-def with_familiarity(graph: Any, layer: tuple[np.ndarray, np.ndarray] | None = None) -> Any:
-    """A copy of a graph that also gives `FAMILIARITY` (batch,): the energy, or what a layer makes of the states.
+def with_familiarity(graph: Any, evidence: str = ENERGY, layer: tuple[np.ndarray, np.ndarray] | None = None) -> Any:
+    """A copy of a graph that also gives `FAMILIARITY` (batch,): the energy, or what a layer makes of other evidence.
 
     Args:
+        evidence: ENERGY without a layer; STATES or FRAMES with one.
         layer: weights (feature, class + 1) and biases (class + 1,) of logits of the classes and, last, of everything
             else: the score is log P(one of the classes) - log P(anything else).
     """
@@ -60,14 +65,14 @@ def with_familiarity(graph: Any, layer: tuple[np.ndarray, np.ndarray] | None = N
         copy.graph.initializer.extend(array(value, PREFIX + name) for name, value in constants.items())
         named = {name: PREFIX + name for name in (*constants, "logits", "classes", "others", "known", "unknown")}
         copy.graph.node.extend([
-            node("Gemm", [STATES, named["weights"], named["biases"]], [named["logits"]], named["logits"]),
+            node("Gemm", [evidence, named["weights"], named["biases"]], [named["logits"]], named["logits"]),
             node("Split", [named["logits"], named["split"]], [named["classes"], named["others"]], named["classes"],
                  axis=1),
             node("ReduceLogSumExp", [named["classes"]], [named["known"]], named["known"], axes=[1], keepdims=0),
             node("ReduceLogSumExp", [named["others"]], [named["unknown"]], named["unknown"], axes=[1], keepdims=0),
             node("Sub", [named["known"], named["unknown"]], [FAMILIARITY], PREFIX + "score"),
         ])
-    for output in [each for each in copy.graph.output if each.name in (STATES, ENERGY)]:
+    for output in [each for each in copy.graph.output if each.name in (STATES, FRAMES, ENERGY)]:
         copy.graph.output.remove(output)
     _add_outputs(copy, {FAMILIARITY: ("batch",)})
     return copy

@@ -94,7 +94,7 @@ def test_the_graph_computes_what_was_fitted_and_nothing_else_changes(classifier)
     states = run(with_evidence(graph), frames, (STATES,))[0].astype(float)
     rng = np.random.default_rng(1)
     layer = rng.standard_normal((states.shape[1], 5)), rng.standard_normal(5)
-    fitted = with_familiarity(graph, layer)
+    fitted = with_familiarity(graph, STATES, layer)
     logits = states[0] @ layer[0] + layer[1]
     assert run(fitted, frames, (FAMILIARITY,))[0][0] == pytest.approx(logsumexp(logits[:4]) - logits[4], abs=1e-3)
     np.testing.assert_array_equal(run(fitted, frames, ("outputs",))[0], run(graph, frames, ("outputs",))[0])
@@ -136,7 +136,7 @@ def test_calibrated_measured_and_asked(classifier, sets, tmp_path, capsys):
     report, errors = calibrate_model(str(classifier[1]), [dev], [others], 0.9, tmp_path / "mine")
     assert not errors and "chosen: " in report and "stored in" in report
     config = read_config(tmp_path / "mine")
-    assert config.unknown["keep"] == 0.9 and config.unknown["score"] in ("energy", "states")
+    assert config.unknown["keep"] == 0.9 and config.unknown["score"] in ("energy", "states", "frames")
     assert not read_config(classifier[1]).unknown  # a copy was calibrated
     measured, errors = evaluate_model(str(tmp_path / "mine"), measure, others=[more])
     assert not errors and measured.unknown.clips == 30 and measured.unknown.other_clips == 20
