@@ -75,7 +75,7 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
     for cut, outcome in tqdm(outcomes, total=len(cuts), unit="clip", disable=None):
         if isinstance(outcome, EarsightError):
             errors.append(outcome)
-        elif transcriber is not None:
+        elif transcriber is not None and not isinstance(outcome, tuple):
             if (said := text_of(cut)) is None:
                 errors.append(EarsightError(f"{cut.id}: has no text to compare the model's with; give it one, an empty "
                                             "one where nothing is said, or leave it out"))
@@ -121,8 +121,7 @@ def other_clips(model: str, manifests: Sequence[str | Path], openers: Openers) -
     Raises:
         EarsightError: the model tells nothing of such clips.
     """
-    calibrated = not Path(model).is_file() and read_config(find_model(model)).unknown
-    if manifests and not calibrated:
+    if manifests and (Path(model).is_file() or not read_config(find_model(model)).unknown):
         raise EarsightError(f"model {model} does not tell what is none of its classes; export it where it is a "
                             "checkpoint, and see `earsight calibrate`")
     return CutSet.from_cuts(cut for manifest in manifests for cut in read_manifest(manifest, openers))

@@ -157,6 +157,21 @@ def test_calibrated_measured_and_asked(classifier, sets, tmp_path, capsys):
     assert sorted(foreign.probabilities.values()) == pytest.approx(sorted(np.exp(log_softmax(scaled))), abs=1e-5)
 
 
+def test_frames_serve_with_clips_of_the_training_and_leave_probabilities(classifier, sets, tmp_path):
+    report, errors = calibrate_model(str(classifier[1]), [sets[0]], [sets[1]], output=tmp_path / "mine", score="frames")
+    config = read_config(tmp_path / "mine")
+    assert not errors and "temperature" not in report
+    assert config.unknown["score"] == "frames" and config.unknown["temperature"] == 1
+    # The layer is on the mean of a clip's frames, whatever their order: so is the score.
+    runtime, frames = Runtime(tmp_path / "mine"), frames_of(OTHER, 77)
+    logits, found = runtime.judged(frames)
+    assert found is not None and not found.known and runtime.judged(frames_of(1, 77))[1].known
+    assert runtime.judged(frames[::-1].copy())[1].score == pytest.approx(found.score, abs=1e-3)
+    np.testing.assert_array_equal(logits, Runtime(classifier[1]).outputs(frames))
+    with pytest.raises(EarsightError, match="--score frames: is fitted on other clips too; give --others"):
+        calibrate_model(str(classifier[1]), [sets[0]], output=tmp_path / "out", score="frames")
+
+
 def test_without_other_clips_energy_keeps_the_share(classifier, sets, tmp_path):
     report, _ = calibrate_model(str(classifier[1]), [sets[0]], keep=0.75, output=tmp_path / "mine")
     assert "chosen" not in report and read_config(tmp_path / "mine").unknown["score"] == "energy"
