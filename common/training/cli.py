@@ -16,6 +16,7 @@ from ..errors import EarsightError
 from ..files import write_whole
 from ..labels import Labels
 from ..metrics import validation_metric
+from ..threads import divide_threads
 from .callbacks import AveragedWeights, FiniteGradients, GateStatistics, SampleOutputs, Throughput, callbacks_of
 from .curves import draw_curves, earlier_rows
 from .process import is_first_process
@@ -54,8 +55,9 @@ class TrainingCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         self.settings = self.config[str(self.subcommand)]
-        if self.settings.threads:
-            torch.set_num_threads(self.settings.threads)
+        devices = self.settings.trainer.devices
+        if threads := self.settings.threads or divide_threads(devices if isinstance(devices, int) else 1):
+            torch.set_num_threads(threads)
         if self.subcommand == "fit":
             self._take_folder()
 

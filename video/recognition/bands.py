@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...common.inference.recognition import Timeline
+from ...common.inference.unknown import UNKNOWN
 
 COLOURED = 6  # classes at most; more cannot be told apart
 POINTS = 500  # of a curve; more windows than that are averaged, or their noise would be all there is to see
@@ -12,7 +13,8 @@ MATTERS = 0.15  # the probability that a class without a segment must reach once
 
 # Okabe and Ito's colours, which people with any colour vision tell apart (Color Universal Design, 2008).
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
-GREY, INK = "#c3cad3", "#1b2a41"  # of all other classes, of letters
+GREY, PALE, INK = "#c3cad3", "#eceff3", "#1b2a41"  # of all other classes, of none of them, of letters
+ROUNDING = 1e-3  # what probabilities may lack to 1
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,12 @@ class Band:
 
 
 def bands_of(timeline: Timeline) -> list[Band]:
-    """From the bottom up: the classes that matter in the order in which they appear, then all others as one."""
+    """From the bottom up: the classes that matter in the order in which they appear, all others as one, and unknown."""
     times, probabilities = _curve(timeline)
     chosen = _chosen_labels(timeline, probabilities)
     columns = [timeline.labels.index(label) for label in chosen]
+    known = probabilities.sum(axis=1)
+    known = np.where(known > 1 - ROUNDING, 1.0, known)
     edges = np.concatenate([np.zeros((1, len(times))), probabilities[:, columns].T.cumsum(axis=0)])
     made = [
         Band(label, colour, times, lower, upper)
@@ -40,7 +44,9 @@ def bands_of(timeline: Timeline) -> list[Band]:
     if len(chosen) < len(timeline.labels):
         others = len(timeline.labels) - len(chosen)
         name = "other classes" if others > 1 else next(each for each in timeline.labels if each not in chosen)
-        made.append(Band(name, GREY, times, edges[-1], np.ones(len(times)), others=True))
+        made.append(Band(name, GREY, times, edges[-1], known, others=True))
+    if (known < 1).any():
+        made.append(Band(UNKNOWN, PALE, times, known, np.ones(len(times)), others=True))
     return made
 
 

@@ -2,6 +2,7 @@ import itertools
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,6 +108,20 @@ def test_a_class_without_a_segment_has_a_colour_where_it_is_likely():
     assert [band.label for band in bands_of(timeline)] == ["PushUps", "other classes"]  # 13 % each
     timeline.probabilities[3] = 0.6, 0.3, 0.05, 0.05
     assert [band.label for band in bands_of(timeline)] == ["PushUps", "Punch", "other classes"]
+
+
+def test_what_probabilities_lack_to_one_is_unknown():
+    timeline = made((LABELS[0], 10.0), (None, 10.0))
+    known = np.where(timeline.times < 10, 1.0, 0.25)
+    timeline = replace(timeline, probabilities=timeline.probabilities * known[:, None])
+    bands = bands_of(timeline)
+    assert [band.label for band in bands[-2:]] == ["other classes", "unknown"]
+    for below, above in zip(bands, bands[1:]):
+        np.testing.assert_allclose(below.upper, above.lower)
+    np.testing.assert_allclose(bands[-1].upper, 1.0)
+    gap = bands[-1].times > 10.5
+    np.testing.assert_allclose((bands[-1].upper - bands[-1].lower)[gap], 0.75, atol=1e-6)
+    timeline_figure(timeline)  # it is drawn
 
 
 def test_many_windows_are_averaged():
