@@ -3,9 +3,11 @@
     import earsight
     earsight.transcribe("clip.wav").text
     earsight.classify("push-ups.mp4").probabilities
+    earsight.learn("clips/", "models/mine").figure
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -16,9 +18,10 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 from .common.errors import EarsightError
 
 if TYPE_CHECKING:
+    from .app.learning.learning import Learned
     from .common.inference.recognition import Classification, Transcript
 
-__all__ = ["EarsightError", "classify", "transcribe"]
+__all__ = ["EarsightError", "classify", "learn", "transcribe"]
 
 
 @overload
@@ -74,6 +77,32 @@ def classify(path: str | Path, model: str | Path | None = None) -> "Classificati
 
     _demand_paths(path=path, model=model)
     return classifier(model or default_classifier(path), default_jobs()).classify(path)
+
+
+def learn(source: str | Path | Sequence[str | Path], output: str | Path, *, minutes: float = 15.0, add: bool = False,
+          task: Literal["auto", "classes", "text"] = "auto") -> "Learned":
+    """Make a measured model of clips: `earsight learn` in Python; needs the extra `train`.
+
+    Args:
+        source: a folder per class, a table or a manifest, or several of them.
+        output: the model folder; the report, the recipe and the frames go into `output`-learning beside it.
+        minutes: the time to take.
+        add: teach the model in `output` further classes or clips, beside those that it knows.
+        task: what to learn; "auto": classes where each clip has a label, else texts.
+
+    Raises:
+        EarsightError: clips from which nothing can be learnt, or too little time; the message says what to do.
+    """
+    from .common.errors import require
+
+    require("pytorch_lightning", "train")
+    from .app.learning.learning import learn as learn_them
+
+    sources = [source] if isinstance(source, str | os.PathLike) else list(source)
+    for each in sources:
+        _demand_paths(path=each)
+    _demand_paths(path=output)
+    return learn_them(sources, Path(output), minutes, add, task)
 
 
 def _demand_paths(**given: Any) -> None:

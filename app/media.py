@@ -36,5 +36,6 @@ def openers() -> "Openers":
 
 def name_classes() -> None:
     """Import the models and data modules of both media, so that recipes can name them by their bare names."""
+    importlib.import_module("..common.nn.linear", __package__)
     for medium in ("audio", "video"):
         importlib.import_module(f"..{medium}.model", __package__)

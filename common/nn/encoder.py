@@ -21,7 +21,7 @@ class EncoderSettings:
         cell: "lstm", "gru" or "transformer".
         hidden: units a direction of a recurrent layer; half the width of a Transformer layer, so that the
             three kinds give outputs of one size when bidirectional.
-        layers: recurrent or Transformer layers.
+        layers: recurrent or Transformer layers; 0 leaves the frames as they are, for a head that reads them itself.
         bidirectional: read the clip backwards too (recurrent cells; a Transformer always sees all of it).
         stride: how many input frames become one output frame.
         channels: width of the convolutions that subsample; 0 leaves them out (then stride must be 1).
@@ -159,8 +159,8 @@ class RecurrentLayers(nn.Module):
                  norm: bool):
         super().__init__()
         self.bidirectional = bidirectional
-        self.n_output = hidden * (2 if bidirectional else 1)
-        sizes = [n_features] + [self.n_output] * (layers - 1)
+        self.n_output = hidden * (2 if bidirectional else 1) if layers else n_features
+        sizes = [n_features, *[self.n_output] * (layers - 1)][:layers]
         make = CELLS[cell]
         self.norms = nn.ModuleList(nn.LayerNorm(size) if norm else nn.Identity() for size in sizes)
         self.forwards = nn.ModuleList(make(size, hidden, batch_first=True) for size in sizes)
@@ -180,7 +180,7 @@ class RecurrentLayers(nn.Module):
             if self.bidirectional:
                 y = torch.cat([y, reverse(self.backwards[depth](reverse(x, index))[0], index)], dim=-1)
             outputs.append(y * mask)
-        return outputs
+        return outputs or [frames * mask]
 
     def equal_lengths(self) -> nn.Sequential:
         """The same layers for batches of one length, each a single `torch.nn.LSTM` or `GRU`, for export."""
