@@ -18,7 +18,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 from .common.errors import EarsightError
 
 if TYPE_CHECKING:
-    from .app.learning.learning import Learned
+    from .app.learning.ending import Learned
     from .common.inference.recognition import Classification, Transcript
 
 __all__ = ["EarsightError", "classify", "learn", "transcribe"]

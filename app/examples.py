@@ -46,7 +46,7 @@ Recognise
   earsight explain clip.wav --output clip.png            what the model does with it
 
 Train on your own clips (pip install 'earsight[train]')
-  earsight learn clips/ --output models/mine             clips/LABEL/*.wav or *.mp4; or a table of path,label or path,text
+  earsight learn clips/ --output models/mine             clips/LABEL/*.wav, *.mp4; or a table: path,label
   earsight prepare csv clips.csv data/mine               the same in steps, each of which you can change
   earsight train fit --config configs/tiny.yaml --run runs/mine --data.train data/mine/train.jsonl.gz
   earsight export runs/mine/model.ckpt models/mine       a folder that --model takes

@@ -27,8 +27,8 @@ class Curve:
         now = self.errors[-1]
         if self.doubled is None:
             return "more clips of this kind would hardly help: half of them teach as much as all"
-        return (f"with twice as many clips the share of errors would fall from {now:.1%} to about {self.doubled:.1%}, if it "
-                "goes on as it fell so far")
+        return (f"with twice as many clips the share of errors would fall from {now:.1%} to about {self.doubled:.1%}, "
+                "if it goes on as it fell so far")
 
 
 def fit_curve(clips: Sequence[float], errors: Sequence[float]) -> Curve:

@@ -87,8 +87,8 @@ def embed(material: Material, folder: Path, left: Callable[[], float], views: in
             else:
                 made.setdefault(task.cut.id, []).append(result)
         if number == 0 and done < len(tasks):
-            raise EarsightError(f"the time is over after {done} of {len(tasks)} clips, whose frames are kept in {folder}; "
-                                "the same command with more --minutes goes on from there")
+            raise EarsightError(f"the time is over after {done} of {len(tasks)} clips, whose frames are kept in "
+                                f"{folder}; the same command with more --minutes goes on from there")
         return time.monotonic() - begun
 
     seconds = compute(0)

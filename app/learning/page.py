@@ -1,4 +1,4 @@
-"""The page that `learn` ends with: what was learnt, how well, what would help; and below it the report of `evaluate`."""
+"""The page that `learn` ends with: what was learnt, how well, what would help; below it, the report of `evaluate`."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ class Summary:
     curve: Curve | None
     commands: Sequence[tuple[str, str]]
 
+    def figures(self) -> dict[str, str]:
+        """As a model's card has them."""
+        (value, name), (low, high) = self.figure, self.interval
+        return {name: f"{percent(value)} (95 % interval {percent(low)} to {percent(high)}, over {self.over})"}
+
 
 def head(summary: Summary) -> list[Html]:
     """The sections above the report."""
@@ -51,10 +56,11 @@ def head(summary: Summary) -> list[Html]:
     rows = [[cell(what), tag("td", tag("code", command))] for what, command in summary.commands]
     parts.append(section("Use it", table(["to", "command"], rows)))
     if len(summary.candidates) > 1:
-        rows = [[cell(name), cell(percent(share), share, share), cell(asked)] for name, share, asked in summary.candidates]
+        rows = [[cell(name), cell(percent(share), share, share), cell(asked)]
+                for name, share, asked in summary.candidates]
         parts.append(section("What was tried", table(["model", "right", "of"], rows, [1]),
-                             note="The first was taken. Each clip's answer in the report below is of the model that was "
-                             "best on the other folds, so that no figure is of clips that the choice was made on."))
+                             note="The first was taken. Each clip's answer in the report below is of the model that "
+                             "was best on the other folds: no figure is of clips that the choice was made on."))
     if summary.curve:
         parts.append(section("Would more clips help?", tag("p", f"{summary.curve.sentence().capitalize()}."),
                              curve_chart(summary.curve),

@@ -28,7 +28,8 @@ def linear_recipe(medium: str, frames: Frames, l2: float, batch_duration: float)
         medium, "classes", batch_duration,
         trainer={"max_epochs": 1, "gradient_clip_val": None},
         model={"class_path": "LinearModel", "init_args": {
-            "n_features": frames.n_features, "frame_shift": frames.frame_shift, "streams": list(frames.widths), "l2": l2}},
+            "n_features": frames.n_features, "frame_shift": frames.frame_shift, "streams": list(frames.widths),
+            "l2": l2}},
         average=1)
 
 

@@ -16,7 +16,7 @@ from ...common.data.cuts import clip_files, frames_of, label_of, text_of, video_
 from ...common.data.manifest import read_manifest
 from ...common.data.tables_and_folders import TABLE_SUFFIXES
 from ...common.errors import EarsightError
-from ...common.reports.layout import number
+from ...common.reports.layout import duration, number
 from ..media import openers
 
 MEDIA = {"speech": "sound", "video": "videos", "frames": "stored frames"}
@@ -45,6 +45,19 @@ class Material:
     def target(self, cut: Any) -> str:
         """A clip's label or text."""
         return (label_of(cut) if self.task == "classes" else text_of(cut)) or ""
+
+    def described(self) -> str:
+        """How much there is."""
+        what = [f"{number(len(self.cuts), 'clip')} of {MEDIA[self.medium]}",
+                duration(sum(cut.duration for cut in self.cuts))]
+        if self.task == "classes":
+            what.append(number(len(set(map(self.target, self.cuts))), "class", "classes"))
+        else:
+            words = [word for cut in self.cuts for word in self.target(cut).split()]
+            what.append(f"{number(len(words), 'word')}, {len(set(words))} different ones")
+        if self.failures:
+            what.append(f"{len(self.failures)} that cannot be used")
+        return ", ".join(what)
 
 
 def read_sources(sources: Sequence[str | Path], folder: Path, task: str = "auto") -> Material:
@@ -106,8 +119,8 @@ def _medium(cuts: Iterable[Any], sources: Sequence[str | Path]) -> str:
     found = Counter("video" if video_of(cut) else "frames" if frames_of(cut) else "speech" for cut in cuts)
     if len(found) > 1:
         told = ", ".join(f"{count} of {MEDIA[medium]}" for medium, count in found.most_common())
-        raise EarsightError(f"{', '.join(map(str, sources))}: clips of several media ({told}); a model reads one: teach "
-                            "each in a folder of its own")
+        raise EarsightError(f"{', '.join(map(str, sources))}: clips of several media ({told}); a model reads one: "
+                            "teach each in a folder of its own")
     return next(iter(found))
 
 
@@ -120,8 +133,8 @@ def _task(cuts: Sequence[Any], task: str, sources: Sequence[str | Path]) -> str:
     if told < len(cuts):
         lacking = next(cut.id for cut in cuts if (label_of if task == "classes" else text_of)(cut) is None)
         raise EarsightError(f"{', '.join(map(str, sources))}: {len(cuts) - told} of {len(cuts)} clips have no "
-                            f"{'label' if task == 'classes' else 'text'} to learn, such as {lacking}; give them one, or "
-                            "leave them out")
+                            f"{'label' if task == 'classes' else 'text'} to learn, such as {lacking}; give them one, "
+                            "or leave them out")
     if task == "text" and not any(text_of(cut) for cut in cuts):
         raise EarsightError(f"{', '.join(map(str, sources))}: all texts are empty; say what is said in the clips")
     return task
@@ -148,10 +161,11 @@ def _without_contradictions(cuts: Sequence[Any], sources: Sequence[str | Path], 
     for cut in twice:
         classes = sorted(content[keys[cut.id]])
         if not left[label_of(cut)]:
-            count = sum(label_of(other) == label_of(cut) for other in twice)
+            count = sum(label_of(one) == label_of(cut) for one in twice)
+            other = next(name for name in classes if name != label_of(cut))
             raise EarsightError(f"{', '.join(map(str, sources))}: all {number(count, 'clip')} of class {label_of(cut)} "
-                                f"stand in class {next(name for name in classes if name != label_of(cut))} too, with the "
-                                "same content; a clip has one label: remove one of the two")
+                                f"stand in class {other} too, with the same content; a clip has one label: remove one "
+                                "of the two")
     names = ", ".join(cut.id for cut in twice[:NAMED]) + (", ..." if len(twice) > NAMED else "")
     warnings.append(f"{number(len(twice), 'clip')} of the same content with different labels left out ({names}: "
                     f"{' and '.join(sorted(content[keys[twice[0].id]]))}); a clip has one label: remove the wrong ones")
@@ -168,8 +182,9 @@ def _looks_alike(labels: Iterable[str | None]) -> list[str]:
     forms: dict[str, set[str]] = defaultdict(set)
     for label in {label for label in labels if label is not None}:
         forms[re.sub(r"[\W_]+", "", label.casefold()) or label].add(label)
-    return [f"labels {' and '.join(map(repr, sorted(alike)))} differ by case, spaces or punctuation only, and are taught "
-            "as classes of their own; if they are one, write them alike" for alike in forms.values() if len(alike) > 1]
+    return [f"labels {' and '.join(map(repr, sorted(alike)))} differ by case, spaces or punctuation only, and are "
+            "taught as classes of their own; if they are one, write them alike"
+            for alike in forms.values() if len(alike) > 1]
 
 
 def _demand_classes(cuts: Sequence[Any], sources: Sequence[str | Path], warnings: list[str]) -> None:

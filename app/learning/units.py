@@ -12,10 +12,10 @@ from ...common.data.cuts import group_of, speaker_of
 from ...common.data.likeness import name_groups, near_duplicates, nearest_of_class
 from ...common.data.splits import source_of
 
-LEAK = ("nothing tells which clips are of one speaker, one recording or one scene, and no two are nearly the same: each "
-        "was held out alone. If some are (cuts of one video, takes of one person), the figures are too good: such clips "
-        "would look like clips of one recording on both sides, right with almost full certainty. Name them in a column "
-        "`group` or `speaker` of a table, or in the files' names (LABEL_SPEAKER_TAKE)")
+LEAK = ("nothing tells which clips are of one speaker, recording or scene, and no two are nearly the same: each was "
+        "held out alone. If some are cuts of one recording or takes of one person, that is a leak, and the figures are "
+        "too good; it would look like this: almost no errors here, many on new speakers or scenes. Name what belongs "
+        "together in a column `group` or `speaker` of a table, or in the files' names (LABEL_SPEAKER_TAKE)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +45,15 @@ def find_units(cuts: Sequence[Any], classes: Sequence[str | None], features: np.
     found = name_groups([cut.id for cut in cuts], classes, nearest_of_class(features, classes))
     if found is not None:
         few = ", ".join(list(dict.fromkeys(found.groups))[:3])
-        how = (f"part {found.part} of the clips' names ({few}, ...) tells what belongs together: clips that agree in it are "
-               f"each other's nearest {found.agreement:.0%} of the time, {found.chance:.0%} by chance")
+        how = (f"part {found.part} of the clips' names ({few}, ...) tells what belongs together: clips that agree in "
+               f"it are each other's nearest {found.agreement:.0%} of the time, {found.chance:.0%} by chance")
         return _units(list(found.groups), "groups", how, True)
     clusters = near_duplicates(features)
     if len(set(clusters.tolist())) < len(cuts):
         together = len(cuts) - len(set(clusters.tolist()))
-        how = (f"clips that are nearly the same were found ({together} beside others) and stay together; other clips of "
-               "one speaker or scene may stand on both sides, and the figures be too good: name them in a column `group`")
+        how = (f"clips that are nearly the same were found ({together} beside others) and stay together; other clips "
+               "of one speaker or scene may stand on both sides, and the figures be too good: name them in a column "
+               "`group`")
         return _units([cuts[int(number)].id for number in clusters], "clips or near-duplicates", how, False)
     return _units([cut.id for cut in cuts], "clips", LEAK, False)
 

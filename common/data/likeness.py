@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 BLOCK = 1024  # clips that are compared with all others at once
-NEAR = 0.5  # share of the usual distance to the nearest clip of the same class, below which a clip is nearly another's copy
+NEAR = 0.6  # share of the usual distance to the nearest clip, below which a clip is nearly another's copy
 TRUSTED = 2.0  # times as often as by chance must a clip's nearest be of its own group, for a name to be believed
 
 
@@ -47,11 +47,14 @@ def near_duplicates(features: np.ndarray, near: float = NEAR) -> np.ndarray:
     nearest, whatever their classes; clusters are joined in chains.
     """
     directions = _directions(features)
-    blocks = [(first, _away(directions, first)) for first in range(0, len(directions), BLOCK)]
-    limit = near * float(np.median(np.concatenate([away.min(axis=1) for _, away in blocks]))) if len(features) > 1 else 0
     root = np.arange(len(features))
-    for first, away in blocks:
-        for row, column in zip(*np.nonzero(away < limit)):
+    if len(features) < 2:
+        return root
+    blocks = range(0, len(directions), BLOCK)
+    # Twice, as all distances of many clips would not fit into memory.
+    limit = near * float(np.median(np.concatenate([_away(directions, first).min(axis=1) for first in blocks])))
+    for first in blocks:
+        for row, column in zip(*np.nonzero(_away(directions, first) < limit)):
             a, b = _find(root, first + int(row)), _find(root, int(column))
             root[max(a, b)] = min(a, b)
     return np.array([_find(root, i) for i in range(len(root))])

@@ -1,6 +1,6 @@
 """A linear classifier on the mean of a clip's frames: what few clips can teach over frames that others have trained.
 
-The loss is convex and is brought to its minimum at once, so that there is neither a rate nor a number of epochs to choose.
+The loss is convex and is brought to its minimum at once: there is neither a rate nor a number of epochs to choose.
 """
 
 import numpy as np

@@ -128,8 +128,8 @@ def borrowed_frontend(model: str | Path, n_features: int) -> tuple[Callable[[Pat
         raise EarsightError(f"model {folder.name} has no {FRONTEND}, so that it makes no frames; name the model whose "
                             "frames were stored (`earsight prepare embeddings ... model=NAME`)")
     if config.n_features != n_features:
-        raise EarsightError(f"model {folder.name} makes frames of {config.n_features} features, and the checkpoint takes "
-                            f"{n_features}; name the model whose frames were stored")
+        raise EarsightError(f"model {folder.name} makes frames of {config.n_features} features, and the checkpoint "
+                            f"takes {n_features}; name the model whose frames were stored")
     share = ("medium", "sample_rate", "frame_shift", "frontend")
     return partial(shutil.copyfile, folder / FRONTEND), {name: getattr(config, name) for name in share}
 

@@ -36,8 +36,8 @@ def prepare_embeddings(source: Path, destination: Path, *, config: str, views: i
     if model:
         return prepare_views(source, destination, folder_embedder(model, read_views(Path(config))), views, progress)
     recipe = _Recipe.read(Path(config), weights)
-    embed, digest = _open_cnn(recipe)
-    return prepare_views(source, destination, _VideoEmbedder(recipe.pictures, recipe.views, embed, digest), views, progress)
+    embedder = _VideoEmbedder(recipe.pictures, recipe.views, *_open_cnn(recipe))
+    return prepare_views(source, destination, embedder, views, progress)
 
 
 @dataclass(frozen=True)
