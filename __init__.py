@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 from .common.errors import EarsightError
+from .common.threads import share_machine
+
+share_machine()  # before torch is loaded, by whoever loads it
 
 if TYPE_CHECKING:
     from .app.learning.ending import Learned

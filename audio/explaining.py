@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..common.errors import EarsightError
 from ..common.explain.encoder_graph import run_encoder
-from ..common.explain.explaining import Choice, check_duration, inside_panels, inside_title, output_panel
+from ..common.explain.explaining import Choice, check_duration, decision_text, inside_panels, inside_title, output_panel
 from ..common.explain.figure import figure, frames_panel, waveform_panel, words_panel
 from ..common.model_folder import find_model, read_config
 from ..common.reports import layout
@@ -44,8 +44,7 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
         panels.append(words_panel(words))
         said = layout.number(len(words), "word")
     else:
-        result = recogniser.classification(frames, str(path))
-        words, said = (), f"{result.label} {result.probabilities[result.label]:.0%}"
+        words, said = (), decision_text(recogniser.classification(frames, str(path)))
     panels += inside_panels(runtime, run, choice)
     said = f"{said} · {runtime.name}, {inside_title(runtime, run, choice)}"
     return figure(path.name, said, duration, panels, words)

@@ -12,6 +12,7 @@ from .errors import EarsightError
 from .files import partial_of, write_whole
 from .paths import output_names
 from .signals import Stopped
+from .threads import usable_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -104,7 +105,7 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
 
 def default_jobs() -> int:
     """As many files at a time as this process may use cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
 
 
 def share_cores(jobs: int | None, files: int, spare: int = 0) -> tuple[int, int]:

@@ -15,8 +15,9 @@ FORMAT = 1  # raised when a folder of an older program can no longer be read
 CONFIG = "config.json"
 FRONTEND = "frontend.onnx"  # waveform (1, samples) -> frames (1, time, feature)
 ENCODER = "encoder.onnx"  # frames (batch, time, feature) -> log-probabilities or logits
-LATER = ("longest_clip", "decoding", "confidence", "times")  # fields that folders of older programs lack
+LATER = ("longest_clip", "decoding", "confidence", "times", "unknown")  # fields that folders of older programs lack
 EDGES = ("inside", "tail", "inside_fft", "centre", "round")  # see `audio.frontends.mfcc.MfccSettings`
+UNKNOWN_KEYS = {"temperature", "threshold", "scale", "keep", "score"}  # of a classifier's `Rejection`
 ORIGIN = "origin.json"  # in a model that was pulled: where it came from
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,6 +42,7 @@ class ModelConfig:
         confidence: `common.inference.confidence.Calibration` as plain types; empty where none was fitted.
         times: seconds added to words' `start` and `end`, see `common.inference.word_times`; empty where they were not
             fitted.
+        unknown: `common.inference.unknown.Rejection` as plain types, of a classifier; empty where none was fitted.
         about: free text of a model's card: description, trained_on, licence, figures.
         versions: of the programs that wrote the folder.
     """
@@ -59,6 +61,7 @@ class ModelConfig:
     decoding: dict = field(default_factory=dict)
     confidence: dict = field(default_factory=dict)
     times: dict = field(default_factory=dict)
+    unknown: dict = field(default_factory=dict)
     about: dict = field(default_factory=dict)
     versions: dict = field(default_factory=dict)
     format: int = FORMAT
@@ -107,7 +110,7 @@ def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
     for name in ("frame_shift", "longest_clip"):
         yield name, _is_number(getattr(config, name)) and getattr(config, name) > 0
     yield "precision", isinstance(config.precision, str)
-    for name in ("labels", "frontend", "model", "decoding", "confidence", "times", "about", "versions"):
+    for name in ("labels", "frontend", "model", "decoding", "confidence", "times", "unknown", "about", "versions"):
         yield name, isinstance(getattr(config, name), dict)
     labels = config.labels
     yield "labels.kind", labels.get("kind") in (*CTC_KINDS, "classes")
@@ -134,6 +137,10 @@ def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
                                      and isinstance(one.get("weights"), list) and all(map(_is_number, one["weights"])))
     yield "confidence", not config.confidence or {"words", "transcript"} <= config.confidence.keys() <= {
         "words", "transcript", "sound"}
+    numbers = {name: value for name, value in config.unknown.items() if name != "score"}
+    yield "unknown", not config.unknown or (
+        config.unknown.keys() == UNKNOWN_KEYS and all(map(_is_number, numbers.values()))
+        and min(numbers["temperature"], numbers["scale"]) > 0 and isinstance(config.unknown["score"], str))
     yield "times", config.times.keys() <= {"start", "end"} and all(map(_is_number, config.times.values()))
 
 

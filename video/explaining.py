@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..common.explain.encoder_graph import run_encoder
-from ..common.explain.explaining import Choice, check_duration, inside_panels, inside_title, output_panel
+from ..common.explain.explaining import Choice, check_duration, decision_text, inside_panels, inside_title, output_panel
 from ..common.explain.figure import AXIS, figure, frames_panel, pictures_panel
-from ..common.inference.recognition import classification
 from .reading import probe
 from .recognition.recogniser import ActionRecogniser, strip
 
@@ -44,7 +43,6 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
         panels.append(frames_panel(NAMES[name], part, shift, ABOUT[name]))
     panels.append(output_panel(runtime, frames, run))
     panels += inside_panels(runtime, run, choice)
-    result = classification(runtime.outputs(frames), runtime.labels.symbols, str(path), duration, runtime.name)
-    said = f"{result.label} {result.probabilities[result.label]:.0%}"
+    said = decision_text(recogniser.classification(frames, path, duration))
     said = f"{said} · {runtime.name}, {inside_title(runtime, run, choice, tuple(streams))}"
     return figure(path.name, said, duration, panels)

@@ -203,12 +203,12 @@ class SpeechRecogniser:
         if len(frames) == 0:
             raise EarsightError(f"{path}: shorter than one frame of model {self.runtime.name}; give a longer clip")
         duration = len(frames) * self.runtime.config.frame_shift
-        return classification(self.runtime.outputs(frames), self.runtime.labels.symbols, path, duration,
-                              self.runtime.name)
+        logits, familiarity = self.runtime.judged(frames)
+        return classification(logits, self.runtime.labels.symbols, path, duration, self.runtime.name, familiarity)
 
     def timeline(self, path: str | Path, **options: float) -> Timeline:
         """What is heard when, by a classifier; options: see `common.inference.timeline.timeline`."""
-        return timeline(self.runtime.batch_outputs, [self.frames(path)], self.runtime.labels.symbols,
+        return timeline(self.runtime.batch_judged, [self.frames(path)], self.runtime.labels.symbols,
                         self.runtime.config.frame_shift, batch=BATCH, path=str(path), model=self.runtime.name,
                         **options)
 

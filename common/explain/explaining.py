@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import EarsightError
+from ..inference.recognition import Classification
 from ..inference.runtime import Runtime
+from ..inference.unknown import UNKNOWN
 from ..nn.cells import choose_units
 from .encoder_graph import DIRECTIONS, EncoderRun, LayerRun
 from .figure import Panel, attention_panel, classes_panel, posteriors_panel, unit_panels
@@ -41,10 +43,21 @@ def output_panel(runtime: Runtime, frames: np.ndarray, run: EncoderRun) -> Panel
     if runtime.config.task == "ctc":
         return posteriors_panel(run.outputs, runtime.labels.symbols, runtime.config.stride * runtime.config.frame_shift)
     ends = np.unique(np.linspace(1, len(frames), PREFIXES).round().astype(int))
-    logits = np.stack([runtime.outputs(frames[:end]) for end in ends])
+    logits = np.concatenate([runtime.batch_judged(frames[None, :end]) for end in ends])
     probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return classes_panel(ends * runtime.config.frame_shift, probabilities, runtime.labels.symbols)
+    labels = (*runtime.labels.symbols, *[UNKNOWN][: probabilities.shape[1] - len(runtime.labels)])
+    return classes_panel(ends * runtime.config.frame_shift, probabilities, labels)
+
+
+def decision_text(result: Classification) -> str:
+    """What a picture says of a clip: its class, or that it is none, with the score beside what is asked of it."""
+    likeliest = f"{result.label} {result.probabilities[result.label]:.0%}"
+    if result.familiarity is None:
+        return likeliest
+    score, threshold = result.familiarity.score, result.familiarity.threshold
+    beside = f"score {score:.2f}, unknown below {threshold:.2f}".replace("-", "−")
+    return f"{likeliest} ({beside})" if result.known else f"{UNKNOWN}, most like {likeliest} ({beside})"
 
 
 def inside_panels(runtime: Runtime, run: EncoderRun, choice: Choice) -> list[Panel]:

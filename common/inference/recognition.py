@@ -10,6 +10,8 @@ from itertools import islice
 
 import numpy as np
 
+from .unknown import UNKNOWN, Familiarity
+
 
 @dataclass(frozen=True)
 class Word:
@@ -114,10 +116,11 @@ class Classification:
 
     Attributes:
         path: the clip.
-        label: the likeliest class.
-        probabilities: class -> probability, the likeliest first.
+        label: the likeliest class, whether the clip is one of them or not.
+        probabilities: class -> probability, the likeliest first; of a clip that is one of them.
         duration: seconds.
         model: name of the model.
+        familiarity: how much the clip looks like one of the classes; None where the model does not tell.
     """
 
     path: str
@@ -125,6 +128,17 @@ class Classification:
     probabilities: dict[str, float]
     duration: float
     model: str
+    familiarity: Familiarity | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether the clip is one of the classes; so is every one to a model that does not tell."""
+        return self.familiarity is None or self.familiarity.known
+
+    @property
+    def decision(self) -> str:
+        """The label, or "unknown"."""
+        return self.label if self.known else UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -149,10 +163,12 @@ class Timeline:
 
     Attributes:
         path: the clip.
-        segments: in order of time, without overlap; neighbours meet, except where no label was likely enough.
+        segments: in order of time, without overlap; neighbours meet, except where no label was likely enough, or what
+            is seen is none of them.
         labels: all classes of the model.
         times: (window,) the centre of each window in seconds, rising.
-        probabilities: (window, label) float32, what the model makes of each window.
+        probabilities: (window, label) float32, what the model makes of each window; what they lack to 1 is the
+            probability of none of the labels.
         duration: seconds.
         model: name of the model.
     """
@@ -166,13 +182,14 @@ class Timeline:
     model: str
 
 
-def classification(logits: np.ndarray, labels: Sequence[str], path: str, duration: float, model: str) -> Classification:
+def classification(logits: np.ndarray, labels: Sequence[str], path: str, duration: float, model: str,
+                   familiarity: Familiarity | None = None) -> Classification:
     """What logits (label,) say of a clip."""
     probabilities = np.exp(logits - logits.max(), dtype=np.float64)
     probabilities /= probabilities.sum()
     order = np.argsort(-probabilities, kind="stable")
     ranked = {labels[i]: float(probabilities[i]) for i in map(int, order)}
-    return Classification(path, next(iter(ranked)), ranked, duration, model)
+    return Classification(path, next(iter(ranked)), ranked, duration, model, familiarity)
 
 
 CSV_COLUMNS = {
@@ -198,13 +215,14 @@ def header(form: str, timeline: bool) -> str:
 def as_text(result: Transcript | Classification | Timeline, top: int = 1) -> str:
     """One result for a person.
 
-    A transcript's text; a classification's `top` labels with their probabilities; a timeline's segments, one a
-    line.
+    A transcript's text; a classification's `top` labels with their probabilities, behind "unknown" where it is none of
+    them; a timeline's segments, one a line.
     """
     if isinstance(result, Transcript):
         return result.text
     if isinstance(result, Classification):
-        return ", ".join(_percentage(label, value) for label, value in _ranked(result, top))
+        named = ", ".join(_percentage(label, value) for label, value in _ranked(result, top))
+        return named if result.known else f"{UNKNOWN} (most like {named})"
     lines = [f"{_clock(s.start)} - {_clock(s.end)}  {_percentage(s.label, s.probability)}" for s in result.segments]
     return "\n".join(lines) or "(no label is likely enough)"
 
@@ -214,7 +232,8 @@ def as_json(result: Transcript | Classification | Timeline) -> str:
 
     A transcript's: `path`, `text`, `duration`, `model`, `confidence`, `words` (a list of objects: `text`, `start`,
     `end`, `confidence`), `n_best` (a list of objects: `text`, `score`; empty where one reading was asked for), and
-    `channel` where it is of one.
+    `channel` where it is of one. A classification's: `path`, `label`, `probabilities`, `duration`, `model`, and of a
+    model that tells what it does not know `decision` (the label, or "unknown"), `score` and `threshold`.
     """
     if isinstance(result, Timeline):
         plain = {
@@ -238,6 +257,10 @@ def as_json(result: Transcript | Classification | Timeline) -> str:
             del plain["channel"]
     if isinstance(result, Classification):
         plain["probabilities"] = {label: round(value, 4) for label, value in result.probabilities.items()}
+        del plain["familiarity"]
+        if familiarity := result.familiarity:
+            plain |= {"decision": result.decision, "score": round(familiarity.score, 3),
+                      "threshold": round(familiarity.threshold, 3)}
     return json.dumps(plain, ensure_ascii=False)
 
 
@@ -253,10 +276,14 @@ def csv_header(kind: type[Classification] | type[Timeline]) -> str:
 
 
 def csv_rows(result: Classification | Timeline, top: int = 1) -> str:
-    """One result's lines of the table: its `top` labels, or its segments; empty where it has none."""
+    """One result's lines of the table: its `top` labels, or its segments; empty where it has none.
+
+    What is none of the labels is "unknown" in the first place, without a probability, and the labels follow.
+    """
     if isinstance(result, Classification):
-        return _csv((result.path, label, f"{value:.4f}", rank)
-                    for rank, (label, value) in enumerate(_ranked(result, top), 1))  # fmt: skip
+        ranked = [] if result.known else [(UNKNOWN, "")]
+        ranked += [(label, f"{value:.4f}") for label, value in _ranked(result, top)]
+        return _csv((result.path, *each, rank) for rank, each in enumerate(ranked[:top], 1))
     return _csv((result.path, f"{s.start:.3f}", f"{s.end:.3f}", s.label, f"{s.probability:.4f}")
                 for s in result.segments)  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Running a model folder with ONNX Runtime. torch is never imported here."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import numpy as np
 from ..errors import EarsightError, first_line
 from ..labels import BLANK, Labels
 from ..model_folder import CONFIG, ENCODER, FRONTEND, find_model, read_config
+from ..threads import spins
+from .unknown import FAMILIARITY, Familiarity, Rejection
 
 PIECE, BESIDE = 20.0, 2.0  # s, of what goes through a pretrained encoder at once, and of what it hears at both ends
 
@@ -28,13 +31,17 @@ class Runtime:
         self.config = read_config(self.folder)
         self.labels = Labels.from_dict(self.config.labels)
         self.threads = threads
+        self.rejection = Rejection(**self.config.unknown) if self.config.unknown else None
         self._encoder = open_session(self.folder / ENCODER, threads)
+        if self.rejection and FAMILIARITY not in (output.name for output in self._encoder.get_outputs()):
+            raise EarsightError(f"{self.folder / CONFIG}: has a threshold for what is unknown, and {ENCODER} gives no "
+                                "score for it; fit both again with `earsight calibrate`")
 
     def frames(self, inputs: np.ndarray) -> np.ndarray:
         """Frontend: a waveform (samples,) or pictures (time, height, width, 3) -> frames (time, feature)."""
         if "encoder" in self.config.frontend:
             return self._pretrained_frames(inputs)
-        return self._run(self._frontend, inputs[None])[0]
+        return self._run(self._frontend, inputs[None])[0][0]
 
     def _pretrained_frames(self, samples: np.ndarray) -> np.ndarray:
         """The frames of a pretrained encoder, which sees all of a clip at once, and takes none longer than `longest`.
@@ -48,12 +55,12 @@ class Runtime:
             return np.zeros((-(-len(samples) // hop), self.config.n_features), np.float32)
         samples = np.pad(samples, (0, max(0, settings["shortest"] - len(samples))))
         if len(samples) <= settings["longest"] * self.config.sample_rate:
-            return self._run(self._frontend, samples[None])[0]
+            return self._run(self._frontend, samples[None])[0][0]
         parts = []
         for first in range(0, len(samples) // hop, piece):
             start = max(first - beside, 0)
             sound = samples[start * hop:(first + piece + beside) * hop]
-            parts.append(self._run(self._frontend, sound[None])[0][first - start:][:piece])
+            parts.append(self._run(self._frontend, sound[None])[0][0][first - start:][:piece])
         return np.concatenate(parts)
 
     def outputs(self, frames: np.ndarray) -> np.ndarray:
@@ -73,11 +80,38 @@ class Runtime:
 
     def batch_outputs(self, frames: np.ndarray) -> np.ndarray:
         """The same for clips of one length: (batch, time, feature) -> (batch, ...)."""
-        outputs = self._run(self._encoder, np.ascontiguousarray(frames, dtype=np.float32))
-        if outputs.shape[-1] != len(self.labels):
+        return self._encoded(frames)[0]
+
+    def _encoded(self, frames: np.ndarray, names: Sequence[str] = ()) -> list[np.ndarray]:
+        """The encoder's outputs of these names, its logits or log-probabilities first; those alone without names."""
+        outputs = self._run(self._encoder, np.ascontiguousarray(frames, dtype=np.float32), names)
+        if outputs[0].shape[-1] != len(self.labels):
             raise EarsightError(f"{self.folder / CONFIG}: damaged, it has {len(self.labels)} labels for "
-                                f"{outputs.shape[-1]} outputs; export the model again")
+                                f"{outputs[0].shape[-1]} outputs; export the model again")
         return outputs
+
+    def judged(self, frames: np.ndarray) -> tuple[np.ndarray, Familiarity | None]:
+        """A classifier's calibrated logits (label,) of frames (time, feature), and whether they are of a class.
+
+        Without a calibration (`earsight calibrate`) the logits are as they are, and nothing is known of the rest.
+        """
+        logits, scores = self._batch_judged(frames[None])
+        return logits[0], None if scores is None or self.rejection is None else self.rejection.familiarity(
+            float(scores[0]))
+
+    def batch_judged(self, frames: np.ndarray) -> np.ndarray:
+        """The same for clips of one length, as logits: (batch, time, feature) -> (batch, label).
+
+        With a calibration they have a column more, of none of the classes.
+        """
+        logits, scores = self._batch_judged(frames)
+        return logits if scores is None or self.rejection is None else self.rejection.with_unknown(logits, scores)
+
+    def _batch_judged(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        if self.rejection is None:
+            return self.batch_outputs(frames), None
+        logits, scores = self._encoded(frames, ("outputs", FAMILIARITY))
+        return logits / self.rejection.temperature, scores
 
     def check_frames(self, frames: np.ndarray, name: str) -> None:
         """Refuse frames of another width than the model's, naming where they come from."""
@@ -89,9 +123,9 @@ class Runtime:
     def _frontend(self):
         return open_session(self.folder / FRONTEND, self.threads)
 
-    def _run(self, session, inputs: np.ndarray) -> np.ndarray:
+    def _run(self, session, inputs: np.ndarray, names: Sequence[str] = ()) -> list[np.ndarray]:
         try:
-            return run_graph(session, inputs)
+            return run_outputs(session, inputs, names)
         except MemoryError:
             raise
         except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
@@ -129,6 +163,8 @@ def open_graph(graph: bytes, name: str, threads: int):
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if not spins():
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
@@ -138,7 +174,12 @@ def open_graph(graph: bytes, name: str, threads: int):
 
 def run_graph(session, inputs: np.ndarray) -> np.ndarray:
     """The first output of a session for its first input. A graph that also asks which of it counts is told: all."""
+    return run_outputs(session, inputs)[0]
+
+
+def run_outputs(session, inputs: np.ndarray, names: Sequence[str] = ()) -> list[np.ndarray]:
+    """The same for the outputs of these names; the first without names."""
     feed = {session.get_inputs()[0].name: inputs}
     for mask in session.get_inputs()[1:]:
         feed[mask.name] = np.ones(inputs.shape, dtype=np.int64)
-    return session.run(None, feed)[0]
+    return session.run(names or [session.get_outputs()[0].name], feed)

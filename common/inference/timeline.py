@@ -14,7 +14,8 @@ import numpy as np
 from ..errors import EarsightError
 from .recognition import Segment, Timeline
 
-Logits = Callable[[np.ndarray], np.ndarray]  # (batch, time, feature) -> (batch, label)
+# (batch, time, feature) -> (batch, label), or (batch, label + 1), the last of none of the labels.
+Logits = Callable[[np.ndarray], np.ndarray]
 
 WINDOW = 4.0  # seconds
 HOP = 0.5  # seconds
@@ -61,7 +62,8 @@ def timeline(
     """Classify a clip window by window, and merge what is alike into segments.
 
     Args:
-        logits: the classifier, for windows of one length.
+        logits: the classifier, for windows of one length. Where it has an output more than there are labels, that is
+            of none of them, and stretches in which it is the likeliest have no segment.
         blocks: the clip's frames (time, feature), in order, in pieces of any length; `[frames]` for a whole clip.
         labels: names of the classifier's outputs.
         frame_shift: seconds between two frames.
@@ -83,7 +85,7 @@ def timeline(
     window_frames, hop_frames = (max(1, round(seconds / frame_shift)) for seconds in (window, hop))
     windows = classify_windows(logits, blocks, window_frames, hop_frames, batch, path)
     edges = step_edges(windows.frames, hop_frames)
-    steps = step_probabilities(windows, edges)
+    steps, unknown = np.split(step_probabilities(windows, edges), [len(labels)], axis=1)
     found = segment_steps(
         steps,
         # Each frame is seen by window / hop windows; together they count as one observation, not as many.
@@ -91,6 +93,7 @@ def timeline(
         minimum=-(-round(minimum / frame_shift) // hop_frames),
         penalty=penalty,
         threshold=threshold,
+        unknown=unknown[:, 0] if unknown.shape[1] else None,
     )
     if callable(duration):
         duration = duration()
@@ -100,7 +103,7 @@ def timeline(
         segments=tuple(_segments(found, steps, edges, labels, frame_shift, start, end)),
         labels=tuple(labels),
         times=start + (windows.starts + windows.length / 2) * frame_shift,
-        probabilities=windows.probabilities,
+        probabilities=windows.probabilities[:, : len(labels)],
         duration=end,
         model=model,
     )
@@ -211,6 +214,7 @@ def segment_steps(
     minimum: int = 1,
     penalty: float = PENALTY,
     threshold: float = 0.0,
+    unknown: np.ndarray | None = None,
 ) -> list[tuple[int, int, int | None]]:
     """Divide steps into segments of one label each: (first step, step after the last, label).
 
@@ -227,7 +231,8 @@ def segment_steps(
     A threshold over 0 adds the label None, of this probability everywhere (Chow's reject option, 1970); a change
     from it or to it costs half, so that a gap between two segments costs as much as none. A segment whose weighted
     mean of log-probabilities is less than the threshold's would be better None, so that its mean probability, which
-    is never under the exponential of that, is at least `threshold`.
+    is never under the exponential of that, is at least `threshold`. Where it is known how likely each step is none of
+    the labels, None has that probability, or the threshold where that is more.
 
     Args:
         probabilities: (step, label).
@@ -235,12 +240,14 @@ def segment_steps(
         minimum: steps; fewer steps in all are one segment.
         penalty: nats.
         threshold: 0 for none.
+        unknown: (step,) probabilities of none of the labels.
     """
     steps, count = probabilities.shape
     scores = np.log(np.maximum(probabilities, FLOOR))
     costs = np.full(count, penalty / 2)  # of a change, for either side of it
-    if threshold > 0:
-        scores = np.column_stack([scores, np.full(steps, math.log(threshold))])
+    if threshold > 0 or unknown is not None:
+        none = np.maximum(np.zeros(steps) if unknown is None else unknown, threshold)
+        scores = np.column_stack([scores, np.log(np.maximum(none, FLOOR))])
         costs = np.append(costs, 0.0)
     scores *= weights[:, None]
     minimum = max(1, min(minimum, steps))

@@ -41,8 +41,12 @@ class ActionRecogniser:
     def classify(self, path: str | Path) -> Classification:
         """What is done in a clip as a whole."""
         frames = np.concatenate(list(self.blocks(path)))
-        return classification(self.runtime.outputs(frames), self.runtime.labels.symbols, str(path),
-                              self._end(probe(path), len(frames)), self.runtime.name)
+        return self.classification(frames, path, self._end(probe(path), len(frames)))
+
+    def classification(self, frames: np.ndarray, path: str | Path, duration: float) -> Classification:
+        """Class probabilities of embeddings (time, feature), of a clip of so many seconds."""
+        logits, familiarity = self.runtime.judged(frames)
+        return classification(logits, self.runtime.labels.symbols, str(path), duration, self.runtime.name, familiarity)
 
     def timeline(self, path: str | Path, **options: float) -> Timeline:
         """What is done when, from the file's start; embeddings are computed once, and not kept.
@@ -57,7 +61,7 @@ class ActionRecogniser:
                 count += len(block)
                 yield block
 
-        return timeline(self.runtime.batch_outputs, counted(), self.runtime.labels.symbols,
+        return timeline(self.runtime.batch_judged, counted(), self.runtime.labels.symbols,
                         self.runtime.config.frame_shift, start=info.start, duration=lambda: self._end(info, count),
                         batch=BATCH, path=str(path), model=self.runtime.name, **options)
 
