@@ -27,8 +27,8 @@ def default_classifier(path: str | Path) -> str:
     from ..video.content import has_pictures
 
     if is_table(path):
-        raise EarsightError(f"{path}: a table of series, for which no model comes with the package; name yours (--model), "
-                            "or train one (configs/series.yaml)")
+        raise EarsightError(f"{path}: a table of series, for which no model comes with the package; name yours "
+                            "(--model), or train one (configs/series.yaml)")
     return DEFAULT_CLASSIFIERS["video" if has_pictures(path) else "sound"]
 
 

@@ -80,8 +80,8 @@ def holds_series(path: str | Path) -> bool:
 def sources(path: str | Path) -> list[Source]:
     """The files of series of a path, with what their places tell.
 
-    A file X_TRAIN.ts brings X_TEST.ts beside it, and X alone, or a folder that holds them, means both; a folder of
-    folders has a class each; other files of a folder are taken together.
+    A file X_TRAIN.ts brings X_TEST.ts beside it, as a folder that holds them does; in a folder of folders each is a
+    class; other files of a folder are taken together.
 
     Raises:
         EarsightError: there are none, or it is not clear which are meant.
@@ -91,21 +91,18 @@ def sources(path: str | Path) -> list[Source]:
         if found := _sources_in(path):
             return found
         raise EarsightError(f"{path}: holds no tables of series; they end in {', '.join(sorted(SERIES_SUFFIXES))}")
-    if path.is_file():
-        other = next((each for each in _tables(path.parent) if path.suffix == each.suffix and _are_pair(path, each)), None)
-        return [Source(path)] if other is None else [
-            Source(each, split_named(_split_of(each))) for each in sorted((path, other), key=_split_of, reverse=True)]
-    pairs = [each for each in _tables(path.parent) if (found := PAIR.fullmatch(each.stem)) and found[1] == path.name]
-    if pairs:
-        return _pairs(pairs)
-    raise EarsightError(f"{path}: no such file or folder; name a table of series")
+    if not path.is_file():
+        raise EarsightError(f"{path}: no such file or folder; name a table of series")
+    pair = [each for each in _tables(path.parent) if path.suffix == each.suffix and _are_pair(path, each)]
+    return _pairs([path, *pair]) if pair else [Source(path)]
 
 
 def _tables(folder: Path) -> list[Path]:
     try:
         return sorted(each for each in folder.iterdir() if not each.name.startswith(".") and is_table(each))
     except OSError as error:
-        raise EarsightError(f"{folder}: this folder cannot be read ({error.strerror}); change its permissions") from error
+        reason = f"{folder}: this folder cannot be read ({error.strerror}); change its permissions"
+        raise EarsightError(reason) from error
 
 
 def _split_of(path: Path) -> str:
@@ -134,8 +131,7 @@ def _sources_in(folder: Path) -> list[Source]:
     if complete:
         name = folder.name if folder.name in complete else next(iter(complete))
         if len(complete) > 1 and folder.name not in complete:
-            raise EarsightError(f"{folder}: holds several data sets, {', '.join(sorted(complete))}; name one of them "
-                                f"({folder / name})")
+            raise EarsightError(f"{folder}: holds several data sets, {', '.join(sorted(complete))}; name a file of one")
         return _pairs(each for each in tables if (found := PAIR.fullmatch(each.stem)) and found[1] == name)
     if tables:
         return [Source(each) for each in tables]
@@ -261,7 +257,8 @@ def _described(tables: list[tuple[Source, SeriesTable]]) -> list[_Described]:
     for source, table in tables:
         about = {"channels": list(first.channels), "named": first.named, "table": first.options.columns()}
         for each in table.series:
-            values = matched(each.values, table.channels if table.named else None, about, str(table.path), str(first.path))
+            names = table.channels if table.named else None
+            values = matched(each.values, names, about, str(table.path), str(first.path))
             whole = replace(each, values=values, label=source.label or each.label, split=source.split or each.split)
             stem = source.path.stem if len(table.series) == 1 or len(tables) > 1 else ""
             identity = "-".join(filter(None, (source.label, stem, each.name if each.name != stem else "")))
@@ -291,7 +288,7 @@ def _cuts(described: _Described, step: float, sampling: Sampling, folder: Path |
     """The cuts of a series, one or a window each; frames in `folder`, or in memory."""
     series = described.series
     frames = _frames(series, step, sampling)
-    path, values = (_stored(frames, folder), None) if folder else (Path(f"{described.identity}.npy"), frames)
+    path, values = (stored(frames, folder), None) if folder else (Path(f"{described.identity}.npy"), frames)
     make = partial(frames_cut, path=path, shape=frames.shape, frame_shift=step, values=values, label=series.label,
                    custom={"series": described.about},
                    supervision_custom={"split": series.split} if series.split else None)
@@ -305,7 +302,7 @@ def _cuts(described: _Described, step: float, sampling: Sampling, folder: Path |
                    duration=length * step)
 
 
-def _stored(frames: np.ndarray, folder: Path) -> Path:
+def stored(frames: np.ndarray, folder: Path) -> Path:
     """The file of frames, under a key of their content: another run's manifests never meet other frames."""
     key = hashlib.sha256(str(frames.shape).encode() + frames.tobytes()).hexdigest()[:32]
     path = folder / key[:2] / f"{key}.npy"
@@ -319,8 +316,8 @@ def _divided(cuts: list[MonoCut], source: Path, shares: dict[str, float], by: st
              ) -> Iterator[tuple[str, MonoCut]]:
     """Each cut with its split: the files', with dev drawn from train where there is none; or all drawn."""
     if min(shares.values()) < 0 or sum(shares.values()) >= 1:
-        raise EarsightError(f"options dev_share {shares['dev']:g} and test_share {shares['test']:g}: give each at least 0, "
-                            "and less than 1 in all")
+        told = f"options dev_share {shares['dev']:g} and test_share {shares['test']:g}"
+        raise EarsightError(f"{told}: give each at least 0, and less than 1 in all")
     given = {cut.id: (cut.supervisions[0].custom or {}).get("split") for cut in cuts}
     if any(given.values()):
         splits = {name: split_named(split) if split else "" for name, split in given.items()}
@@ -340,8 +337,8 @@ def _demand_classes(labels: list[str], source: Path) -> None:
     counts = Counter(labels)
     if len(counts) > max(2, len(labels) // 2):
         shown = ", ".join(list(counts)[:3])
-        raise EarsightError(f"{source}: {len(counts)} classes for {len(labels)} series ({shown}, ...), too few of each to "
-                            "learn; name the column of classes (label=...), or put what is measured into a few classes")
+        raise EarsightError(f"{source}: {len(counts)} classes for {len(labels)} series ({shown}, ...), too few of each "
+                            "to learn; name the column of classes (label=...), or make a few classes of what it holds")
 
 
 def _tell(tables: list[tuple[Source, SeriesTable]], more: list[str]) -> None:

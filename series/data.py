@@ -44,8 +44,8 @@ class SeriesData(SequenceData):
                  auxiliary_labels: str | None = None, batch_size: float = 16.0, curriculum: int = 0,
                  buckets: int = 10, workers: int = 0, seed: int = 1,
                  augmentation: SequenceAugmentation = SequenceAugmentation()):
-        super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, 1.0, curriculum, buckets,
-                         workers, seed)
+        super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, 1.0, curriculum,
+                         buckets, workers, seed)
         self.augmentation = augmentation
         first = list(islice(self.cuts("train"), LOOKED_AT))
         frames = _frames_of(first[0])
@@ -102,6 +102,6 @@ def _about(cut: Cut) -> dict:
 def _frames_of(cut: Cut):
     frames = frames_of(cut)
     if frames is None:
-        raise EarsightError(f"{cut.id}: has no stored frames; prepare tables (`earsight prepare series`), or use a recipe "
-                            "for sound or videos")
+        raise EarsightError(f"{cut.id}: has no stored frames; prepare tables (`earsight prepare series`), or use a "
+                            "recipe for sound or videos")
     return frames

@@ -21,6 +21,7 @@ from ..common.reports.transcription import TranscriptionReport
 from .data import OPENERS, read_series_cut
 from .matching import matched
 from .model import load_model
+from .reading.series import filled
 
 
 def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: dict | None = None,
@@ -70,6 +71,4 @@ def fitting(cut: Cut, layout: dict, model: str) -> np.ndarray:
 
 
 def _exhibit(cut: Cut, frame_shift: float) -> Exhibit:
-    frames = read_series_cut(cut, frame_shift)
-    means = np.nanmean(np.where(np.isfinite(frames).any(axis=0), frames, 0), axis=0)
-    return frames_exhibit(np.where(np.isfinite(frames), frames, means), cut.duration)
+    return frames_exhibit(filled(read_series_cut(cut, frame_shift)), cut.duration)

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..common.errors import EarsightError
 from ..common.explain.encoder_graph import run_encoder
 from ..common.explain.explaining import Choice, inside_panels, inside_title, output_panel
 from ..common.explain.figure import figure, frames_panel
+from .reading.series import filled
 from .recognition import SeriesRecogniser
 
 if TYPE_CHECKING:
@@ -29,10 +28,10 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
     if len(frames) > MOST:
         raise EarsightError(f"{path}: {len(frames)} times, and a picture shows {MOST} at most; cut a part out")
     run = run_encoder(runtime.folder, frames)
-    shown = np.where(np.isfinite(frames), frames, np.nanmean(np.where(np.isfinite(frames).any(axis=0), frames, 0), axis=0))
-    panels = [frames_panel("channels", shown, shift, f"{frames.shape[1]} channels")]
+    panels = [frames_panel("channels", filled(frames), shift, f"{frames.shape[1]} channels")]
     panels.append(output_panel(runtime, frames, run))
     panels += inside_panels(runtime, run, choice)
     result = recogniser.classify(path)
-    said = f"{result.label} {result.probabilities[result.label]:.0%} · {runtime.name}, {inside_title(runtime, run, choice)}"
+    said = f"{result.label} {result.probabilities[result.label]:.0%}"
+    said = f"{said} · {runtime.name}, {inside_title(runtime, run, choice)}"
     return figure(path.name, said, len(frames) * shift, panels)

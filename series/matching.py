@@ -29,8 +29,8 @@ def matched(values: np.ndarray, channels: Sequence[str] | None, layout: Mapping[
                                 + (f" ({', '.join(wanted[:12])})" if layout["named"] else ""))
         return values
     if lacking := [each for each in wanted if each not in channels]:
-        raise EarsightError(f"{name}: lacks {_with_hints(lacking, channels)}; {owner} has {', '.join(wanted[:12])}: rename "
-                            "the columns, or choose another")
+        raise EarsightError(f"{name}: lacks {_with_hints(lacking, channels)}; {owner} has {', '.join(wanted[:12])}: "
+                            "rename the columns, or choose another")
     return values[:, [list(channels).index(each) for each in wanted]]
 
 

@@ -53,8 +53,8 @@ class ChannelAugmentation:
         noise: deviation of the noise that is added to each value.
         scale: deviation of the factor, about 1, by which each channel of a series is louder.
         shift: deviation of what is added to all of a channel of a series.
-        gaps: share of channels of series that get a gap, up to GAP of their length; a model that never saw gaps does not
-            know what they mean.
+        gaps: share of channels of series that get a gap, up to GAP of their length; a model that never saw gaps does
+            not know what they mean.
     """
 
     noise: float = 0.0

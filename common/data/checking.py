@@ -15,7 +15,18 @@ from ..errors import EarsightError
 from ..labels import Labels
 from ..model_folder import find_model, read_config
 from .corpora.parts import SPLITS, split_named
-from .cuts import DOUBLE_ID, EMPTY_CLASS, clip_files, custom_of, frames_of, group_of, label_of, speaker_of, text_of, video_of
+from .cuts import (
+    DOUBLE_ID,
+    EMPTY_CLASS,
+    clip_files,
+    custom_of,
+    frames_of,
+    group_of,
+    label_of,
+    speaker_of,
+    text_of,
+    video_of,
+)
 from .manifest import read_manifest
 from .openers import Openers
 from .shards import load_frames

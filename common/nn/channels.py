@@ -15,9 +15,9 @@ FLAT = 1e-6  # share of a channel's size that its deviation must exceed, for flo
 class ChannelNormaliser(nn.Module):
     """Each channel less its mean, over its deviation in the training set, and beside it whether it is missing.
 
-    A gap (NaN) becomes 0, the channel's mean, and 1 in a feature of its own: "zero-imputation" with indicators (Lipton,
-    Kale and Wetzel, 2016, Directly Modeling Missing Data in Sequences with RNNs). A channel that never moved in training
-    is left out, as 0.
+    A gap (NaN) becomes 0, the channel's mean, and 1 in a feature of its own: "zero-imputation" with indicators
+    (Lipton, Kale and Wetzel, 2016, Directly Modeling Missing Data in Sequences with RNNs). A channel that never moved
+    in training is left out, as 0.
 
     Args:
         n_channels: channels, as they come in.

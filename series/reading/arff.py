@@ -65,7 +65,7 @@ def _parsed(path: Path) -> tuple[list[tuple[str, str]], bool, list[tuple[int, st
             elif not inside:
                 attributes.append((name, kind))
         elif not line.lower().startswith("@relation"):
-            raise EarsightError(f"{path}, line {number}: {line[:40]!r} is none of @relation, @attribute and @data; not ARFF")
+            raise EarsightError(f"{path}, line {number}: {line[:40]!r} is no @relation, @attribute or @data; not ARFF")
     if not begun:
         raise EarsightError(f"{path}: no @data; not ARFF, or cut short")
     return attributes, relational, lines

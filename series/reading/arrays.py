@@ -61,8 +61,8 @@ def _series(path: Path, arrays: dict[str, np.ndarray], suffix: str, options: Tab
     for name in ("y", "groups"):
         column = arrays.get(f"{name}{suffix}")
         if column is not None and column.shape != every.shape[:1]:
-            raise EarsightError(f"{path}: {name}{suffix} has the shape {column.shape}, and X{suffix} holds {len(every)} "
-                                "series")
+            raise EarsightError(f"{path}: {name}{suffix} has the shape {column.shape}, and X{suffix} holds "
+                                f"{len(every)} series")
         columns[name] = [label_text(value) for value in column] if column is not None and options.labelled else None
     times = arrays.get(f"times{suffix}")
     if times is not None and times.shape not in (every.shape[:2], every.shape[1:2]):
@@ -102,8 +102,8 @@ def _member(path: Path, held, name: str) -> np.ndarray:
     try:
         return held[name]
     except Exception as error:  # pickled objects, a damaged archive
-        raise EarsightError(f"{path}: {name} cannot be read ({first_line(error)}); store numbers and texts, and gaps as "
-                            f"NaN: {FORM}") from error
+        raise EarsightError(f"{path}: {name} cannot be read ({first_line(error)}); store numbers and texts, and gaps "
+                            f"as NaN: {FORM}") from error
 
 
 def _array(path: Path, values: object) -> np.ndarray:

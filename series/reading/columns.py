@@ -12,13 +12,12 @@ import numpy as np
 
 from ...common.errors import EarsightError, first_line, require
 from ...common.texts import read_text, tidy
-from .series import UNITS, Series, SeriesTable, TableOptions, finite, label_notes, numbered
+from .series import MISSING, UNITS, Series, SeriesTable, TableOptions, finite, label_notes, numbered
 from .times import in_order, seconds
 
 TEXT_SUFFIXES = frozenset({".csv", ".tsv"})
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 SEPARATORS = (",", ";", "\t", "|")
-MISSING = frozenset({"", "na", "nan", "n/a", "#n/a", "null", "none", "?", "-", "missing"})
 NONE = "none"  # an option that leaves a column out
 # What columns are called that are no channels, lower case, without what is neither letter nor digit.
 USUAL = {
@@ -112,8 +111,8 @@ def _delimited(path: Path) -> Columns:
             if header is None:
                 header = cells
             elif len(cells) != len(header):
-                raise EarsightError(f"{path}, line {reader.line_num}: {len(cells)} values for {len(header)} columns; put "
-                                    "a value that holds the separator in double quotes")
+                raise EarsightError(f"{path}, line {reader.line_num}: {len(cells)} values for {len(header)} columns; "
+                                    "put a value that holds the separator in double quotes")
             rows.append(cells)
             lines.append(f"line {reader.line_num}")
     except csv.Error as error:
@@ -207,7 +206,8 @@ def _found(columns: Columns, options: TableOptions) -> TableOptions:
     taken = {*wanted.values(), *options.channels}
     for role in ("series", "time", "label", "group"):
         if not wanted[role] and columns.headed and (options.labelled or role in ("series", "time")):
-            wanted[role] = next((name for name in columns.names if _plain(name) in USUAL[role] and name not in taken), "")
+            usual = (name for name in columns.names if _plain(name) in USUAL[role] and name not in taken)
+            wanted[role] = next(usual, "")
             taken.add(wanted[role])
     unit = options.unit or next((unit for unit in ("ms", "us", "ns") if _plain(wanted["time"]).endswith(unit)
                                  and _plain(wanted["time"]) in USUAL["time"]), "")
@@ -339,7 +339,8 @@ def _long(columns: Columns, options: TableOptions) -> SeriesTable:
                 continue
             series.append(Series(called, of, at, label, group, split))
     notes = [f"{columns.path}: read as long, a row a time: {len(series)} series of {len(names)} "
-             f"channel{'s' * (len(names) != 1)} ({_listed(names, 6)})" + _told(options, ("series", "time", "label", "group"))]
+             f"channel{'s' * (len(names) != 1)} ({_listed(names, 6)})"
+             + _told(options, ("series", "time", "label", "group"))]
     if early:
         notes.append(f"{columns.path}: times out of order in series {_listed(early, 3)}; they are sorted")
     if double:

@@ -11,6 +11,7 @@ from ...common.errors import EarsightError
 from ...common.texts import tidy
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0}
+MISSING = frozenset({"", "na", "nan", "n/a", "#n/a", "null", "none", "?", "-", "missing"})  # lower case
 LAYOUTS = ("auto", "long", "wide")
 
 
@@ -47,7 +48,8 @@ class TableOptions:
         group: column of what must not be split between training and test.
         layout: "long", a row a time; "wide", a row a series; or "auto".
         unit: of times that are numbers: s, ms, us, ns, min, h or d; empty: as the column's name says (`time_ms`), or s.
-        labelled: whether classes, groups and splits are wanted; without, a series is not parted where its label changes.
+        labelled: whether classes, groups and splits are wanted; without, a series is not parted where its label
+            changes.
     """
 
     series: str = ""
@@ -105,6 +107,13 @@ def finite(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 
+def filled(values: np.ndarray) -> np.ndarray:
+    """Values (time, channel), the mean of their channel in the place of gaps; 0 in a channel that is all gaps."""
+    there = np.isfinite(values)
+    means = np.where(there, values, 0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    return np.where(there, values, means).astype(np.float32)
+
+
 def usable(table: SeriesTable) -> SeriesTable:
     """The table without series that hold no number, which are failures then; channels that are all gaps are noted."""
     kept, failures = [], list(table.failures)
@@ -134,5 +143,6 @@ def label_notes(raw: Iterable[str], path: Path) -> list[str]:
     by_case: dict[str, list[str]] = {}
     for label in by_form:
         by_case.setdefault("".join(label.split()).casefold(), []).append(label)
-    return notes + [f"{path}: labels {' and '.join(map(repr, sorted(alike)))} differ by case or spaces, and are taken for "
-                    "several classes; write them alike if they are one" for alike in by_case.values() if len(alike) > 1]
+    return notes + [f"{path}: labels {' and '.join(map(repr, sorted(alike)))} differ by case or spaces, and are taken "
+                    "for several classes; write them alike if they are one"
+                    for alike in by_case.values() if len(alike) > 1]

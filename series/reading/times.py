@@ -1,13 +1,16 @@
 """Times of series: read, put in order, and laid on a grid of equal steps."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import numpy as np
 
 from ...common.errors import EarsightError
+from .series import MISSING
 
 REACH = 3.0  # steps between two values over which a line between them stands for what was not measured
+HALF = 0.5 + 1e-6  # of a step, so that rounding does not part times that lie just between two
 COARSE = 0.1  # share of times that come twice from which on the clock is too coarse to tell times by
 
 
@@ -22,12 +25,16 @@ def seconds(cells: Sequence[str] | np.ndarray, unit: float, where: str) -> np.nd
     try:
         return np.array(cells, dtype=np.float64) * unit
     except ValueError:
-        return np.array([_date(cell, where) for cell in cells])
+        return np.array([_moment(cell.strip(), unit, where) for cell in cells])
 
 
-def _date(cell: str, where: str) -> float:
+def _moment(cell: str, unit: float, where: str) -> float:
+    if cell.lower() in MISSING:
+        return np.nan
+    with suppress(ValueError):
+        return float(cell) * unit
     try:
-        moment = datetime.fromisoformat(cell.strip())
+        moment = datetime.fromisoformat(cell)
     except ValueError:
         raise EarsightError(f"{where}: time {cell!r} is neither a number nor a date such as 2024-05-31 10:00:00.5 "
                             "(ISO 8601); name another column of times, or leave this one out") from None
@@ -55,9 +62,9 @@ def in_order(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndar
     if not double:
         return times, values, early, 0
     if double > max(1, COARSE * len(times)):
-        raise EarsightError(f"{double} of {len(times)} rows have the time of another (the first is {times[~firsts][0]:g} "
-                            "s); leave the column of times out if it is too coarse (time=none and rate=HZ), or name the "
-                            "column that tells series apart (series=...)")
+        raise EarsightError(f"{double} of {len(times)} rows have the time of another, the first of them "
+                            f"{times[~firsts][0]:g} s; name the column that tells series apart (series=...), or leave "
+                            "out times that are too coarse (time=none, and rate=HZ)")
     place = np.cumsum(firsts) - 1
     there = np.isfinite(values)
     sums = np.zeros((place[-1] + 1, values.shape[1]))
@@ -78,14 +85,14 @@ def on_grid(times: np.ndarray, values: np.ndarray, step: float) -> np.ndarray:
     """A series at equal steps: `values` (time, channel) at rising `times`, every `step` seconds from the first.
 
     Values that lie on the grid, to half a step, stay as they are. Else each channel is interpolated between the values
-    that it has, where these are no more than REACH steps (or the series' own usual steps, if they are longer) apart, and
-    has gaps (NaN) elsewhere; where several values fall into a step their mean stands for it.
+    that it has, where these are no more than REACH steps (or the series' own usual steps, if they are longer) apart,
+    and has gaps (NaN) elsewhere; where several values fall into a step their mean stands for it.
     """
     places = (times - times[0]) / step
     if np.abs(places - np.arange(len(times))).max() < 0.5:
         return values
     own = float(np.median(np.diff(places)))
-    count = int(np.floor(places[-1] + 0.5)) + 1
+    count = int(np.floor(places[-1] + HALF)) + 1
     grid = np.arange(count, dtype=np.float64)
     made = np.full((count, values.shape[1]), np.nan, np.float32)
     for channel, column in enumerate(values.T):
@@ -103,7 +110,7 @@ def _channel_on_grid(places: np.ndarray, column: np.ndarray, grid: np.ndarray, o
     inside = (left <= grid) & (grid <= right) & (right - left <= REACH * own)
     line = np.where(inside | near, np.interp(grid, places, column), np.nan)
     # A step of several values is their mean: a line through two of them would let what is faster pass for slower.
-    cells = np.floor(places + 0.5).astype(int)
+    cells = np.floor(places + HALF).astype(int)
     counts = np.bincount(cells, minlength=len(grid))[:len(grid)]
     means = np.bincount(cells, column, len(grid))[:len(grid)] / np.maximum(counts, 1)
     return np.where(counts > 1, means, line)

@@ -7,8 +7,8 @@ import numpy as np
 
 from ...common.errors import EarsightError
 from ...common.texts import read_text, tidy
-from .columns import MISSING, without_padding
-from .series import Series, SeriesTable, TableOptions, finite, label_notes, numbered
+from .columns import without_padding
+from .series import MISSING, Series, SeriesTable, TableOptions, finite, label_notes, numbered
 from .times import in_order, seconds
 
 STAMPED = re.compile(r"\(\s*([^,()]+?)\s*,\s*([^,()]*?)\s*\)")
@@ -33,8 +33,8 @@ def read_ts(path: Path, options: TableOptions) -> SeriesTable:
         if width is None:
             width = len(channels)
         if len(channels) != width:
-            raise EarsightError(f"{where}: {len(channels)} channels, and the lines before have {width}; parts of a line "
-                                "are separated by `:`, and the label comes last")
+            raise EarsightError(f"{where}: {len(channels)} channels, and the lines before have {width}; `:` parts "
+                                "them, and the label comes last")
         name, times = str(len(series) + len(failures) + 1), None
         if stamped:
             try:
@@ -54,7 +54,7 @@ def read_ts(path: Path, options: TableOptions) -> SeriesTable:
     count = width or 0
     notes = [f"{path}: {len(series)} series of {count} channel{'s' * (count != 1)}"]
     if early:
-        notes.append(f"{path}: times out of order in {len(early)} series, the first of them {early[0]}; they are sorted")
+        notes.append(f"{path}: times out of order in {len(early)} series, first in {early[0]}; they are sorted")
     if double:
         notes.append(f"{path}: {double} values have the time of another; their mean is taken")
     return SeriesTable(path, numbered(count), False, series, failures, [*notes, *label_notes(raw, path)], options)
