@@ -23,8 +23,18 @@ share_machine()  # before torch is loaded, by whoever loads it
 if TYPE_CHECKING:
     from .app.learning.ending import Learned
     from .common.inference.recognition import Classification, Transcript
+    from .series.classifier import SeriesClassifier
 
-__all__ = ["EarsightError", "classify", "learn", "transcribe"]
+__all__ = ["EarsightError", "SeriesClassifier", "classify", "learn", "transcribe"]
+
+
+def __getattr__(name: str) -> Any:
+    """What is loaded when it is asked for."""
+    if name == "SeriesClassifier":
+        from .series.classifier import SeriesClassifier
+
+        return SeriesClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @overload
@@ -70,7 +80,9 @@ def transcribe(path: str | Path, model: str | Path | None = None, *, track: int 
 
 
 def classify(path: str | Path, model: str | Path | None = None) -> "Classification":
-    """Classify a video, a sound file or stored frames, with a model of the package unless one is named.
+    """Classify a video, a sound file, stored frames or a table of one series.
+
+    A model of the package does it unless one is named; for tables there is none.
 
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.

@@ -56,8 +56,6 @@ def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, c
         if frontend_of:
             write, settings = borrowed_frontend(frontend_of, model.normaliser.n_input)
         return export_model(model, destination, write, settings, int8, card)
-    if frontend_of:
-        raise EarsightError(f"{checkpoint}: has a frontend of its own; leave --frontend out")
     frontend = model.frontend
     settings = {"sample_rate": frontend.sample_rate, "frame_shift": frontend.frame_shift,
                 "frontend": frontend.plain_settings()}

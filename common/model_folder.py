@@ -27,7 +27,7 @@ class ModelConfig:
     """What `config.json` holds.
 
     Attributes:
-        medium: "speech", "video", or "frames" (stored frames of any origin).
+        medium: "speech", "video", "series" (tables), or "frames" (stored frames of any origin).
         task: "ctc" (text) or "classification".
         labels: what the outputs mean; see `common.labels.Labels`.
         n_features: features of a frame that goes into the encoder.
@@ -102,7 +102,7 @@ def read_config(folder: Path) -> ModelConfig:
 
 def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
     """What the program reckons with, and whether it is as it should be: anybody may edit the file."""
-    yield "medium", config.medium in ("speech", "video", "frames")
+    yield "medium", config.medium in ("speech", "video", "series", "frames")
     yield "task", config.task in ("ctc", "classification")
     for name in ("n_features", "stride"):
         yield name, _is_count(getattr(config, name))
@@ -181,7 +181,7 @@ def demand_own(folder: Path) -> None:
 
 
 def medium_of(model: str | Path) -> str:
-    """What a model folder or an installed model takes: "speech", "video" or "frames"."""
+    """What a model folder or an installed model takes: "speech", "video", "series" or "frames"."""
     return read_config(find_model(model)).medium
 
 

@@ -35,15 +35,8 @@ def load_model(path: str | Path) -> "VideoModel":
     return model
 
 
-def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None,
-                      frontend_of: str | None = None) -> Path:
-    """Turn a checkpoint into a model folder; see `common.training.export.export_model`.
-
-    Args:
-        frontend_of: refused, as a video model has a frontend of its own; see `audio.model.export_checkpoint`.
-    """
-    if frontend_of:
-        raise EarsightError(f"{checkpoint}: has a frontend of its own; leave --frontend out")
+def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
+    """Turn a checkpoint into a model folder; see `common.training.export.export_model`."""
     model = load_model(checkpoint)
     settings = {"sample_rate": 0, "frame_shift": 1 / model.pictures.rate, "frontend": asdict(model.pictures)}
     return export_model(model, destination, partial(export_onnx, model.frontend, model.pictures), settings, int8, card)

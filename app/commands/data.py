@@ -16,10 +16,12 @@ def prepare_command(args: argparse.Namespace) -> int:
     from ...common.data.corpora.preparing import parse_options, prepare
     from ...common.data.corpora.shards import prepare_shards
     from ...common.data.manifest import describe
+    from ...series.corpora import series_corpora
     from ...video.corpora import importers as pictures
 
     options: dict[str, Any] = parse_options(args.option)
-    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(openers()), "shards": prepare_shards}
+    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(openers()), **series_corpora(),
+                 "shards": prepare_shards}
     if args.corpus == "embeddings" and is_of_sound(options.get("config", ""), options.get("model", "")):
         from ...audio.corpora.embeddings import prepare_embeddings
 

@@ -76,8 +76,16 @@ def export_command(args: argparse.Namespace) -> int:
     require("onnx", "train")
     if args.destination.resolve() in args.checkpoint.resolve().parents:
         raise EarsightError(f"{args.destination}: {args.checkpoint} is in it, and would be lost; choose another DIR")
-    export = package_of(args.checkpoint, "model").export_checkpoint
-    print(export(args.checkpoint, args.destination, args.int8, args.card, args.frontend))
+    package = package_of(args.checkpoint, "model")
+    further = {}
+    if args.frontend:
+        from ...common.checkpoint import read_checkpoint
+
+        if read_checkpoint(args.checkpoint)["earsight"]["medium"] != "frames":
+            raise EarsightError(f"{args.checkpoint}: is no model of stored frames, and has its own frontend or none; "
+                                "leave --frontend out")
+        further = {"frontend_of": args.frontend}
+    print(package.export_checkpoint(args.checkpoint, args.destination, args.int8, args.card, **further))
     return 0
 
 

@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from ...common.data.cuts import frames_of
 from ...common.errors import EarsightError
 from ...common.files import write_whole
 from ...common.model_folder import read_config, write_config
 from ...common.reports.classification import ClassificationReport
 from ...common.reports.intervals import FEWEST
 from ...common.reports.layout import number
+from ...common.reports.pages.exhibits import Exhibit, frames_exhibit
 from ...common.reports.pages.page import write_page
 from ...common.reports.transcription import TranscriptionReport
+from ..media import package_of
 from .frames import Frames
 from .page import Summary, head
 from .sources import Material
@@ -54,6 +57,12 @@ def over(units: Units, places: np.ndarray) -> tuple[list[Any], str]:
     return places.tolist(), number(len(drawn), "clip")
 
 
+def export(checkpoint: Path, output: Path, card: Path, frames: Frames) -> None:
+    """Make the model folder, with the frontend that made the frames."""
+    further = {"frontend_of": frames.frontend} if frames.frontend else {}
+    package_of(checkpoint, "model").export_checkpoint(checkpoint, output, card=card, **further)
+
+
 def write_card(work: Path, material: Material, frames: Frames, recipe: Path, taken: str, figures: dict[str, str],
                model: Path | None = None) -> Path:
     """What `earsight models` tells of the model, as a file for its export, and in the `model` where it is there."""
@@ -70,10 +79,7 @@ def write_card(work: Path, material: Material, frames: Frames, recipe: Path, tak
 def end(work: Path, report: ClassificationReport | TranscriptionReport, output: Path, material: Material,
         cuts: Sequence[Any], summary: Summary, recipe: Path, tell: Callable[[str], None]) -> Path:
     """Write the page and the figures, and say what there is."""
-    if material.medium == "video":
-        from ...video.exhibits import exhibit
-    else:
-        from ...audio.exhibits import exhibit
+    exhibit = _exhibit_of(material.medium)
     by_id = {cut.id: cut for cut in cuts}
     unread = [EarsightError(f"{name}: {reason}") for name, reason in material.failures]
     write_whole(work / "figures.json", report.json())
@@ -91,6 +97,20 @@ def _commands(output: Path, recipe: Path, material: Material) -> list[tuple[str,
             ("measure it on others", f"earsight evaluate {output} CLIPS --report report/"),
             ("teach it more", f"earsight learn MORE --add --output {output}"),
             ("train it again", f"earsight train fit --config {recipe}")]
+
+
+def _exhibit_of(medium: str) -> Callable[[Any], Exhibit]:
+    """What shows a clip of a medium on a page."""
+    if medium == "series":
+        from ...series.data import read_series_cut
+        from ...series.reading.series import filled
+
+        return lambda cut: frames_exhibit(filled(read_series_cut(cut, frames_of(cut).frame_shift)), cut.duration)
+    if medium == "video":
+        from ...video.exhibits import exhibit
+    else:
+        from ...audio.exhibits import exhibit
+    return exhibit
 
 
 def warn(units: Units, tell: Callable[[str], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,6 @@ class Taught:
     """Clips with their classes, as a linear classifier and the folds need them.
 
     Attributes:
-        names: of the clips.
         targets: (clip,) numbers of `labels`.
         labels: the classes, sorted.
         units: (clip,) numbers; clips of one number stay together.
@@ -29,7 +29,6 @@ class Taught:
         widths: of the parts that the features fall into.
     """
 
-    names: tuple[str, ...]
     targets: np.ndarray
     labels: tuple[str, ...]
     units: np.ndarray
@@ -37,10 +36,6 @@ class Taught:
     view_features: np.ndarray
     view_owner: np.ndarray
     widths: tuple[int, ...]
-
-    @property
-    def clips_a_class(self) -> float:
-        return len(self.targets) / len(self.labels)
 
 
 def make_folds(taught: Taught, seed: int = 0) -> np.ndarray:
@@ -62,8 +57,6 @@ def make_folds(taught: Taught, seed: int = 0) -> np.ndarray:
         return folds
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     places = np.flatnonzero(tested)
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes with fewer clips than folds
         for number, (_, held) in enumerate(splitter.split(places, taught.targets[places], taught.units[places])):

@@ -24,12 +24,12 @@ from .sources import Material
 
 # Whose frontend gives the frames, by medium. `en`'s, Whisper's tiny.en encoder, beside MFCC on folds over four speakers
 # of FSDD: configs/README.md has the figures.
-FRONTENDS = {"speech": DEFAULT_TRANSCRIBER, "video": DEFAULT_CLASSIFIERS["video"], "frames": ""}
+FRONTENDS = {"speech": DEFAULT_TRANSCRIBER, "video": DEFAULT_CLASSIFIERS["video"]}
 # How clips are augmented before their frames are computed: as configs/en.yaml and configs/actions-10.yaml do it.
 SOUND_VIEWS = ClipAugmentation(speed=0.12, warp=0.08, reverberation=0.25, noise=0.35, snr=(8.0, 35.0), low_pass=0.4,
                                gain=8.0)
 VIDEO_VIEWS = ViewSettings()
-VIEWS = {"speech": 2, "video": 3, "frames": 0}  # of each clip at most
+VIEWS = {"speech": 2, "video": 3}  # of each clip at most
 SHARE = 0.4  # of the time that is left, for them
 DEARER = 1.5  # times as long as a clip as it is takes a view of it
 
@@ -67,7 +67,7 @@ def embed(material: Material, folder: Path, left: Callable[[], float], views: in
     Raises:
         EarsightError: the time is over before each clip has its frames; those that have, are kept.
     """
-    if material.medium == "frames":
+    if material.medium not in FRONTENDS:
         return _own_frames(material)
     frontend = FRONTENDS[material.medium]
     embedder: Embedder = (FolderEmbedder(frontend, SOUND_VIEWS) if material.medium == "speech"
@@ -115,4 +115,9 @@ def _own_frames(material: Material) -> Frames:
 
 def means(cuts: Sequence[Any]) -> np.ndarray:
     """(clip, feature) float32: the mean of each clip's stored frames, which is what a linear classifier reads."""
-    return np.stack([np.asarray(load_frames(cut), dtype=np.float32).mean(axis=0) for cut in cuts])
+    def mean(cut: Any) -> np.ndarray:
+        frames = np.asarray(load_frames(cut), dtype=np.float32)
+        told = np.isfinite(frames)  # series have gaps
+        return np.where(told, frames, 0).sum(axis=0) / np.maximum(told.sum(axis=0), 1)
+
+    return np.stack([mean(cut) for cut in cuts])

@@ -20,6 +20,7 @@ CLIPS_A_BATCH = 32
 TEXT_STEPS, TEXT_BATCH = 3000, 100.0  # of models that write text; seconds a batch
 HIDDEN = {"speech": 128, "video": 96, "frames": 128}
 DATA = {"speech": "SpeechData", "video": "VideoData", "frames": "SpeechData"}
+SERIES_STEPS = 600
 
 
 def linear_recipe(medium: str, frames: Frames, l2: float, batch_duration: float) -> dict[str, Any]:
@@ -51,6 +52,23 @@ def recurrent_recipe(medium: str, frames: Frames, seconds: float, clips: int) ->
             "encoder": encoder, "head_dropout": 0.4,
             "optimiser": {"learning_rate": 1.0e-3, "weight_decay": 0.05, "warmup": 0.2}}},
         average=3, patience=max(4, epochs // 3))
+
+
+def series_recipe() -> dict[str, Any]:
+    """Three BiLSTMs over channels with gaps, as configs/series.yaml has them."""
+    return {
+        "seed_everything": 1,
+        "average": 3,
+        "threads": default_jobs(),
+        "trainer": {"accelerator": "auto", "devices": 1, "precision": "32-true", "max_steps": SERIES_STEPS},
+        "data": {"class_path": "SeriesData", "init_args": {
+            "labels": "classes", "batch_size": 16, "augmentation": {"tempo": 0.1, "part": 0.8}}},
+        "model": {"class_path": "SeriesModel", "init_args": {
+            "augmentation": {"noise": 0.1, "scale": 0.1, "shift": 0.1, "gaps": 0.1},
+            "encoder": {"cell": "lstm", "hidden": 64, "layers": 2, "stride": 1, "channels": 64, "dropout": 0.2,
+                        "members": 3},
+            "head_dropout": 0.2, "optimiser": {"learning_rate": 3.0e-3}}},
+    }
 
 
 def text_recipe(medium: str, frames: Frames, seconds: float) -> dict[str, Any]:

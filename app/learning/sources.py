@@ -12,14 +12,15 @@ from typing import Any
 from ...common.data.corpora.embeddings import file_digest
 from ...common.data.corpora.own import folder_clips, prepare_own, table_clips
 from ...common.data.corpora.parts import Parts
-from ...common.data.cuts import clip_files, frames_of, label_of, text_of, video_of
+from ...common.data.cuts import clip_files, custom_of, frames_of, label_of, text_of, video_of
 from ...common.data.manifest import read_manifest
 from ...common.data.tables_and_folders import TABLE_SUFFIXES
 from ...common.errors import EarsightError
 from ...common.reports.layout import duration, number
+from ...series.corpora import holds_series, prepare_series
 from ..media import openers
 
-MEDIA = {"speech": "sound", "video": "videos", "frames": "stored frames"}
+MEDIA = {"speech": "sound", "video": "videos", "series": "series", "frames": "stored frames"}
 TASKS = ("auto", "classes", "text")
 NAMED = 3  # clips or labels that a line names
 
@@ -30,10 +31,11 @@ class Material:
 
     Attributes:
         cuts: one a clip, in order.
-        medium: "speech", "video" or "frames".
+        medium: "speech", "video", "series" or "frames".
         task: "classes" or "text".
         failures: clips that cannot be used: name, reason.
         warnings: what is wrong besides, a line each.
+        held_out: names of the clips that the user has set apart as a test.
     """
 
     cuts: tuple[Any, ...]
@@ -41,6 +43,7 @@ class Material:
     task: str
     failures: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    held_out: frozenset[str] = frozenset()
 
     def target(self, cut: Any) -> str:
         """A clip's label or text."""
@@ -69,7 +72,9 @@ def read_sources(sources: Sequence[str | Path], folder: Path, task: str = "auto"
     """
     parts = [_read(Path(source), folder) for source in sources]
     failures = [failure for each in parts for failure in each.failures]
-    cuts = _with_own_ids([cut for each in parts for split in each.cuts.values() for cut in split], failures)
+    splits = [(split, cut) for each in parts for split, found in each.cuts.items() for cut in found]
+    cuts = _with_own_ids([cut for _, cut in splits])
+    places = {_place(cut) for split, cut in splits if split == "test"}
     if not cuts:
         why = f"; {failures[0][0]}: {failures[0][1]}" if failures else ""
         raise EarsightError(f"{', '.join(map(str, sources))}: no clip that can be used{why}")
@@ -80,24 +85,27 @@ def read_sources(sources: Sequence[str | Path], folder: Path, task: str = "auto"
         cuts = _without_contradictions(cuts, sources, warnings)
         warnings += _looks_alike(map(label_of, cuts))
         _demand_classes(cuts, sources, warnings)
-    return Material(tuple(cuts), medium, task, tuple(failures), tuple(warnings))
+    held_out = frozenset(cut.id for cut in cuts if _place(cut) in places)
+    if len(held_out) == len(cuts):
+        raise EarsightError(f"{', '.join(map(str, sources))}: all clips are of the split test; there is nothing to learn")
+    return Material(tuple(cuts), medium, task, tuple(failures), tuple(warnings), held_out)
 
 
 def _read(source: Path, folder: Path) -> Parts:
     if not source.exists():
         raise EarsightError(f"{source}: not there; name a folder per class, a table (.csv, .tsv) or a manifest")
     table = source.suffix.lower() in TABLE_SUFFIXES
+    if holds_series(source):
+        return prepare_series(source, folder, dev_share=0, test_share=0)
     if source.is_dir() or table:
         read = table_clips if table else folder_clips
-        parts = prepare_own(read, openers(), source, folder, dev_share=0, test_share=0, punctuation="drop")
-        # Columns `split` are the user's: what they keep apart, stays apart.
-        return parts
+        return prepare_own(read, openers(), source, folder, dev_share=0, test_share=0, punctuation="drop")
     failures: list[tuple[str, str]] = []
     cuts = list(read_manifest(source, openers(), failures))
     return Parts({"train": cuts}, failures)
 
 
-def _with_own_ids(cuts: list[Any], failures: list[tuple[str, str]]) -> list[Any]:
+def _with_own_ids(cuts: list[Any]) -> list[Any]:
     """Clips of several sources may share a name, and get a number then; one that comes twice is taken once."""
     taken: dict[str, Any] = {}
     for cut in cuts:
@@ -116,9 +124,16 @@ def _place(cut: Any) -> tuple:
 
 
 def _medium(cuts: Iterable[Any], sources: Sequence[str | Path]) -> str:
-    found = Counter("video" if video_of(cut) else "frames" if frames_of(cut) else "speech" for cut in cuts)
+    def medium(cut: Any) -> str:
+        if video_of(cut) is not None:
+            return "video"
+        if frames_of(cut) is None:
+            return "speech"
+        return "series" if custom_of(cut).get("series") else "frames"
+
+    found = Counter(map(medium, cuts))
     if len(found) > 1:
-        told = ", ".join(f"{count} of {MEDIA[medium]}" for medium, count in found.most_common())
+        told = ", ".join(f"{count} of {MEDIA[name]}" for name, count in found.most_common())
         raise EarsightError(f"{', '.join(map(str, sources))}: clips of several media ({told}); a model reads one: "
                             "teach each in a folder of its own")
     return next(iter(found))

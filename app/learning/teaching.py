@@ -9,10 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from ...common.data.manifest import write_manifest
+from ...common.nn.module import SequenceModel
 from ...common.training.running import run_training
+from ..media import package_of
 from .frames import Frames
 from .recipes import write_recipe
 from .sources import Material
+
+
+def open_model(checkpoint: Path) -> SequenceModel:
+    """A checkpoint's model, of whatever medium, ready to recognise."""
+    return package_of(checkpoint, "model").load_model(checkpoint)
 
 
 def is_taught(name: str, work: Path) -> bool:

@@ -12,7 +12,6 @@ import numpy as np
 
 from ...audio.decoder_tuning import tune_decoder
 from ...audio.evaluating import evaluate_model
-from ...audio.model import export_checkpoint
 from ...common.data.checking import characters_and_blanks
 from ...common.data.cuts import frames_of, text_of
 from ...common.data.manifest import write_manifest
@@ -22,7 +21,7 @@ from ...common.errors import EarsightError
 from ...common.reports.intervals import bootstrap_interval
 from ...common.reports.layout import number, percent
 from ...common.reports.transcription import TranscriptionReport
-from .ending import Learned, end, over, warn, write_card
+from .ending import Learned, end, export, over, warn, write_card
 from .frames import Frames, means
 from .page import Summary
 from .recipes import text_recipe
@@ -56,7 +55,7 @@ def learn_texts(material: Material, frames: Frames, output: Path, work: Path, cl
     path, checkpoint = learnt_by("model", recipe, learnt, chosen_by, material, frames, work,
                                  max(clock.left() - TUNING, TUNING))
     card = write_card(work, material, frames, path, "BiLSTM under CTC", {})
-    export_checkpoint(checkpoint, output, card=card, frontend_of=frames.frontend or None)
+    export(checkpoint, output, card, frames)
     if clock.left() > TUNING:
         _tune(output, parts, work, tell)
     test = write_manifest(parts["test"], work / "held-out.jsonl.gz")
