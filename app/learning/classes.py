@@ -130,8 +130,8 @@ def _tried(taught: Taught, units: Units, cuts: Sequence[Any], frames: Frames, ma
     if must and not candidates:
         candidates[RECURRENT] = np.full((len(cuts), len(taught.labels)), np.nan)
     chosen = choose(candidates, taught.targets, folds)
-    right = percent(chosen.correct[chosen.best])
-    tell(f"taken: {chosen.best}" + (f", right in {right} of {int(chosen.asked.sum())} clips" if chosen.asked.any() else ""))
+    asked, right = int(chosen.asked.sum()), percent(chosen.correct[chosen.best])
+    tell(f"taken: {chosen.best}" + (f", right in {right} of {number(asked, 'clip')}" if asked else ""))
     return chosen, candidates, curve
 
 
@@ -162,7 +162,7 @@ def _recurrent_outputs(taught: Taught, cuts: Sequence[Any], frames: Frames, mate
         held = np.flatnonzero(folds == fold)
         outputs[held] = _outputs_of(checkpoint, [frames.views[cuts[place].id][0] for place in held], taught.labels)
         right = (outputs[held].argmax(axis=1) == taught.targets[held]).mean()
-        tell(f"{RECURRENT}, fold {fold + 1} of {folds.max() + 1}: {percent(float(right))} of {len(held)} clips held out")
+        tell(f"{RECURRENT}, fold {fold + 1} of {folds.max() + 1}: {percent(float(right))} of {len(held)} clips")
     return outputs if np.isfinite(outputs).any() else None
 
 

@@ -25,6 +25,8 @@ class Curve:
     def sentence(self) -> str:
         """What it says to somebody who could bring more clips."""
         now = self.errors[-1]
+        if now == 0:
+            return "more clips would not show: none that was held out went wrong; measure it on new speakers or scenes"
         if self.doubled is None:
             return "more clips of this kind would hardly help: half of them teach as much as all"
         return (f"with twice as many clips the share of errors would fall from {now:.1%} to about {self.doubled:.1%}, "

@@ -118,6 +118,6 @@ def means(cuts: Sequence[Any]) -> np.ndarray:
     def mean(cut: Any) -> np.ndarray:
         frames = np.asarray(load_frames(cut), dtype=np.float32)
         told = np.isfinite(frames)  # series have gaps
-        return np.where(told, frames, 0).sum(axis=0) / np.maximum(told.sum(axis=0), 1)
+        return np.where(told, frames, 0).sum(axis=0) / np.maximum(told.sum(axis=0, dtype=np.float32), 1)
 
     return np.stack([mean(cut) for cut in cuts])

@@ -87,7 +87,7 @@ def read_sources(sources: Sequence[str | Path], folder: Path, task: str = "auto"
         _demand_classes(cuts, sources, warnings)
     held_out = frozenset(cut.id for cut in cuts if _place(cut) in places)
     if len(held_out) == len(cuts):
-        raise EarsightError(f"{', '.join(map(str, sources))}: all clips are of the split test; there is nothing to learn")
+        raise EarsightError(f"{', '.join(map(str, sources))}: all clips are of the split test; nothing is to learn")
     return Material(tuple(cuts), medium, task, tuple(failures), tuple(warnings), held_out)
 
 

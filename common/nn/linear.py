@@ -13,6 +13,7 @@ from .encoder import EncoderSettings
 from .frames import clip_mean, length_mask
 from .heads import ClassificationHead, StreamHeads
 from .module import NormaliserSettings, SequenceModel
+from .schedules import Constant
 
 ITERATIONS = 100  # of L-BFGS; some thirty serve as a rule
 FLOOR = 1e-3  # of a feature's deviation, as a share of the mean one: what never moves says nothing
@@ -87,33 +88,30 @@ class LinearModel(SequenceModel):
         if self.trainer.is_last_batch:
             self._solve(torch.cat(self._means), torch.cat(self._targets))
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:  # pyright: ignore[reportIncompatibleMethodOverride]
-        self.schedule = None
-        return _solver(*(head.output for head in self._heads()))
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self.schedule = Constant(1, 0.0)
+        return [_solver(head.output) for head in self._heads()]
 
     def _solve(self, means: Tensor, targets: Tensor) -> None:
-        centre, spread = _standard(means)
-        widths = [head.output.in_features for head in self._heads()]
-        parts = ((means - centre) / spread).split(widths, dim=1)
-        optimizer = self.optimizers()
-        assert not isinstance(optimizer, list)
+        """Each stream alone, as `StreamHeads` has them learn."""
+        found = self.optimizers()
+        losses = []
+        parts = means.split([head.output.in_features for head in self._heads()], dim=1)
+        for head, features, optimizer in zip(self._heads(), parts, found if isinstance(found, list) else [found]):
+            centre, spread = _standard(features)
+            standard = (features - centre) / spread
 
-        def loss() -> Tensor:
-            # Each stream learns alone, as `StreamHeads` has it.
-            return torch.stack([_objective(head.output, part, targets, self.l2)
-                                for head, part in zip(self._heads(), parts)]).sum()
+            def closure() -> Tensor:
+                optimizer.zero_grad()
+                loss = _objective(head.output, standard, targets, self.l2)
+                self.manual_backward(loss)
+                return loss
 
-        def closure() -> Tensor:
-            optimizer.zero_grad()
-            value = loss()
-            self.manual_backward(value)
-            return value
-
-        optimizer.step(closure)
-        with torch.no_grad():
-            self.log("train_loss", loss(), batch_size=len(targets))
-        for head, *scale in zip(self._heads(), centre.split(widths), spread.split(widths)):
-            _unstandardise(head.output, *scale)
+            optimizer.step(closure)
+            with torch.no_grad():
+                losses.append(_objective(head.output, standard, targets, self.l2))
+            _unstandardise(head.output, centre, spread)
+        self.log("train_loss", torch.stack(losses).mean(), batch_size=len(targets))
 
     def _heads(self) -> list[ClassificationHead]:
         heads = self.head.heads if isinstance(self.head, StreamHeads) else [self.head]
@@ -137,9 +135,8 @@ def _objective(layer: nn.Linear, features: Tensor, targets: Tensor, l2: float) -
     return nn.functional.cross_entropy(layer(features), targets) + l2 * layer.weight.square().sum()
 
 
-def _solver(*layers: nn.Linear) -> torch.optim.Optimizer:
-    for layer in layers:
-        nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)
-    parameters = [parameter for layer in layers for parameter in layer.parameters()]
-    return torch.optim.LBFGS(parameters, max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+def _solver(layer: nn.Linear) -> torch.optim.Optimizer:
+    """L-BFGS from weights of 0."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return torch.optim.LBFGS(layer.parameters(), max_iter=ITERATIONS, line_search_fn="strong_wolfe")
