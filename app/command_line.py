@@ -132,6 +132,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification)")
     sub.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html: figures, and the worst clips to "
                      "hear and see")
+    sub.add_argument("--others", dest="other_clips", nargs="+", default=[], metavar="MANIFEST",
+                     help="clips that are none of a calibrated classifier's classes: how many of them get a name")
     sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
     _add_decoding(sub)
 
@@ -171,6 +173,19 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                      "installed models need it")
     sub.add_argument("--lm", type=Path, metavar="FILE", help="n-gram model to search with; copied into the folder")
     sub.add_argument("--lexicon", type=Path, metavar="FILE", help="words to search over; copied into the folder")
+
+    sub = command("calibrate", "have a classifier's folder tell what is none of its classes, and how sure it is",
+                  " Fitted on clips that the model was not trained on.")
+    sub.add_argument("model", metavar="MODEL", help="model folder, which is changed unless --output is given")
+    sub.add_argument("manifests", nargs="*", type=Path, metavar="DEV_MANIFEST", help="held-out clips of the classes")
+    sub.add_argument("--others", dest="other_clips", nargs="+", type=Path, default=[], metavar="MANIFEST",
+                     help="clips of anything else, labelled or not, the more various the better")
+    sub.add_argument("--keep", type=_share, default=0.95, metavar="X",
+                     help="share of the classes' clips that shall get a name (default: 0.95)")
+    sub.add_argument("--like", type=Path, metavar="MODEL", help="instead of manifests: take over the calibration of a "
+                     "model that was trained alike on a part of the clips, and calibrated on the others")
+    sub.add_argument("--output", type=Path, metavar="DIR",
+                     help="write a calibrated copy, and leave the model as it is; installed models need it")
 
     what = command("models", "list the installed models, or install, remove or pack one").add_subparsers(
         dest="action", metavar="ACTION")

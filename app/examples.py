@@ -29,6 +29,8 @@ EXAMPLES = {
            "earsight lm data/mine/train.jsonl.gz --characters --order 6 --output letters.arpa"),
     "tune-decoder": ("earsight tune-decoder models/mine data/mine/dev.jsonl.gz --lm lm.arpa",
                      "earsight tune-decoder models/mine dev-a.jsonl.gz dev-b.jsonl.gz --lexicon lexicon.txt"),
+    "calibrate": ("earsight calibrate models/mine data/mine/dev.jsonl.gz --others other-sounds/",
+                  "earsight calibrate digits data/fsdd/dev.jsonl.gz --output models/digits"),
     "models": ("earsight models pack models/mine mine.zip > mine.zip.sha256",
                "earsight models pull mine https://example.org/mine.zip"),
     "doctor": ("earsight doctor", "earsight doctor > report.txt"),

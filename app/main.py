@@ -30,6 +30,7 @@ COMMANDS = {
     "export": training.export_command,
     "lm": data.lm_command,
     "tune-decoder": training.tune_decoder_command,
+    "calibrate": training.calibrate_command,
     "models": installation.models_command,
     "doctor": installation.doctor_command,
     "completion": installation.completion_command,

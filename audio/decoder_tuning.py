@@ -121,7 +121,7 @@ def read_clips(runtime: Runtime, manifests: Sequence[Path]) -> tuple[list[Clip],
     if not any((text_of(cut) or "").strip() for cuts in sets for cut in cuts):
         raise _no_text(manifests)  # before the long work
     for cuts in sets:
-        run = run_folder(runtime, cuts, read, default_jobs(), lambda log_probs, frames: (log_probs, frames))
+        run = run_folder(runtime, cuts, read, default_jobs(), lambda frames: (runtime.outputs(frames), frames))
         for cut, outcome in tqdm(run, total=len(cuts), unit="clip", disable=None):
             if isinstance(outcome, EarsightError):
                 errors.append(outcome)

@@ -1,6 +1,6 @@
 """`earsight evaluate` for speech: which of checkpoint and model folder is meant, and how its clips are read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -16,7 +16,16 @@ from ..common.errors import EarsightError
 from ..common.inference.runtime import Runtime
 from ..common.labels import Labels
 from ..common.reports.classification import ClassificationReport
-from ..common.reports.evaluation import JudgedTranscript, Outcome, evaluate, judge, run_checkpoint, run_folder
+from ..common.reports.evaluation import (
+    JudgedTranscript,
+    Outcome,
+    Read,
+    evaluate,
+    judge,
+    other_clips,
+    run_checkpoint,
+    run_folder,
+)
 from ..common.reports.pages.page import write_page
 from ..common.reports.transcription import Confidence, TranscriptionReport
 from .corpora.importers import OPENERS
@@ -27,7 +36,7 @@ from .recognition.recogniser import SpeechRecogniser
 
 
 def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: dict | None = None,
-                   page: Path | None = None
+                   page: Path | None = None, others: Sequence[str | Path] = ()
                    ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Measure a checkpoint file, a model folder or an installed model on a manifest.
 
@@ -36,14 +45,17 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
         decoding: fields of `common.decoding.options.DecodingOptions` that differ from what the folder stores; a
             checkpoint stores none, and is decoded greedily without them.
         page: folder for the report as a web page.
+        others: manifests of clips that are none of a calibrated classifier's classes.
 
     Returns:
         The report, and an error for each clip that could not be read.
     """
+    strange = other_clips(model, others, OPENERS)
     cuts = read_manifest(manifest, OPENERS)
     labels, outcomes = _run(model, cuts, decoding)
     of_checkpoint = decoding_options(Path(), {}, decoding) if decoding and Path(model).is_file() else None
-    report, errors = evaluate(cuts, labels, outcomes, worst, decoding=of_checkpoint)
+    foreign = _run(model, strange, None)[1] if strange else ()
+    report, errors = evaluate(cuts, labels, outcomes, worst, decoding=of_checkpoint, others=foreign)
     if page:
         write_page(page, report, model, manifest, lambda name: exhibit(cuts[name]), errors)
     return report, errors
@@ -58,14 +70,19 @@ def _run(model: str, cuts: CutSet, decoding: dict | None) -> tuple[Labels, Itera
             trained, SpeechModel) else read_frames_cut
         return trained.labels, run_checkpoint(trained, cuts, read)
     runtime = Runtime(model)
-    rate = runtime.config.sample_rate
-    read = partial(read_clip, sample_rate=rate) if rate else read_frames_cut
     if runtime.config.task == "ctc":
-        reader = Judge(model, decoding)
+        rate, reader = runtime.config.sample_rate, Judge(model, decoding)
+        read = partial(read_clip, sample_rate=rate) if rate else read_frames_cut
         return runtime.labels, run_parallel(list(cuts), lambda cut: reader(cut.id, read(cut)), default_jobs())
     if decoding:
         raise _no_text(runtime.name)
-    return runtime.labels, run_folder(runtime, cuts, read, default_jobs())
+    return runtime.labels, run_folder(runtime, cuts, frames_reader(runtime), default_jobs(), runtime.judged)
+
+
+def frames_reader(runtime: Runtime) -> Read:
+    """A function that reads a clip of a manifest as the frames (time, feature) that a model folder takes."""
+    rate = runtime.config.sample_rate
+    return (lambda cut: runtime.frames(read_clip(cut, rate))) if rate else read_frames_cut
 
 
 def _no_text(model: str) -> EarsightError:

@@ -1,6 +1,6 @@
 """`earsight evaluate` for video: a checkpoint or a model folder on a manifest, its frames in several orders."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from ..common.errors import EarsightError
 from ..common.inference.runtime import Runtime
 from ..common.labels import Labels
 from ..common.reports.classification import ClassificationReport
-from ..common.reports.evaluation import Outcome, evaluate, order_figures
+from ..common.reports.evaluation import Outcome, Read, evaluate, order_figures, other_clips
 from ..common.reports.pages.page import write_page
 from ..common.reports.transcription import TranscriptionReport
 from .corpora.importers import OPENERS
@@ -32,7 +32,7 @@ Frames = Callable[[np.ndarray], np.ndarray]
 
 
 def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: dict | None = None,
-                   page: Path | None = None
+                   page: Path | None = None, others: Sequence[str | Path] = ()
                    ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Measure a checkpoint file, a model folder or an installed model on a manifest of videos or their embeddings.
 
@@ -40,31 +40,33 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
         worst: how many of the worst clips the report has.
         decoding: of text, and refused: see `audio.evaluating`.
         page: folder for the report as a web page.
+        others: manifests of clips that are none of a calibrated classifier's classes.
 
     Returns:
         The report, and an error for each clip that could not be read.
     """
     if decoding:
         raise EarsightError("--decoder, --lm, --lexicon and --hotwords are for models that write text of speech")
+    strange = other_clips(model, others, OPENERS)
     cuts = read_manifest(manifest, OPENERS)
-    settings, embed, outputs, labels, n_features = _open(model)
+    settings, embed, outputs, judged, labels, n_features = _open(model)
+    read = frames_reader(settings, embed)
     frames: dict[str, np.ndarray] = {}
 
-    def work(cut: Cut) -> np.ndarray:
-        video = video_of(cut)
-        if video is None:
-            found = read_frames_cut(cut)
-        else:
-            blocks = embedding_blocks(video["path"], settings, embed, start=cut.start, end=cut.start + cut.duration)
-            found = np.concatenate(list(blocks))
+    def look(cut: Cut) -> tuple[np.ndarray, Outcome]:
+        found = read(cut)
         if found.shape[1] != n_features:
             raise EarsightError(f"{cut.id}: {found.shape[1]} features a frame, and the model takes {n_features}")
-        frames[cut.id] = found
-        return outputs(found)
+        return found, judged(found)
+
+    def work(cut: Cut) -> Outcome:
+        frames[cut.id], outcome = look(cut)
+        return outcome
 
     outcomes: Iterator[tuple[Cut, Outcome]] = run_parallel(list(cuts), work, default_jobs())
+    foreign = run_parallel(list(strange), lambda cut: look(cut)[1], default_jobs())
     report, errors = evaluate(cuts, labels, outcomes, worst,
-                              lambda: order_figures(_known(cuts, frames), labels, frames, outputs))
+                              lambda: order_figures(_known(cuts, frames), labels, frames, outputs), others=foreign)
     if page:
         write_page(page, report, model, manifest, lambda name: exhibit(cuts[name]), errors)
     return report, errors
@@ -74,12 +76,27 @@ def _known(cuts: "Cuts", frames: dict[str, np.ndarray]) -> list[Cut]:
     return [cut for cut in cuts if cut.id in frames]
 
 
-def _open(model: str) -> tuple[PictureSettings, Frames, Frames, Labels, int]:
-    """How a model sees a video, its CNN and its encoder as functions, its labels and the width of its frames."""
+def frames_reader(settings: PictureSettings, embed: Frames) -> Read:
+    """A function that reads a clip of a manifest, a film or its embeddings, as frames (time, feature)."""
+    def read(cut: Cut) -> np.ndarray:
+        video = video_of(cut)
+        if video is None:
+            return read_frames_cut(cut)
+        end = cut.start + cut.duration
+        return np.concatenate(list(embedding_blocks(video["path"], settings, embed, start=cut.start, end=end)))
+
+    return read
+
+
+def _open(model: str) -> tuple[PictureSettings, Frames, Frames, Callable[[np.ndarray], Outcome], Labels, int]:
+    """How a model sees a video, its CNN and its encoder as functions, its labels and the width of its frames.
+
+    The encoder comes twice: for logits alone, and for what it says of a clip as it is reported.
+    """
     if not Path(model).is_file():
         runtime = Runtime(model)
-        return (PictureSettings.from_dict(runtime.config.frontend), runtime.frames, runtime.outputs, runtime.labels,
-                runtime.config.n_features)
+        return (PictureSettings.from_dict(runtime.config.frontend), runtime.frames, runtime.outputs, runtime.judged,
+                runtime.labels, runtime.config.n_features)
     trained = load_model(model)
 
     def embed(pictures: np.ndarray) -> np.ndarray:
@@ -90,4 +107,4 @@ def _open(model: str) -> tuple[PictureSettings, Frames, Frames, Labels, int]:
         with torch.inference_mode():
             return trained(torch.from_numpy(frames)[None], torch.tensor([len(frames)]))[0][0].numpy()
 
-    return trained.pictures, embed, outputs, trained.labels, trained.normaliser.n_input
+    return trained.pictures, embed, outputs, outputs, trained.labels, trained.normaliser.n_input

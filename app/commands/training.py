@@ -1,4 +1,4 @@
-"""Commands that make and measure a model: learn, train, tune, evaluate, predict, export, tune-decoder."""
+"""Commands that make and measure a model: learn, train, tune, evaluate, predict, export, tune-decoder, calibrate."""
 
 import argparse
 
@@ -50,12 +50,12 @@ def evaluate_command(args: argparse.Namespace) -> int:
 
     for option, output in (("--json", args.json), ("--plot", args.plot)):
         if output:
-            keep_inputs(output, (args.manifest, args.model, args.lm, args.lexicon), option)
+            keep_inputs(output, (args.manifest, args.model, args.lm, args.lexicon, *args.other_clips), option)
     if args.report:
         keep_inputs(args.report / "index.html", (args.manifest,), "--report")
         check_folder(args.report)
     evaluate = package_of(args.model, "evaluating").evaluate_model
-    report, errors = evaluate(args.model, args.manifest, args.worst, decoding(args), args.report)
+    report, errors = evaluate(args.model, args.manifest, args.worst, decoding(args), args.report, args.other_clips)
     tell(report, args.json, args.plot)
     return report_errors(errors)
 
@@ -94,5 +94,23 @@ def tune_decoder_command(args: argparse.Namespace) -> int:
     from ...audio.decoder_tuning import tune_decoder
 
     report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon, args.output)
+    print(report)
+    return report_errors(errors)
+
+
+def calibrate_command(args: argparse.Namespace) -> int:
+    require("lhotse", "train")
+    from ...common.inference.runtime import Runtime
+    from ...common.tuning.calibrating import take_over
+
+    if args.like and (args.manifests or args.other_clips):
+        raise EarsightError("--like takes over what was fitted elsewhere; leave manifests and --others out, or --like")
+    if args.like:
+        print(take_over(Runtime(args.model), args.like, args.output))
+        return 0
+    if not args.manifests:
+        raise EarsightError("calibrate: give held-out clips of the classes (DEV_MANIFEST), or --like MODEL")
+    calibrate = package_of(args.model, "calibrating").calibrate_model
+    report, errors = calibrate(args.model, args.manifests, args.other_clips, args.keep, args.output)
     print(report)
     return report_errors(errors)

@@ -15,20 +15,26 @@ import numpy as np
 from .. import metrics
 from ..errors import EarsightError, require
 from ..files import whole_file
+from ..inference.unknown import Familiarity
 from . import layout
 from .frame_order import OrderFigures
 
+LISTED_OTHERS = 20  # labels of clips that are none of the classes
 LARGEST_MATRIX = 20  # classes: up to here the matrix is printed, and its picture shows the counts
 
 
 @dataclass(frozen=True, eq=False)
 class ClassificationResult:
-    """The true label of a clip and the model's probabilities, (classes,) in the order of its labels."""
+    """The true label of a clip and the model's probabilities, (classes,) in the order of its labels.
+
+    And whether it takes the clip for one of them, where it tells. The label of a clip of none of them may be anything.
+    """
 
     id: str
     speaker_or_group: str | None
     label: str
     probabilities: np.ndarray
+    familiarity: Familiarity | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,55 @@ class GroupAccuracy:
 
 
 @dataclass(frozen=True)
+class OtherLabel:
+    """Clips of none of the classes, by what they are; an empty label where nobody says."""
+
+    label: str
+    clips: int
+    named: int
+
+
+@dataclass(frozen=True)
+class OtherFigures:
+    """What a model that says "unknown" does so of; accuracy and the rest are told as if it had named every clip."""
+
+    clips: int  # of the classes
+    named: int  # of these: those that get a name, be it right or wrong
+    right: int  # and the right one
+    wrong: int  # of the clips that would get a wrong name, those that do
+    others: tuple[OtherLabel, ...]  # most clips with a name first; empty without clips of anything else
+
+    @property
+    def other_clips(self) -> int:
+        return sum(each.clips for each in self.others)
+
+    @property
+    def others_named(self) -> int:
+        return sum(each.named for each in self.others)
+
+    def text(self) -> str:
+        """A section of a report."""
+        rows = [["clips of the classes with a name", _share(self.named, self.clips)],
+                ["  with the right one", _share(self.right, self.clips)]]
+        if self.others:
+            rows.append(["other clips with a name", _share(self.others_named, self.other_clips)])
+        if len(self.others) > 1:
+            rows += [[f"  {each.label or '(no label)'}", _share(each.named, each.clips)]
+                     for each in self.others[:LISTED_OTHERS]]
+        return "Known or unknown\n" + layout.table(None, [[name, *share] for name, share in rows])
+
+    def plain(self) -> dict[str, Any]:
+        """JSON values."""
+        return {"clips": self.clips, "named": self.named, "right": self.right, "wrong": self.wrong,
+                "other_clips": self.other_clips, "others_named": self.others_named,
+                "others": [layout.plain(each) for each in self.others]}
+
+
+def _share(part: int, whole: int) -> tuple[str, str]:
+    return layout.percent(part / max(whole, 1)), f"{part} of {whole}"
+
+
+@dataclass(frozen=True)
 class ClassificationReport:
     """Figures of a set of classified clips."""
 
@@ -82,12 +137,14 @@ class ClassificationReport:
     mistakes: tuple[ClipPrediction, ...]  # the wrong clips of the highest probability, most certain first
     clips: tuple[ClipPrediction, ...]  # as given
     order: OrderFigures | None = None  # None where the order was not tested
+    unknown: OtherFigures | None = None  # None where the model names every clip
 
     def text(self) -> str:
         """The report for a terminal."""
         sections = [
             self._totals(),
             self.order.text() if self.order else "",
+            self.unknown.text() if self.unknown else "",
             self._classes(),
             self._matrix(),
             self._groups(),
@@ -100,7 +157,9 @@ class ClassificationReport:
 
         Keys: `report` ("classification"), `version`, `clip_count`, `correct`, `accuracy`, `top5_accuracy`
         (null for up to five classes), `macro_f1`, `order` (null, or the accuracies ordered, shuffled, reversed, and
-        shuffles, one each, whose mean shuffled is), `labels`, `classes` (label, precision, recall, f1, support),
+        shuffles, one each, whose mean shuffled is), `unknown` (null, or clips, named, right and wrong of the
+        classes, other_clips, others_named, and others: label, clips, named), `labels`, `classes` (label, precision,
+        recall, f1, support),
         `confusion` (a row a true label, a column a predicted one), `groups` (group, clips, correct, accuracy),
         `mistakes` (ids), and `clips` (id, group, label, predicted, probability, label_probability). Figures are
         fractions, not percentages.
@@ -115,6 +174,7 @@ class ClassificationReport:
                 "top5_accuracy": self.top5_accuracy,
                 "macro_f1": self.macro_f1,
                 "order": self.order.plain() if self.order else None,
+                "unknown": self.unknown.plain() if self.unknown else None,
                 "labels": list(self.labels),
                 "classes": [layout.plain(figures) for figures in self.classes],
                 "confusion": [list(row) for row in self.confusion],
@@ -218,10 +278,11 @@ def classification_report(
     labels: Sequence[str],
     worst: int = 10,
     order: OrderFigures | None = None,
+    others: Sequence[ClassificationResult] = (),
 ) -> ClassificationReport:
     """Figures of `results` under a model that knows `labels`, with the `worst` most confident mistakes.
 
-    `order` is passed on: whoever runs the model can reorder the frames.
+    `order` is passed on: whoever runs the model can reorder the frames. `others` are clips of none of the labels.
 
     Raises EarsightError for an empty set, an id that comes twice, a label that the model does not know, and
     probabilities that are not one finite number a label.
@@ -269,7 +330,24 @@ def classification_report(
         mistakes=tuple(wrong[:worst]),
         clips=clips,
         order=order,
+        unknown=_other_figures(results, predictions == targets, others),
     )
+
+
+def _other_figures(results: Sequence[ClassificationResult], right: np.ndarray, others: Sequence[ClassificationResult]
+                   ) -> OtherFigures | None:
+    if all(result.familiarity is None for result in results):
+        return None
+
+    def named(result: ClassificationResult) -> bool:
+        return result.familiarity is None or result.familiarity.known
+
+    known = np.array([named(result) for result in results])
+    clips = Counter(result.label for result in others)
+    passed = Counter(result.label for result in others if named(result))
+    by_label = [OtherLabel(label, count, passed[label]) for label, count in clips.items()]
+    return OtherFigures(len(results), int(known.sum()), int((known & right).sum()), int((known & ~right).sum()),
+                        tuple(sorted(by_label, key=lambda each: (-each.named, -each.clips, each.label))))
 
 
 def wrong_clips(clips: Iterable[ClipPrediction]) -> list[ClipPrediction]:

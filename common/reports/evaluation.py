@@ -1,6 +1,6 @@
 """`earsight evaluate`: a checkpoint or a model folder over a manifest, to one report."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from tqdm import tqdm
 from ..batch_run import Result, run_parallel
 from ..data.cuts import group_of, label_of, speaker_of, text_of
 from ..data.datamodule import make_batch
+from ..data.manifest import read_manifest
+from ..data.openers import Openers
 from ..decoding.options import DecodingOptions
 from ..errors import EarsightError
 from ..files import write_whole
@@ -20,8 +22,10 @@ from ..inference.confidence import confidences
 from ..inference.recognition import Transcript
 from ..inference.runtime import Runtime
 from ..inference.transcribing import Transcriber
+from ..inference.unknown import Familiarity
 from ..inference.word_times import Timing
 from ..labels import Labels, form_of
+from ..model_folder import find_model, read_config
 from ..nn.module import SequenceModel
 from .classification import ClassificationReport, ClassificationResult, classification_report
 from .frame_order import OrderFigures
@@ -38,15 +42,17 @@ class JudgedTranscript:
     raw: Confidence
 
 
-# Log-probabilities (time, label) or logits (label,), what was read from them, or why there is nothing.
-Outcome = np.ndarray | JudgedTranscript | EarsightError
+# Log-probabilities (time, label) or logits (label,), what was read from them, or why there is nothing. Logits of a
+# model folder come with what `Runtime.judged` says of the clip besides.
+Outcome = np.ndarray | tuple[np.ndarray, Familiarity | None] | JudgedTranscript | EarsightError
 
 BATCH_DURATION = 60.0  # seconds
 SHUFFLES = 5
 
 
 def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome]], worst: int = 10,
-             order: Callable[[], OrderFigures] | None = None, decoding: DecodingOptions | None = None
+             order: Callable[[], OrderFigures] | None = None, decoding: DecodingOptions | None = None,
+             others: Iterable[tuple[Cut, Outcome]] = ()
              ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Compare what a model put out with what the manifest says.
 
@@ -56,6 +62,7 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
     Args:
         order: called after the last outcome; what the order of a clip's frames is worth, for a classifier's report.
         decoding: of log-probabilities; greedy by default.
+        others: clips of none of a calibrated classifier's classes, for `OtherFigures`.
 
     Returns:
         The report over the clips that could be read and compared, and an error for each of the others.
@@ -80,19 +87,45 @@ def evaluate(cuts: CutSet, labels: Labels, outcomes: Iterable[tuple[Cut, Outcome
             calibrated = Confidence(tuple(word.confidence for word in transcript.words), transcript.confidence)
             read.append(TranscriptResult(cut.id, speaker_of(cut), form(said), transcript.text, cut.duration,
                                          judged.raw, calibrated, heard))
-        elif isinstance(outcome, np.ndarray):
+        elif isinstance(outcome, tuple | np.ndarray):
             if (label := label_of(cut)) is None:
                 errors.append(EarsightError(f"{cut.id}: has no label to compare the model's with; give it one, or "
                                             "leave it out"))
                 continue
-            probabilities = np.exp(outcome - outcome.max(), dtype=np.float64)
-            classified.append(ClassificationResult(cut.id, speaker_of(cut) or group_of(cut), label,
-                                                   probabilities / probabilities.sum()))
+            classified.append(_classified(cut, label, outcome))
     if not classified and not read:
         raise errors[0] if errors else EarsightError("the manifest is empty; nothing can be evaluated")
     if transcriber is None:
-        return classification_report(classified, labels.symbols, worst, order() if order else None), errors
+        figures = order() if order else None
+        foreign = []
+        for cut, outcome in others:
+            if isinstance(outcome, EarsightError):
+                errors.append(outcome)
+            elif isinstance(outcome, tuple):
+                foreign.append(_classified(cut, label_of(cut) or "", outcome))
+        return classification_report(classified, labels.symbols, worst, figures, foreign), errors
     return transcription_report(read, worst), errors
+
+
+def _classified(cut: Cut, label: str, outcome: np.ndarray | tuple[np.ndarray, Familiarity | None]
+                ) -> ClassificationResult:
+    logits, familiarity = outcome if isinstance(outcome, tuple) else (outcome, None)
+    probabilities = np.exp(logits - logits.max(), dtype=np.float64)
+    return ClassificationResult(cut.id, speaker_of(cut) or group_of(cut), label, probabilities / probabilities.sum(),
+                                familiarity)
+
+
+def other_clips(model: str, manifests: Sequence[str | Path], openers: Openers) -> CutSet:
+    """The clips of manifests that are none of a classifier's classes.
+
+    Raises:
+        EarsightError: the model tells nothing of such clips.
+    """
+    calibrated = not Path(model).is_file() and read_config(find_model(model)).unknown
+    if manifests and not calibrated:
+        raise EarsightError(f"model {model} does not tell what is none of its classes; export it where it is a "
+                            "checkpoint, and see `earsight calibrate`")
+    return CutSet.from_cuts(cut for manifest in manifests for cut in read_manifest(manifest, openers))
 
 
 def tell(report: TranscriptionReport | ClassificationReport, json: Path | None, plot: Path | None) -> None:
@@ -144,20 +177,19 @@ def run_checkpoint(model: SequenceModel, cuts: CutSet, read: Read) -> Iterator[t
             yield by_id[name], output[:length] if output.ndim == 2 else output
 
 
-def run_folder(runtime: Runtime, cuts: CutSet, read: Read, jobs: int,
-               finish: Callable[[np.ndarray, np.ndarray], Result] = lambda outputs, frames: outputs
+def run_folder(runtime: Runtime, cuts: CutSet, read: Read, jobs: int, finish: Callable[[np.ndarray], Result]
                ) -> Iterator[tuple[Cut, Result | EarsightError]]:
-    """Outputs of a model folder in ONNX Runtime, clip by clip, as `earsight transcribe` and `classify` run it.
+    """What a model folder makes of clips in ONNX Runtime, one by one, as `earsight transcribe` and `classify` run it.
 
     Args:
-        finish: what becomes of a clip's outputs and frames (time, feature).
+        finish: what becomes of a clip's frames (time, feature).
     """
 
     def work(cut: Cut) -> Result:
         clip = read(cut)
         frames = runtime.frames(clip) if clip.ndim == 1 else clip
         runtime.check_frames(frames, cut.id)
-        return finish(runtime.outputs(frames), frames)
+        return finish(frames)
 
     yield from run_parallel(list(cuts), work, jobs)
 

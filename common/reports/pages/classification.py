@@ -26,6 +26,11 @@ def _totals(report: ClassificationReport) -> Html:
         figures.append((layout.percent(report.top5_accuracy), "right among the first five"))
     if report.order:
         figures.append((layout.percent(report.order.shuffled_mean), "accuracy, frames shuffled"))
+    if unknown := report.unknown:
+        figures.append((layout.percent(unknown.named / unknown.clips), "get a name, be it right or wrong"))
+        if unknown.others:
+            figures.append((layout.percent(unknown.others_named / unknown.other_clips),
+                            f"of {unknown.other_clips} other clips get a name"))
     classes = layout.number(len(report.labels), "class", "classes")
     return tag("section", tiles(*figures, (str(clips), f"clips of {classes}")))
 
