@@ -121,6 +121,9 @@ def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
     if "encoder" in config.frontend and config.medium == "speech":
         for name in ("hop_length", "shortest"):
             yield f"frontend.{name}", _is_count(config.frontend.get(name))
+        silence = config.frontend.get("silence", [0, 0])  # samples before and after a clip
+        yield "frontend.silence", (isinstance(silence, list) and len(silence) == 2
+                                   and all(each == 0 or _is_count(each) for each in silence))
         longest = config.frontend.get("longest")
         yield "frontend.longest", isinstance(longest, int | float) and _is_number(longest) and longest > 0
     elif config.frontend and config.medium == "speech":

@@ -20,6 +20,7 @@ from .curve import Curve, fit_curve
 from .ending import Learned, end, export, over, warn, write_card
 from .folds import PARTS, Chosen, Taught, choose, linear_outputs, log_softmax, make_folds
 from .frames import Frames, means
+from .limits import tell_unknown
 from .page import Summary
 from .recipes import linear_recipe, recurrent_recipe, series_recipe
 from .sources import MEDIA, Material
@@ -49,7 +50,7 @@ def learn_classes(material: Material, frames: Frames, output: Path, work: Path, 
     warn(units, tell)
     folds = make_folds(taught)
     chosen, contenders, curve = _tried(taught, units, cuts, frames, material, folds, work, clock, tell, bool(apart))
-    recipe, checkpoint = _teach_all(chosen.best, cuts, frames, material, work, clock)
+    recipe, checkpoint = _teach("model", chosen.best, cuts, frames, material, work, max(clock.left(), LEAST))
     if apart:
         asked, asked_units = apart, _units_of(apart, material, frames)
         outputs = _outputs_of(checkpoint, [frames.views[cut.id][0] for cut in apart], taught.labels)
@@ -69,6 +70,11 @@ def learn_classes(material: Material, frames: Frames, output: Path, work: Path, 
         candidates=_ranked(contenders, chosen), curve=curve, commands=())
     card = write_card(work, material, frames, recipe, chosen.best, summary.figures())
     export(checkpoint, output, card, frames)
+    held = np.flatnonzero(folds == 0)
+    if len(held):
+        like = _teach("fold1" if chosen.best == RECURRENT else "fold1-linear", chosen.best,
+                      [cut for cut, fold in zip(cuts, folds) if fold != 0], frames, material, work, LEAST)
+        tell(tell_unknown(output, like[1], [frames.views[cuts[place].id][0] for place in held], card, work, frames))
     low, high = interval
     tell(f"accuracy {percent(figure)} of {len(report.clips)} clips (95 % interval {percent(low)} to {percent(high)}, "
          f"over {drawn_over}): {how}")
@@ -186,15 +192,16 @@ def _train_recurrent(name: str, cuts: Sequence[Any], frames: Frames, material: M
     return learnt_by(name, recipe, learnt, stopping, material, frames, work, seconds)
 
 
-def _teach_all(best: str, cuts: Sequence[Any], frames: Frames, material: Material, work: Path, clock: Clock
-               ) -> tuple[Path, Path]:
-    if best == RECURRENT:
-        return _train_recurrent("model", cuts, frames, material, work, max(clock.left(), LEAST))
+def _teach(name: str, kind: str, cuts: Sequence[Any], frames: Frames, material: Material, work: Path, seconds: float
+           ) -> tuple[Path, Path]:
+    """Teach a model of a kind all of these clips; the recipe, and its checkpoint."""
+    if kind == RECURRENT:
+        return _train_recurrent(name, cuts, frames, material, work, seconds)
     learnt = [view for cut in cuts for view in frames.views[cut.id]]
     mean = sum(cut.duration for cut in learnt) / len(learnt)
-    recipe = linear_recipe(material.medium, frames, float(best.split()[-1]), 64 * mean)
+    recipe = linear_recipe(material.medium, frames, float(kind.split()[-1]), 64 * mean)
     plain = [frames.views[cut.id][0] for cut in cuts]
-    return learnt_by("model", recipe, learnt, plain, material, frames, work, None)
+    return learnt_by(name, recipe, learnt, plain, material, frames, work, None)
 
 
 def _outputs_of(checkpoint: Path, cuts: Sequence[Any], labels: Sequence[str]) -> np.ndarray:

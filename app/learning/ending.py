@@ -67,7 +67,7 @@ def write_card(work: Path, material: Material, frames: Frames, recipe: Path, tak
                model: Path | None = None) -> Path:
     """What `earsight models` tells of the model, as a file for its export, and in the `model` where it is there."""
     card = {"description": f"learnt by `earsight learn`: {taken} over "
-            + (f"the frames of {frames.frontend}" if frames.frontend else "stored frames"),
+            + (f"the frames of {Path(frames.frontend).name}" if frames.frontend else "stored frames"),
             "trained_on": material.described(), "recipe": str(recipe), "figures": figures}
     path = work / "card.json"
     write_whole(path, json.dumps(card, ensure_ascii=False, indent=2) + "\n")

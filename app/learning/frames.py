@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from ...common.data.corpora.embeddings import Embedder, stored_views, view_of
 from ...common.data.cuts import frames_of
 from ...common.data.shards import load_frames
 from ...common.errors import EarsightError
-from ...common.model_folder import find_model, read_config
+from ...common.files import whole_folder
+from ...common.model_folder import ENCODER, FRONTEND, find_model, read_config, write_config
 from ...video.corpora.embeddings import folder_embedder
 from ...video.frontends.pictures import ViewSettings
 from ..recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER
@@ -29,6 +31,9 @@ FRONTENDS = {"speech": DEFAULT_TRANSCRIBER, "video": DEFAULT_CLASSIFIERS["video"
 SOUND_VIEWS = ClipAugmentation(speed=0.12, warp=0.08, reverberation=0.25, noise=0.35, snr=(8.0, 35.0), low_pass=0.4,
                                gain=8.0)
 VIDEO_VIEWS = ViewSettings()
+# Seconds of silence before and after a clip, as Whisper's encoder was trained to hear it: on four speakers of FSDD,
+# each left out in turn, it takes the errors of a linear classifier from 2.8 to 1.1 % (every second take).
+SILENCE = 0.3, 0.5
 VIEWS = {"speech": 2, "video": 3}  # of each clip at most
 SHARE = 0.4  # of the time that is left, for them
 DEARER = 1.5  # times as long as a clip as it is takes a view of it
@@ -70,6 +75,8 @@ def embed(material: Material, folder: Path, left: Callable[[], float], views: in
     if material.medium not in FRONTENDS:
         return _own_frames(material)
     frontend = FRONTENDS[material.medium]
+    if material.medium == "speech":
+        frontend = str(_with_silence(frontend, folder.parent / "frontend"))
     embedder: Embedder = (FolderEmbedder(frontend, SOUND_VIEWS) if material.medium == "speech"
                           else folder_embedder(frontend, VIDEO_VIEWS))
     config = read_config(find_model(frontend))
@@ -99,6 +106,21 @@ def embed(material: Material, folder: Path, left: Callable[[], float], views: in
     if not made:
         raise EarsightError(f"none of {len(material.cuts)} clips can be read ({failures[0][1]})")
     return Frames(frontend, embedder.frame_shift, widths, made, tuple(failures))
+
+
+def _with_silence(model: str, folder: Path) -> Path:
+    """A copy of a model folder whose frontend hears clips with silence around them."""
+    source = find_model(model)
+    config = read_config(source)
+    hop, rate = config.frontend["hop_length"], config.sample_rate
+    silence = [round(seconds * rate / hop) * hop for seconds in SILENCE]
+    with whole_folder(folder) as copy:
+        for name in (FRONTEND, ENCODER):
+            shutil.copyfile(source / name, copy / name)
+        about = {"description": f"the frontend of {source.name}, with silence around each clip"}
+        write_config(copy, replace(config, frontend={**config.frontend, "silence": silence}, decoding={}, confidence={},
+                                   about=about))
+    return folder
 
 
 def _own_frames(material: Material) -> Frames:

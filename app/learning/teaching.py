@@ -60,8 +60,8 @@ def _header(name: str, material: Material, frames: Frames, work: Path) -> str:
     views = max(map(len, frames.views.values())) - 1
     lines = [f"Written by `earsight learn`: {material.described()}."]
     if frames.frontend:
-        lines += [f"Its frames, in {work / 'frames'}, are those of the model {frames.frontend}, {views} augmented "
-                  "views of each clip beside it:",
+        lines += [f"Its frames, in {work / 'frames'}, are those of the model {frames.frontend}, {views} "
+                  "augmented views of each clip beside it:",
                   f"earsight prepare embeddings CLIPS FRAMES config={work / name / 'recipe.yaml'} "
                   f"model={frames.frontend} views={views}"]
     lines += [f"earsight train fit --config {work / name / 'recipe.yaml'}",
