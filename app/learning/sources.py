@@ -22,6 +22,7 @@ from ..media import openers
 
 MEDIA = {"speech": "sound", "video": "videos", "series": "series", "frames": "stored frames"}
 TASKS = ("auto", "classes", "text")
+MOST_CLASSES = 1000
 NAMED = 3  # clips or labels that a line names
 
 
@@ -82,6 +83,9 @@ def read_sources(sources: Sequence[str | Path], folder: Path, task: str = "auto"
     task = _task(cuts, task, sources)
     warnings: list[str] = []
     if task == "classes":
+        if (count := len(set(map(label_of, cuts)))) > MOST_CLASSES:
+            raise EarsightError(f"{', '.join(map(str, sources))}: {count} classes, and {MOST_CLASSES} are what is "
+                                "measured and shown here; take fewer, or train with a recipe (`earsight train fit`)")
         cuts = _without_contradictions(cuts, sources, warnings)
         warnings += _looks_alike(map(label_of, cuts))
         _demand_classes(cuts, sources, warnings)

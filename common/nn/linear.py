@@ -3,6 +3,8 @@
 The loss is convex and is brought to its minimum at once: there is neither a rate nor a number of epochs to choose.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,7 +17,8 @@ from .heads import ClassificationHead, StreamHeads
 from .module import NormaliserSettings, SequenceModel
 from .schedules import Constant
 
-ITERATIONS = 100  # of L-BFGS; some thirty serve as a rule
+ITERATIONS = 15, 100  # of L-BFGS at least and at most; some thirty serve as a rule
+WORK = 1e11  # multiplications that it is given, so that many clips of many classes take a minute
 FLOOR = 1e-3  # of a feature's deviation, as a share of the mean one: what never moves says nothing
 
 
@@ -35,6 +38,7 @@ def fit_linear(features: np.ndarray, targets: np.ndarray, classes: int, l2: floa
     centre, spread = _standard(torch.from_numpy(features))
     standard, labels = (torch.from_numpy(features) - centre) / spread, torch.from_numpy(targets).long()
     optimizer = _solver(head)
+    _limit(optimizer, standard, classes)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
@@ -100,6 +104,7 @@ class LinearModel(SequenceModel):
         for head, features, optimizer in zip(self._heads(), parts, found if isinstance(found, list) else [found]):
             centre, spread = _standard(features)
             standard = (features - centre) / spread
+            _limit(optimizer, standard, len(self.labels))
 
             def closure() -> Tensor:
                 optimizer.zero_grad()
@@ -139,4 +144,11 @@ def _solver(layer: nn.Linear) -> torch.optim.Optimizer:
     """L-BFGS from weights of 0."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
-    return torch.optim.LBFGS(layer.parameters(), max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+    return torch.optim.LBFGS(layer.parameters(), line_search_fn="strong_wolfe")
+
+
+def _limit(optimizer: Any, features: Tensor, classes: int) -> None:
+    """Have a solver stop in time."""
+    least, most = ITERATIONS
+    of_one = 6 * features.numel() * classes  # forward and backward, of two evaluations at most
+    optimizer.param_groups[0]["max_iter"] = int(min(max(WORK / of_one, least), most))
