@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +36,6 @@ VIDEO_VIEWS = ViewSettings()
 SILENCE = 0.3, 0.5
 VIEWS = {"speech": 2, "video": 3}  # of each clip at most
 SHARE = 0.4  # of the time that is left, for them
-DEARER = 1.5  # times as long as a clip as it is takes a view of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,25 +83,25 @@ def embed(material: Material, folder: Path, left: Callable[[], float], views: in
     made: dict[str, list[Any]] = {}
     failures: list[tuple[str, str]] = []
 
-    def compute(number: int) -> float:
-        begun, done = time.monotonic(), 0
+    def compute(number: int, until: float) -> bool:
+        """Whether there was time for all clips, as long as more than `until` seconds are left."""
         tasks = [view_of(cut, number, embedder) for cut in material.cuts if number == 0 or cut.id in made]
-        for task, result in stored_views(tasks, folder, embedder, True, lambda: left() <= 0):
-            done += 1
+        found = list(stored_views(tasks, folder, embedder, True, lambda: left() <= until))
+        if number == 0 and len(found) < len(tasks):
+            raise EarsightError(f"the time is over after {len(found)} of {len(tasks)} clips, whose frames are kept in "
+                                f"{folder}; the same command with more --minutes goes on from there")
+        for task, result in found if len(found) == len(tasks) else ():
             if isinstance(result, EarsightError):
                 failures.append((task.identity, str(result)))
             else:
                 made.setdefault(task.cut.id, []).append(result)
-        if number == 0 and done < len(tasks):
-            raise EarsightError(f"the time is over after {done} of {len(tasks)} clips, whose frames are kept in "
-                                f"{folder}; the same command with more --minutes goes on from there")
-        return time.monotonic() - begun
+        return len(found) == len(tasks)
 
-    seconds = compute(0)
-    if views is None:
-        views = min(VIEWS[material.medium], int(SHARE * max(left(), 0) / max(DEARER * seconds, 1e-3)))
-    for number in range(1, views + 1):
-        compute(number)
+    compute(0, 0.0)
+    until = -math.inf if views is not None else (1 - SHARE) * left()
+    for number in range(1, (VIEWS[material.medium] if views is None else views) + 1):
+        if not compute(number, until):  # a part of the clips with views would weigh more than the others
+            break
     if not made:
         raise EarsightError(f"none of {len(material.cuts)} clips can be read ({failures[0][1]})")
     return Frames(frontend, embedder.frame_shift, widths, made, tuple(failures))
