@@ -56,7 +56,7 @@ def _run(model: str, cuts: CutSet) -> tuple[Labels, float, Iterator[tuple[Cut, O
         return trained.labels, layout["frame_shift"], run_checkpoint(trained, cuts, read)
     runtime = Runtime(model)
     read = partial(fitting, layout=runtime.config.frontend, model=runtime.name)
-    return runtime.labels, runtime.config.frame_shift, run_folder(runtime, cuts, read, default_jobs())
+    return runtime.labels, runtime.config.frame_shift, run_folder(runtime, cuts, read, default_jobs(), runtime.judged)
 
 
 def fitting(cut: Cut, layout: dict, model: str) -> np.ndarray:

@@ -25,7 +25,7 @@ from .page import Summary
 from .recipes import linear_recipe, recurrent_recipe, series_recipe
 from .sources import MEDIA, Material
 from .state import Clock
-from .teaching import is_taught, learnt_by, open_model
+from .teaching import is_taught, learnt_by, open_model, stored_reader
 from .units import Units, find_units
 
 L2 = (0.01, 0.1)  # penalties that linear classifiers are tried with
@@ -70,7 +70,7 @@ def learn_classes(material: Material, frames: Frames, output: Path, work: Path, 
         candidates=_ranked(contenders, chosen), curve=curve, commands=())
     card = write_card(work, material, frames, recipe, chosen.best, summary.figures())
     export(checkpoint, output, card, frames)
-    held = np.flatnonzero(folds == 0)
+    held = np.flatnonzero(folds == 0).tolist()
     if len(held):
         like = _teach("fold1" if chosen.best == RECURRENT else "fold1-linear", chosen.best,
                       [cut for cut, fold in zip(cuts, folds) if fold != 0], frames, material, work, LEAST)
@@ -108,7 +108,7 @@ def _demand_known(apart: Sequence[Any], material: Material, taught: Taught) -> N
             raise EarsightError(f"{cut.id}: is set apart as a test, and no clip of its class {material.target(cut)} is "
                                 "there to learn; add some, or leave it out")
     if len(taught.labels) < 2:
-        raise EarsightError(f"one class only to learn, {taught.labels[0]}; a classifier needs two or more")
+        raise EarsightError(f"one class only to learn, {', '.join(taught.labels)}; a classifier needs two or more")
 
 
 def _tried(taught: Taught, units: Units, cuts: Sequence[Any], frames: Frames, material: Material, folds: np.ndarray,
@@ -165,7 +165,7 @@ def _recurrent_outputs(taught: Taught, cuts: Sequence[Any], frames: Frames, mate
         kept = [cut for cut, number in zip(cuts, folds) if number != fold]
         _, checkpoint = _train_recurrent(name, kept, frames, material, work, share)
         longest = max(longest, time.monotonic() - begun)
-        held = np.flatnonzero(folds == fold)
+        held = np.flatnonzero(folds == fold).tolist()
         outputs[held] = _outputs_of(checkpoint, [frames.views[cuts[place].id][0] for place in held], taught.labels)
         right = (outputs[held].argmax(axis=1) == taught.targets[held]).mean()
         tell(f"{RECURRENT}, fold {fold + 1} of {folds.max() + 1}: {percent(float(right))} of {len(held)} clips")
@@ -207,7 +207,7 @@ def _teach(name: str, kind: str, cuts: Sequence[Any], frames: Frames, material: 
 def _outputs_of(checkpoint: Path, cuts: Sequence[Any], labels: Sequence[str]) -> np.ndarray:
     """(clip, class) log-probabilities, in the order of `labels`."""
     model = open_model(checkpoint)
-    said = {cut.id: output for cut, output in run_checkpoint(model, CutSet.from_cuts(cuts), model.reader())
+    said = {cut.id: output for cut, output in run_checkpoint(model, CutSet.from_cuts(cuts), stored_reader(model))
             if isinstance(output, np.ndarray)}
     order = [model.labels.symbols.index(label) for label in labels]
     return np.stack([log_softmax(said[cut.id][order]) for cut in cuts])
@@ -230,7 +230,7 @@ def _curve(taught: Taught, folds: np.ndarray, l2: float, whole: np.ndarray) -> C
 def _measured(cuts: Sequence[Any], units: Units, outputs: np.ndarray, material: Material, labels: Sequence[str]
               ) -> tuple[float, tuple[float, float], str, ClassificationReport]:
     """Accuracy on clips held out, its interval, what that was drawn over, and the report."""
-    places = np.flatnonzero(np.isfinite(outputs[:, 0]))
+    places = np.flatnonzero(np.isfinite(outputs[:, 0])).tolist()
     drawn, drawn_over = over(units, places)
     results = [ClassificationResult(cuts[place].id, units.names[place] if units.known else None,
                                     material.target(cuts[place]), _probabilities(outputs[place])) for place in places]

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...common.data.cuts import frames_of
 from ...common.errors import EarsightError
 from ...common.files import write_whole
@@ -49,12 +47,12 @@ class Learned:
     interval: tuple[float, float]
 
 
-def over(units: Units, places: np.ndarray) -> tuple[list[Any], str]:
+def over(units: Units, places: list[int]) -> tuple[list[Any], str]:
     """What an interval of clips at these places is drawn over, by clip, and what that is called."""
     drawn = units.numbers[places].tolist()
     if FEWEST <= len(set(drawn)) < len(drawn):
         return drawn, f"{len(set(drawn))} {units.kind}"
-    return places.tolist(), number(len(drawn), "clip")
+    return places, number(len(drawn), "clip")
 
 
 def export(checkpoint: Path, output: Path, card: Path, frames: Frames) -> None:
@@ -105,7 +103,12 @@ def _exhibit_of(medium: str) -> Callable[[Any], Exhibit]:
         from ...series.data import read_series_cut
         from ...series.reading.series import filled
 
-        return lambda cut: frames_exhibit(filled(read_series_cut(cut, frames_of(cut).frame_shift)), cut.duration)
+        def exhibit(cut: Any) -> Exhibit:
+            stored = frames_of(cut)
+            assert stored is not None  # of series there are
+            return frames_exhibit(filled(read_series_cut(cut, stored.frame_shift)), cut.duration)
+
+        return exhibit
     if medium == "video":
         from ...video.exhibits import exhibit
     else:

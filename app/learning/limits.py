@@ -14,7 +14,7 @@ from ...common.inference.runtime import Runtime
 from ...common.tuning.calibrating import calibrate, take_over
 from .ending import export
 from .frames import Frames
-from .teaching import open_model
+from .teaching import open_model, stored_reader
 
 
 def tell_unknown(model: Path, like: Path, held: Sequence[Any], card: Path, work: Path, frames: Frames) -> str:
@@ -33,7 +33,7 @@ def tell_unknown(model: Path, like: Path, held: Sequence[Any], card: Path, work:
     export(like, folder / "model", card, frames)
     manifest = write_manifest(held, folder / "held.jsonl.gz")
     try:
-        calibrate(Runtime(folder / "model"), open_model(like).reader(), Openers(), [manifest])
+        calibrate(Runtime(folder / "model"), stored_reader(open_model(like)), Openers(), [manifest])
         take_over(Runtime(model), folder / "model")
     except EarsightError as error:
         return f"not calibrated, so that every clip gets the name of a class: {error}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ...common.data.manifest import write_manifest
 from ...common.nn.module import SequenceModel
@@ -20,6 +22,18 @@ from .sources import Material
 def open_model(checkpoint: Path) -> SequenceModel:
     """A checkpoint's model, of whatever medium, ready to recognise."""
     return package_of(checkpoint, "model").load_model(checkpoint)
+
+
+def stored_reader(model: SequenceModel) -> Callable[[Any], np.ndarray]:
+    """What reads the stored frames (time, feature) that a model takes of a clip."""
+    read = model.reader()
+
+    def frames(cut: Any) -> np.ndarray:
+        found = read(cut)
+        assert isinstance(found, np.ndarray)  # frames are no streams of pictures
+        return found
+
+    return frames
 
 
 def is_taught(name: str, work: Path) -> bool:

@@ -62,7 +62,7 @@ def learn_texts(material: Material, frames: Frames, output: Path, work: Path, cl
     report, errors = evaluate_model(str(output), test)
     assert isinstance(report, TranscriptionReport)
     place = {cut.id: number for number, cut in enumerate(cuts)}
-    asked = np.array([place[one.id] for one in report.utterances])
+    asked = [place[one.id] for one in report.utterances]
     drawn, drawn_over = over(units, asked)
     interval = bootstrap_interval(np.array([one.words.edits for one in report.utterances]),
                                   np.array([one.words.reference_length for one in report.utterances]), drawn)

@@ -40,11 +40,11 @@ def fit_linear(features: np.ndarray, targets: np.ndarray, classes: int, l2: floa
     optimizer = _solver(head)
     _limit(optimizer, standard, classes)
 
-    def closure() -> Tensor:
+    def closure() -> float:
         optimizer.zero_grad()
         loss = _objective(head, standard, labels, l2)
         loss.backward()
-        return loss
+        return float(loss)
 
     optimizer.step(closure)
     _unstandardise(head, centre, spread)
@@ -85,7 +85,7 @@ class LinearModel(SequenceModel):
     def on_train_epoch_start(self) -> None:
         self._means, self._targets = [], []
 
-    def training_step(self, batch: Batch, _: int) -> None:
+    def training_step(self, batch: Batch, _: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         frames, lengths = self.frames(batch)
         self._means.append(clip_mean(frames, lengths, length_mask(lengths, frames.shape[1])).squeeze(1))
         self._targets.append(batch.targets)
@@ -132,8 +132,8 @@ def _standard(features: Tensor) -> tuple[Tensor, Tensor]:
 def _unstandardise(layer: nn.Linear, centre: Tensor, spread: Tensor) -> None:
     """Make a layer of standardised features one of features as they are."""
     with torch.no_grad():
-        layer.weight /= spread
-        layer.bias -= layer.weight @ centre
+        layer.weight.div_(spread)
+        layer.bias.sub_(layer.weight @ centre)
 
 
 def _objective(layer: nn.Linear, features: Tensor, targets: Tensor, l2: float) -> Tensor:

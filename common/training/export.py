@@ -8,7 +8,6 @@ import shutil
 import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,7 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
     return destination
 
 
-def borrowed_frontend(model: str | Path, n_features: int) -> tuple[Callable[[Path], object], dict[str, Any]]:
+def borrowed_frontend(model: str | Path, n_features: int) -> tuple[Callable[[Path], None], dict[str, Any]]:
     """What makes the frames that a model of stored frames was trained on: a model folder's or an installed model's.
 
     Args:
@@ -130,8 +129,12 @@ def borrowed_frontend(model: str | Path, n_features: int) -> tuple[Callable[[Pat
     if config.n_features != n_features:
         raise EarsightError(f"model {folder.name} makes frames of {config.n_features} features, and the checkpoint "
                             f"takes {n_features}; name the model whose frames were stored")
+
+    def write(path: Path) -> None:
+        shutil.copyfile(folder / FRONTEND, path)
+
     share = ("medium", "sample_rate", "frame_shift", "frontend")
-    return partial(shutil.copyfile, folder / FRONTEND), {name: getattr(config, name) for name in share}
+    return write, {name: getattr(config, name) for name in share}
 
 
 def _read_card(path: Path) -> dict:
