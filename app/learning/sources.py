@@ -114,7 +114,7 @@ def _with_own_ids(cuts: list[Any]) -> list[Any]:
     taken: dict[str, Any] = {}
     for cut in cuts:
         name = cut.id
-        if name in taken and _place(taken[name]) == _place(cut):
+        if name in taken and _place(taken[name]) == _place(cut) and label_of(taken[name]) == label_of(cut):
             continue
         number = 2
         while name in taken:
