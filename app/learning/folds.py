@@ -41,8 +41,8 @@ class Taught:
 def make_folds(taught: Taught, seed: int = 0) -> np.ndarray:
     """(clip,) the fold in which each clip is held out, -1 for never: whole units, of each class about as many a fold.
 
-    A class that is in one unit alone is never held out: it could not be taught then. There are as many folds as the
-    fewest units of a class that has two, FOLDS at most.
+    A class that is in one unit alone is never held out: it could not be taught then. There are as many folds as units, or as
+    clips of the largest class, and FOLDS at most.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -52,7 +52,8 @@ def make_folds(taught: Taught, seed: int = 0) -> np.ndarray:
     folds = np.full(len(taught.targets), -1)
     if not tested.any():
         return folds
-    count = min(FOLDS, len(np.unique(taught.units[tested])))
+    most = int(np.bincount(taught.targets[tested]).max())
+    count = min(FOLDS, len(np.unique(taught.units[tested])), most)
     if count < 2:
         return folds
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)

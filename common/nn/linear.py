@@ -44,7 +44,7 @@ def fit_linear(features: np.ndarray, targets: np.ndarray, classes: int, l2: floa
         optimizer.zero_grad()
         loss = _objective(head, standard, labels, l2)
         loss.backward()
-        return float(loss)
+        return float(loss.detach())
 
     optimizer.step(closure)
     _unstandardise(head, centre, spread)
