@@ -41,37 +41,31 @@ class Taught:
 def make_folds(taught: Taught, seed: int = 0) -> np.ndarray:
     """(clip,) the fold in which each clip is held out, -1 for never: whole units, of each class about as many a fold.
 
-    A class that is in one unit alone is never held out: it could not be taught then. There are as many folds as units, or as
-    clips of the largest class, and FOLDS at most.
+    A class that is in one unit alone is never held out: it could not be taught then. There are as many folds as units,
+    or as clips of the largest class, and FOLDS at most.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    units_of = [np.unique(taught.units[taught.targets == i]) for i in range(len(taught.labels))]
-    alone = {int(units[0]) for units in units_of if len(units) == 1}
-    tested = ~np.isin(taught.units, list(alone))
     folds = np.full(len(taught.targets), -1)
-    if not tested.any():
-        return folds
-    most = int(np.bincount(taught.targets[tested]).max())
-    count = min(FOLDS, len(np.unique(taught.units[tested])), most)
+    count = min(FOLDS, len(np.unique(taught.units)), int(np.bincount(taught.targets).max()))
     if count < 2:
         return folds
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    places = np.flatnonzero(tested)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes with fewer clips than folds
-        for number, (_, held) in enumerate(splitter.split(places, taught.targets[places], taught.units[places])):
-            folds[places[held]] = number
+        for number, (_, held) in enumerate(splitter.split(taught.features, taught.targets, taught.units)):
+            folds[held] = number
     return _teachable(taught, folds)
 
 
 def _teachable(taught: Taught, folds: np.ndarray) -> np.ndarray:
-    """Without holding out a class as a whole."""
-    folds = folds.copy()
+    """Without holding out a class as a whole; folds of which nothing is left are none."""
+    kept = folds.copy()
     for fold in range(folds.max() + 1):
-        rest = set(taught.targets[folds != fold])
-        folds[(folds == fold) & ~np.isin(taught.targets, list(rest))] = -1
-    return folds
+        rest = np.unique(taught.targets[folds != fold])
+        kept[(folds == fold) & ~np.isin(taught.targets, rest)] = -1
+    left = np.unique(kept[kept >= 0])
+    return np.where(kept >= 0, np.searchsorted(left, kept), -1)
 
 
 def linear_outputs(taught: Taught, folds: np.ndarray, l2: float, part: float = 1.0, seed: int = 0) -> np.ndarray:

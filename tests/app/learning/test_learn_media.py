@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from films import corpus
 
 import earsight
 from conftest import TONES, tone, write_wav
 from earsight.app.learning.learning import learn
 from earsight.common.model_folder import read_config
-from films import corpus
 
 
 def quiet(line: str) -> None:
