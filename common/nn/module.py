@@ -91,7 +91,7 @@ class SequenceModel(pl.LightningModule):
         self.encoder = build_encoder(self.normaliser.n_features, encoder)
         head = ClassificationHead if self.labels.kind == "classes" else CTCHead
         if isinstance(self.encoder, StreamEncoder):
-            head = partial(StreamHeads, head, len(self.encoder.encoders))
+            head = partial(StreamHeads, head, [each.n_output for each in self.encoder.each()])
         self.head = head(self.encoder.n_output, len(self.labels), head_dropout)
         self.auxiliary_head = None
         if self.auxiliary_labels:
