@@ -3,9 +3,11 @@
     import earsight
     earsight.transcribe("clip.wav").text
     earsight.classify("push-ups.mp4").probabilities
+    earsight.learn("clips/", "models/mine").figure
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -19,9 +21,20 @@ from .common.threads import share_machine
 share_machine()  # before torch is loaded, by whoever loads it
 
 if TYPE_CHECKING:
+    from .app.learning.ending import Learned
     from .common.inference.recognition import Classification, Transcript
+    from .series.classifier import SeriesClassifier
 
-__all__ = ["EarsightError", "classify", "transcribe"]
+__all__ = ["EarsightError", "SeriesClassifier", "classify", "learn", "transcribe"]
+
+
+def __getattr__(name: str) -> Any:
+    """What is loaded when it is asked for."""
+    if name == "SeriesClassifier":
+        from .series.classifier import SeriesClassifier
+
+        return SeriesClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @overload
@@ -67,7 +80,9 @@ def transcribe(path: str | Path, model: str | Path | None = None, *, track: int 
 
 
 def classify(path: str | Path, model: str | Path | None = None) -> "Classification":
-    """Classify a video, a sound file or stored frames, with a model of the package unless one is named.
+    """Classify a video, a sound file, stored frames or a table of one series.
+
+    A model of the package does it unless one is named; for tables there is none.
 
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
@@ -77,6 +92,32 @@ def classify(path: str | Path, model: str | Path | None = None) -> "Classificati
 
     _demand_paths(path=path, model=model)
     return classifier(model or default_classifier(path), default_jobs()).classify(path)
+
+
+def learn(source: str | Path | Sequence[str | Path], output: str | Path, *, minutes: float = 15.0, add: bool = False,
+          task: Literal["auto", "classes", "text"] = "auto") -> "Learned":
+    """Make a measured model of clips: `earsight learn` in Python; needs the extra `train`.
+
+    Args:
+        source: a folder per class, a table or a manifest, or several of them.
+        output: the model folder; the report, the recipe and the frames go into `output`-learning beside it.
+        minutes: the time to take.
+        add: teach the model in `output` further classes or clips, beside those that it knows.
+        task: what to learn; "auto": classes where each clip has a label, else texts.
+
+    Raises:
+        EarsightError: clips from which nothing can be learnt, or too little time; the message says what to do.
+    """
+    from .common.errors import require
+
+    require("pytorch_lightning", "train")
+    from .app.learning.learning import learn as learn_them
+
+    sources = [source] if isinstance(source, str | os.PathLike) else list(source)
+    for each in sources:
+        _demand_paths(path=each)
+    _demand_paths(path=output)
+    return learn_them(sources, Path(output), minutes, add, task)
 
 
 def _demand_paths(**given: Any) -> None:

@@ -92,6 +92,18 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--sample-rate", type=_positive, help="Hz that every recording should have")
     sub.add_argument("--shared-speakers", action="store_true", help="a speaker may be in several splits")
 
+    sub = command("learn", "make a measured model of clips, with one command",
+                  " Takes folders of a class each, tables (.csv, .tsv) and manifests, of sound, videos or frames.")
+    sub.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="clips with their labels or texts")
+    sub.add_argument("--output", type=Path, required=True, metavar="DIR",
+                     help="the model folder; reports, recipes and frames go to DIR-learning. The same command goes on "
+                     "where it was stopped")
+    sub.add_argument("--minutes", type=float, default=15.0, metavar="M", help="the time to take (default: 15)")
+    sub.add_argument("--add", action="store_true", help="teach the model in DIR further classes or clips, beside those "
+                     "that it knows")
+    sub.add_argument("--task", choices=("auto", "classes", "text"), default="auto",
+                     help="what to learn (default: classes where each clip has a label, else texts)")
+
     sub = command("train", "train under Lightning: fit, validate or test")
     sub.add_argument("arguments", nargs=argparse.REMAINDER, metavar="fit --config RECIPE.yaml ...",
                      help="LightningCLI's; `earsight train fit --help` lists them")
@@ -139,6 +151,9 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--int8", action="store_true", help="8-bit weights: a quarter of the size, faster")
     sub.add_argument("--card", type=Path, metavar="FILE.json",
                      help="what `earsight models` tells: description, trained_on, licence, figures")
+
+    sub.add_argument("--frontend", metavar="MODEL", help="of a model of stored frames: the model folder or installed "
+                     "model whose frontend made them (`prepare embeddings ... model=MODEL`); it comes along")
 
     sub = command("lm", "make an n-gram language model of text")
     sub.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="text, a sentence a line; manifests; tables")

@@ -13,6 +13,8 @@ EXAMPLES = {
                 "earsight prepare ucf101 UCF101/ data/ucf101 split=1"),
     "check": ("earsight check data/mine/train.jsonl.gz data/mine/dev.jsonl.gz",
               "earsight check data/mine/*.jsonl.gz --model en-small"),
+    "learn": ("earsight learn clips/ --output models/mine",
+              "earsight learn more-clips/ --add --output models/mine --minutes 5"),
     "train": ("earsight train fit --config configs/an4.yaml --run runs/an4",
               "earsight train fit --config configs/an4.yaml --model.encoder.cell gru --resume auto"),
     "tune": ("earsight tune --config configs/tiny.yaml --trials 20",
@@ -46,7 +48,8 @@ Recognise
   earsight explain clip.wav --output clip.png            what the model does with it
 
 Train on your own clips (pip install 'earsight[train]')
-  earsight prepare csv clips.csv data/mine               columns path,text or path,label
+  earsight learn clips/ --output models/mine             clips/LABEL/*.wav, *.mp4; or a table: path,label
+  earsight prepare csv clips.csv data/mine               the same in steps, each of which you can change
   earsight train fit --config configs/tiny.yaml --run runs/mine --data.train data/mine/train.jsonl.gz
   earsight export runs/mine/model.ckpt models/mine       a folder that --model takes
 

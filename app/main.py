@@ -22,6 +22,7 @@ COMMANDS = {
     "align": recognising.align_command,
     "prepare": data.prepare_command,
     "check": data.check_command,
+    "learn": training.learn_command,
     "train": training.train_command,
     "tune": training.tune_command,
     "evaluate": training.evaluate_command,

@@ -1,4 +1,4 @@
-"""What both media bring to a command: the package of a model's medium, and how clips of either are looked into."""
+"""What media bring to a command: the package of a model's medium, and how clips of any are looked into."""
 
 import importlib
 from pathlib import Path
@@ -9,6 +9,9 @@ from ..common.errors import require
 
 if TYPE_CHECKING:
     from ..common.data.openers import Openers
+
+
+PACKAGES = {"video": "video", "series": "series"}  # by medium, those that are not `audio`
 
 
 def package_of(model: str | Path, module: str) -> ModuleType:
@@ -22,19 +25,21 @@ def package_of(model: str | Path, module: str) -> ModuleType:
         from ..common.model_folder import medium_of
 
         medium = medium_of(model)
-    return importlib.import_module(f"..{'video' if medium == 'video' else 'audio'}.{module}", __package__)
+    return importlib.import_module(f"..{PACKAGES.get(medium, 'audio')}.{module}", __package__)
 
 
 def openers() -> "Openers":
-    """How the clips of a manifest, table or folder are looked into, sound and pictures alike."""
+    """How the clips of a manifest, table or folder are looked into, sound, pictures and series alike."""
     from ..audio.corpora import importers as speech
     from ..common.data.openers import both_media
+    from ..series.corpora import with_tables
     from ..video.corpora import importers as pictures
 
-    return both_media(speech.OPENERS, pictures.OPENERS)
+    return with_tables(both_media(speech.OPENERS, pictures.OPENERS))
 
 
 def name_classes() -> None:
-    """Import the models and data modules of both media, so that recipes can name them by their bare names."""
-    for medium in ("audio", "video"):
+    """Import the models and data modules of all media, so that recipes can name them by their bare names."""
+    importlib.import_module("..common.nn.linear", __package__)
+    for medium in ("audio", *PACKAGES.values()):
         importlib.import_module(f"..{medium}.model", __package__)

@@ -6,8 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..common.errors import EarsightError
+
 if TYPE_CHECKING:
     from ..audio.recognition.recogniser import SpeechRecogniser
+    from ..series.recognition import SeriesRecogniser
     from ..video.recognition.recogniser import ActionRecogniser
 
 DEFAULT_TRANSCRIBER = "en"
@@ -15,9 +18,17 @@ DEFAULT_CLASSIFIERS = {"sound": "digits", "video": "actions-10"}
 
 
 def default_classifier(path: str | Path) -> str:
-    """The model for what a file holds: pictures, or sound alone."""
+    """The model for what a file holds: pictures, or sound alone.
+
+    Raises:
+        EarsightError: it is a table of series, of which no two are alike.
+    """
+    from ..series.reading import is_table
     from ..video.content import has_pictures
 
+    if is_table(path):
+        raise EarsightError(f"{path}: a table of series, for which no model comes with the package; name yours "
+                            "(--model), or train one (configs/series.yaml)")
     return DEFAULT_CLASSIFIERS["video" if has_pictures(path) else "sound"]
 
 
@@ -33,8 +44,8 @@ def transcriber(model: str | Path, threads: int, **decoding: Any) -> "SpeechReco
     return _transcriber(*_as_it_is(model, *further), threads, **decoding)
 
 
-def classifier(model: str | Path, threads: int) -> "SpeechRecogniser | ActionRecogniser":
-    """What classifies sound, frames or pictures, as the model takes them; made once, as `transcriber`'s."""
+def classifier(model: str | Path, threads: int) -> "SpeechRecogniser | ActionRecogniser | SeriesRecogniser":
+    """What classifies sound, frames, pictures or series, as the model takes them; made once, as `transcriber`'s."""
     return _classifier(*_as_it_is(model), threads)
 
 
@@ -59,10 +70,14 @@ def _transcriber(model: Path, _: tuple, threads: int, **decoding: Any) -> "Speec
 
 
 @lru_cache(8)
-def _classifier(model: Path, _: tuple, threads: int) -> "SpeechRecogniser | ActionRecogniser":
+def _classifier(model: Path, _: tuple, threads: int) -> "SpeechRecogniser | ActionRecogniser | SeriesRecogniser":
     from ..common.model_folder import medium_of
 
-    if medium_of(model) == "video":
+    if (medium := medium_of(model)) == "series":
+        from ..series.recognition import SeriesRecogniser
+
+        return SeriesRecogniser(model, threads)
+    if medium == "video":
         from ..video.recognition.recogniser import ActionRecogniser
 
         return ActionRecogniser(model, threads)

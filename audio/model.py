@@ -18,7 +18,7 @@ from ..common.inference.runtime import open_session, run_graph
 from ..common.nn.encoder import EncoderSettings
 from ..common.nn.module import NormaliserSettings, OptimiserSettings, SequenceModel
 from ..common.nn.restoring import model_options, restore
-from ..common.training.export import export_model, quantise
+from ..common.training.export import borrowed_frontend, export_model, quantise
 from .augmentation import SpectrumSettings, augment_cepstra, mask_frames
 from .data import read_clip
 from .frontends.mfcc import Mfcc
@@ -43,12 +43,19 @@ def load_model(path: str | Path) -> SequenceModel:
     raise EarsightError(f"{path}: a {saved['medium']} model, not one of speech or stored frames")
 
 
-def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
-    """Turn a checkpoint into a model folder; see `common.training.export.export_model`."""
+def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None,
+                      frontend_of: str | None = None) -> Path:
+    """Turn a checkpoint into a model folder; see `common.training.export.export_model`.
+
+    Args:
+        frontend_of: for a model of stored frames, the model whose frontend made them; it comes along.
+    """
     model = load_model(checkpoint)
     if not isinstance(model, SpeechModel):
-        settings = {"sample_rate": 0, "frame_shift": model.settings["frame_shift"], "frontend": {}}
-        return export_model(model, destination, None, settings, int8, card)
+        write, settings = None, {"sample_rate": 0, "frame_shift": model.settings["frame_shift"], "frontend": {}}
+        if frontend_of:
+            write, settings = borrowed_frontend(frontend_of, model.normaliser.n_input)
+        return export_model(model, destination, write, settings, int8, card)
     frontend = model.frontend
     settings = {"sample_rate": frontend.sample_rate, "frame_shift": frontend.frame_shift,
                 "frontend": frontend.plain_settings()}

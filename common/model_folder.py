@@ -27,7 +27,7 @@ class ModelConfig:
     """What `config.json` holds.
 
     Attributes:
-        medium: "speech", "video", or "frames" (stored frames of any origin).
+        medium: "speech", "video", "series" (tables), or "frames" (stored frames of any origin).
         task: "ctc" (text) or "classification".
         labels: what the outputs mean; see `common.labels.Labels`.
         n_features: features of a frame that goes into the encoder.
@@ -102,7 +102,7 @@ def read_config(folder: Path) -> ModelConfig:
 
 def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
     """What the program reckons with, and whether it is as it should be: anybody may edit the file."""
-    yield "medium", config.medium in ("speech", "video", "frames")
+    yield "medium", config.medium in ("speech", "video", "series", "frames")
     yield "task", config.task in ("ctc", "classification")
     for name in ("n_features", "stride"):
         yield name, _is_count(getattr(config, name))
@@ -121,6 +121,9 @@ def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
     if "encoder" in config.frontend and config.medium == "speech":
         for name in ("hop_length", "shortest"):
             yield f"frontend.{name}", _is_count(config.frontend.get(name))
+        silence = config.frontend.get("silence", [0, 0])  # samples before and after a clip
+        yield "frontend.silence", (isinstance(silence, list) and len(silence) == 2
+                                   and all(each == 0 or _is_count(each) for each in silence))
         longest = config.frontend.get("longest")
         yield "frontend.longest", isinstance(longest, int | float) and _is_number(longest) and longest > 0
     elif config.frontend and config.medium == "speech":
@@ -181,7 +184,7 @@ def demand_own(folder: Path) -> None:
 
 
 def medium_of(model: str | Path) -> str:
-    """What a model folder or an installed model takes: "speech", "video" or "frames"."""
+    """What a model folder or an installed model takes: "speech", "video", "series" or "frames"."""
     return read_config(find_model(model)).medium
 
 

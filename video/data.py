@@ -1,29 +1,14 @@
 """Video clips as training reads them: stored embeddings, or pictures of frames for a CNN that is trained too."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from lhotse.cut import Cut
 
 from ..common.data.cuts import video_of
 from ..common.data.datamodule import Clip, SequenceData, read_frames_cut
 from ..common.errors import EarsightError
-from ..common.nn.frames import stretch_frames
+from ..common.nn.frames import SequenceAugmentation, augment_sequence
 from .corpora.importers import OPENERS
 from .frontends.pictures import PictureSettings, View, ViewSettings, draw_view, pictures
-
-
-@dataclass(frozen=True)
-class SequenceAugmentation:
-    """Augmentation of stored embeddings.
-
-    Attributes:
-        tempo: largest relative change of speed.
-        part: smallest part of a clip that is shown, as a share of it.
-    """
-
-    tempo: float = 0.0
-    part: float = 1.0
 
 
 class VideoData(SequenceData):
@@ -57,11 +42,7 @@ class VideoData(SequenceData):
             view = draw_view(self.views, rng) if rng is not None and self.views else View()
             return read_pictures(cut, self.pictures, view)
         frames = read_frames_cut(cut)
-        if rng is None:
-            return frames
-        length = max(1, round(len(frames) * rng.uniform(self.augmentation.part, 1)))
-        first = int(rng.integers(len(frames) - length + 1))
-        return stretch_frames(frames[first:first + length], 1 + self.augmentation.tempo * rng.uniform(-1, 1))
+        return frames if rng is None else augment_sequence(frames, self.augmentation, rng)
 
 
 def read_video(cut: Cut, settings: PictureSettings) -> Clip:

@@ -16,11 +16,13 @@ def prepare_command(args: argparse.Namespace) -> int:
     from ...common.data.corpora.preparing import parse_options, prepare
     from ...common.data.corpora.shards import prepare_shards
     from ...common.data.manifest import describe
+    from ...series.corpora import series_corpora
     from ...video.corpora import importers as pictures
 
     options: dict[str, Any] = parse_options(args.option)
-    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(openers()), "shards": prepare_shards}
-    if args.corpus == "embeddings" and is_of_sound(options.get("config", "")):
+    importers = {**speech.CORPORA, **pictures.CORPORA, **own_corpora(openers()), **series_corpora(),
+                 "shards": prepare_shards}
+    if args.corpus == "embeddings" and is_of_sound(options.get("config", ""), options.get("model", "")):
         from ...audio.corpora.embeddings import prepare_embeddings
 
         importers["embeddings"] = prepare_embeddings
@@ -33,12 +35,15 @@ def prepare_command(args: argparse.Namespace) -> int:
     return 0
 
 
-def is_of_sound(recipe: str) -> bool:
-    """Whether a recipe is of a speech model; one that is missing or broken is left to who reads it whole."""
+def is_of_sound(recipe: str, model: str) -> bool:
+    """Whether a model folder, or else a recipe, is of speech; one that is missing or broken is left to who reads it."""
+    from ...common.model_folder import medium_of
     from ...common.recipes import read_yaml
 
-    model = read_yaml(Path(recipe)).get("model") if Path(recipe).is_file() else None
-    return isinstance(model, dict) and str(model.get("class_path", "")).endswith("SpeechModel")
+    if model:
+        return medium_of(model) == "speech"
+    named = read_yaml(Path(recipe)).get("model") if Path(recipe).is_file() else None
+    return isinstance(named, dict) and str(named.get("class_path", "")).endswith("SpeechModel")
 
 
 def check_command(args: argparse.Namespace) -> int:

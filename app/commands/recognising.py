@@ -2,8 +2,9 @@
 
 import argparse
 from functools import partial
+from pathlib import Path
 
-from ...common.errors import require
+from ...common.errors import EarsightError, require
 from ...common.files import keep_inputs
 from ..recognisers import (
     DEFAULT_CLASSIFIERS,
@@ -27,15 +28,39 @@ def transcribe_command(args: argparse.Namespace) -> int:
 def classify_command(args: argparse.Namespace) -> int:
     from ...audio.reading import FRAME_SUFFIXES, SOUND_SUFFIXES
     from ...common.batch_run import share_cores
+    from ...common.model_folder import medium_of
     from ...common.paths import expand
     from ...video.reading import VIDEO_SUFFIXES
     from ...video.recognition.classifying import classify_files
 
+    if args.model and medium_of(args.model) == "series":
+        return _classify_tables(args)
     paths, refused = expand(args.paths, SOUND_SUFFIXES | FRAME_SUFFIXES | VIDEO_SUFFIXES)
     jobs, threads = share_cores(args.jobs, len(paths))
     models = {path: args.model or default_classifier(path) for path in paths}
     of_model = {model: classifier(model, threads) for model in set(models.values())}
     return classify_files(paths, refused, lambda path: of_model[models[path]], args.format, args.output, jobs, args.top,
+                          args.timeline, args.plot)
+
+
+def _classify_tables(args: argparse.Namespace) -> int:
+    from ...common.batch_run import share_cores
+    from ...common.paths import expand
+    from ...series.reading import SERIES_SUFFIXES
+    from ...series.recognition import OneSeries, SeriesRecogniser
+    from ...video.recognition.classifying import classify_files
+
+    tables, refused = expand(args.paths, SERIES_SUFFIXES | {".npy"})
+    jobs, threads = share_cores(args.jobs, len(tables))
+    recogniser = classifier(args.model, threads)
+    assert isinstance(recogniser, SeriesRecogniser)
+    series: dict[Path, OneSeries] = {}
+    for path in tables:
+        try:
+            series |= {one.path: one for one in recogniser.read(path)}
+        except EarsightError as error:
+            refused.append(error)
+    return classify_files(list(series), refused, series.__getitem__, args.format, args.output, jobs, args.top,
                           args.timeline, args.plot)
 
 
@@ -48,8 +73,10 @@ def explain_command(args: argparse.Namespace) -> int:
     check_output(args.output)
     keep_inputs(args.output, (args.clip,))
     model = args.model or (DEFAULT_CLASSIFIERS["video"] if has_pictures(args.clip) else DEFAULT_TRANSCRIBER)
-    if medium_of(model) == "video":
+    if (medium := medium_of(model)) == "video":
         from ...video.explaining import explain
+    elif medium == "series":
+        from ...series.explaining import explain
     else:
         from ...audio.explaining import explain
     write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)

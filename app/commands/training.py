@@ -1,4 +1,4 @@
-"""Commands that make and measure a model: train, tune, evaluate, predict, export, tune-decoder, calibrate."""
+"""Commands that make and measure a model: learn, train, tune, evaluate, predict, export, tune-decoder, calibrate."""
 
 import argparse
 
@@ -6,6 +6,14 @@ from ...common.errors import EarsightError, report_errors, require
 from ...common.files import keep_inputs
 from ..media import name_classes, openers, package_of
 from .recognising import decoding
+
+
+def learn_command(args: argparse.Namespace) -> int:
+    require("pytorch_lightning", "train")
+    from ..learning.learning import learn
+
+    learn(args.sources, args.output, args.minutes, args.add, args.task)
+    return 0
 
 
 def train_command(args: argparse.Namespace) -> int:
@@ -68,8 +76,16 @@ def export_command(args: argparse.Namespace) -> int:
     require("onnx", "train")
     if args.destination.resolve() in args.checkpoint.resolve().parents:
         raise EarsightError(f"{args.destination}: {args.checkpoint} is in it, and would be lost; choose another DIR")
-    export = package_of(args.checkpoint, "model").export_checkpoint
-    print(export(args.checkpoint, args.destination, args.int8, args.card))
+    package = package_of(args.checkpoint, "model")
+    further = {}
+    if args.frontend:
+        from ...common.checkpoint import read_checkpoint
+
+        if read_checkpoint(args.checkpoint)["earsight"]["medium"] != "frames":
+            raise EarsightError(f"{args.checkpoint}: is no model of stored frames, and has its own frontend or none; "
+                                "leave --frontend out")
+        further = {"frontend_of": args.frontend}
+    print(package.export_checkpoint(args.checkpoint, args.destination, args.int8, args.card, **further))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -15,6 +16,8 @@ from ...common.data.corpora.parts import Parts
 from ...common.data.cuts import clip_files
 from ...common.data.manifest import read_manifest
 from ...common.errors import EarsightError
+from ...common.inference.runtime import Runtime, open_session, run_graph
+from ...common.model_folder import FRONTEND
 from ...common.recipes import read_yaml
 from ..clip_augmentation import ClipAugmentation, ClipChange, changed, draw_change
 from ..data import read_clip
@@ -28,25 +31,35 @@ METHOD = 1  # goes up when the same settings come to give other frames, so that 
 
 
 def prepare_embeddings(source: Path, destination: Path, *, config: str, views: int = 0, weights: str = "",
-                       progress: bool = True) -> Parts:
+                       model: str = "", progress: bool = True) -> Parts:
     """The frames that a pretrained encoder gives of sound; see `common.data.corpora.embeddings.prepare_views`.
 
     Options: `config`, the recipe whose model.pretrained says which encoder; `views`, how many augmented views of each
     training clip there are beside the clip itself, as the recipe's data.views draw them; `weights`, a file in place of
-    the recipe's.
+    the recipe's; `model`, a model folder or an installed model whose frontend gives the frames in the encoder's place.
     """
+    if model:
+        return prepare_views(source, destination, FolderEmbedder(model, read_views(Path(config))), views, progress)
     settings, augmentation = _read_recipe(Path(config), weights)
     return prepare_views(source, destination, _SoundEmbedder(settings, augmentation), views, progress)
 
 
+def read_views(path: Path) -> ClipAugmentation:
+    """How a recipe's data.views augment waveforms."""
+    try:
+        views = dict(read_yaml(path)["data"]["init_args"].get("views") or {})
+        views |= {"snr": tuple(views["snr"])} if "snr" in views else {}
+        return ClipAugmentation(**views)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise EarsightError(f"{path}: no recipe whose data.views can be read ({error}); name one like configs/en.yaml"
+                            ) from error
+
+
 def _read_recipe(path: Path, weights: str) -> tuple[PretrainedSettings, ClipAugmentation]:
     plain = read_yaml(path)
+    augmentation = read_views(path)
     try:
-        model, data = plain["model"]["init_args"], plain["data"]["init_args"]
-        settings = PretrainedSettings(**model["pretrained"])
-        views = dict(data.get("views") or {})
-        views |= {"snr": tuple(views["snr"])} if "snr" in views else {}
-        augmentation = ClipAugmentation(**views)
+        settings = PretrainedSettings(**plain["model"]["init_args"]["pretrained"])
     except (KeyError, TypeError) as error:
         raise EarsightError(f"{path}: no recipe of a speech model with a pretrained frontend ({error}); name one like "
                             "configs/en.yaml") from error
@@ -56,15 +69,21 @@ def _read_recipe(path: Path, weights: str) -> tuple[PretrainedSettings, ClipAugm
     return settings, augmentation
 
 
-class _SoundEmbedder:
-    def __init__(self, settings: PretrainedSettings, augmentation: ClipAugmentation) -> None:
-        frontend = build_frontend(settings).eval()
-        self.frame_shift, self.sample_rate = frontend.frame_shift, frontend.sample_rate
+class _Embedder:
+    """What embedders of sound share.
+
+    Args:
+        encoder: what gives the frames, and a digest of its weights.
+        run: a waveform (samples,) -> frames (time, feature).
+        longest: seconds that it takes.
+    """
+
+    def __init__(self, augmentation: ClipAugmentation, sample_rate: int, frame_shift: float, encoder: dict[str, Any],
+                 run: Callable[[np.ndarray], np.ndarray], longest: float) -> None:
+        self.frame_shift, self.sample_rate = frame_shift, sample_rate
         self._augmentation = augmentation
         self._noises = list(read_manifest(augmentation.noises, OPENERS)) if augmentation.noises else []
-        plain = {name: value for name, value in asdict(settings).items() if name != "weights"}
-        self._encoder = plain | {"digest": weights_digest(settings.encoder, frontend.state_dict())}
-        self._run = _runner(frontend)
+        self._encoder, self._run, self._longest = encoder, run, longest
 
     def plain_view(self) -> ClipChange:
         return ClipChange()
@@ -81,9 +100,9 @@ class _SoundEmbedder:
                 "channel": str(getattr(cut, "channel", 0))}
 
     def embed(self, cut: Cut, view: ClipChange) -> np.ndarray:
-        if cut.duration / view.speed > LONGEST:
-            raise EarsightError(f"{cut.id}: {cut.duration:.1f} s, and the encoder takes at most {LONGEST:.0f} s; cut "
-                                "it where its words' times are known (`earsight align` tells them)")
+        if cut.duration / view.speed > self._longest:
+            raise EarsightError(f"{cut.id}: {cut.duration:.1f} s, and the encoder takes at most {self._longest:.0f} s; "
+                                "cut it where its words' times are known (`earsight align` tells them)")
         clip = read_clip(cut, self.sample_rate, view.speed)
         noise = None
         if self._noises and view.snr is not None:
@@ -91,11 +110,33 @@ class _SoundEmbedder:
         return self._run(changed(clip, self.sample_rate, view, noise) if view != ClipChange() else clip)
 
 
+class _SoundEmbedder(_Embedder):
+    def __init__(self, settings: PretrainedSettings, augmentation: ClipAugmentation) -> None:
+        frontend = build_frontend(settings).eval()
+        plain = {name: value for name, value in asdict(settings).items() if name != "weights"}
+        encoder = plain | {"digest": weights_digest(settings.encoder, frontend.state_dict())}
+        super().__init__(augmentation, frontend.sample_rate, frontend.frame_shift, encoder, _runner(frontend), LONGEST)
+
+
+class FolderEmbedder(_Embedder):
+    """The frames that a model folder's own frontend gives, as `earsight classify` computes them.
+
+    Raises:
+        EarsightError: the model takes no sound.
+    """
+
+    def __init__(self, model: str | Path, augmentation: ClipAugmentation) -> None:
+        runtime = Runtime(model)
+        config = runtime.config
+        if not config.sample_rate:
+            raise EarsightError(f"model {runtime.name} takes no sound, so that it gives no frames of it; name another")
+        encoder = {"frontend": config.frontend, "digest": file_digest(runtime.folder / FRONTEND)}
+        super().__init__(augmentation, config.sample_rate, config.frame_shift, encoder, runtime.frames, math.inf)
+
+
 def _runner(frontend: Any) -> Callable[[np.ndarray], np.ndarray]:
     """What a frontend stores of a waveform (samples,): on a GPU in torch, else in ONNX Runtime, in float32."""
     import torch
-
-    from ...common.inference.runtime import open_session, run_graph
 
     if torch.cuda.is_available():
         frontend = frontend.cuda()

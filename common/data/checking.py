@@ -15,7 +15,18 @@ from ..errors import EarsightError
 from ..labels import Labels
 from ..model_folder import find_model, read_config
 from .corpora.parts import SPLITS, split_named
-from .cuts import DOUBLE_ID, EMPTY_CLASS, clip_files, frames_of, group_of, label_of, speaker_of, text_of, video_of
+from .cuts import (
+    DOUBLE_ID,
+    EMPTY_CLASS,
+    clip_files,
+    custom_of,
+    frames_of,
+    group_of,
+    label_of,
+    speaker_of,
+    text_of,
+    video_of,
+)
 from .manifest import read_manifest
 from .openers import Openers
 from .shards import load_frames
@@ -221,7 +232,7 @@ def _check_clip(cut: Any, checks: Mapping[str, ClipCheck], frame_shift: float | 
     """Note what is wrong with a clip; return how many frames the encoder will see, if known."""
     try:
         if frames_of(cut) is not None:
-            return _check_frames(_stored_frames(cut), note)
+            return _check_frames(_stored_frames(cut), note, gaps="series" in custom_of(cut))
         medium = "sound" if video_of(cut) is None else "video"
         if medium not in checks:
             raise EarsightError(f"a clip of {medium}, which is not checked here; use `earsight check`")
@@ -244,7 +255,11 @@ def _stored_frames(cut: Any) -> np.ndarray:
     return frames
 
 
-def _check_frames(frames: np.ndarray, note: Note) -> int:
+def _check_frames(frames: np.ndarray, note: Note, gaps: bool) -> int:
+    if gaps:
+        if np.isnan(frames).all():
+            note("empty", "no number in any channel")
+        frames = np.where(np.isnan(frames), 0, frames)
     if frames.size == 0:
         note("empty", f"frames of shape {frames.shape}")
     elif not np.isfinite(frames).all():

@@ -112,6 +112,7 @@ class SequenceData(pl.LightningDataModule):
     """
 
     openers: Openers | None = None  # how clips that a CSV or folder names are looked into
+    layout: dict | None = None  # of frames whose channels the data names, see `series.data`; linked to the model
 
     def __init__(self, train: str | list[str], validation: str | list[str], test: str | list[str] | None = None,
                  labels: str = "characters", lexicon: str | None = None, vocabulary: int = 100,

@@ -35,6 +35,8 @@ def read_manifest(
 ) -> Cuts:
     """Read a lhotse cut manifest, a `.csv`/`.tsv` table (see `read_table`), a folder per class, or shards.
 
+    Where the openers know of them, a table of series is one too (`series.corpora`).
+
     Raises EarsightError for a manifest that is missing, damaged or empty, for two cuts of one id, and for a
     clip that it names and that is not there (file and id). With a list `failures`, such clips are noted there
     (name, reason) and the others go on.
@@ -46,6 +48,8 @@ def read_manifest(
     openers = openers or Openers()
     if not path.exists():
         raise EarsightError(f"{path}: no such manifest; name a .jsonl.gz, a .csv, a folder per class or shards")
+    if (cuts := openers.tables(path, failures)) is not None:
+        return cut_set(list(cuts), path, failures)
     if path.is_dir():
         return read_folder(path, openers, failures)
     if path.suffix.lower() in TABLE_SUFFIXES:

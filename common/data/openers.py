@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +13,8 @@ from ..errors import EarsightError, first_line
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
+
+    from .cuts import Failures
 
 CLIP_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff", ".npy")
 FRAME_SUFFIXES = (".npy", ".mfc")
@@ -60,6 +62,7 @@ class Openers:
         has_pictures: whether a file is a video; None leaves that to its suffix.
         settle: what `earsight prepare` does with a cut whose file training cannot read where it lies; it gets the cut
             and the destination folder.
+        tables: the cuts of a table of series, or of a folder of them, and None for what is none.
         watch: wraps the list of clips, for a progress bar.
     """
 
@@ -71,6 +74,7 @@ class Openers:
     medium: str = "auto"
     has_pictures: Callable[[Path], bool] | None = None
     settle: Callable[[Cut, Path], Cut] = lambda cut, destination: cut
+    tables: Callable[[Path, Failures | None], Sequence[Cut] | None] = lambda path, failures: None
     watch: Callable[[list[Any]], Iterable[Any]] = iter
 
     def medium_of(self, path: Path, label: str | None, text: str | None) -> str:

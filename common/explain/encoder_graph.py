@@ -44,7 +44,7 @@ class EncoderRun:
 
     Attributes:
         outputs: of the whole graph, without the batch.
-        layers: by layer, then direction; empty for a Transformer.
+        layers: by layer, then direction; empty for a Transformer, and for a model without layers.
         attention: by layer, (head, time, time): how much each frame (row) looks at each; empty for recurrent layers.
     """
 

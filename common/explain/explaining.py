@@ -61,13 +61,18 @@ def decision_text(result: Classification) -> str:
 
 
 def inside_panels(runtime: Runtime, run: EncoderRun, choice: Choice) -> list[Panel]:
-    """The gates and the memory of the chosen units; of a Transformer, the attention of the chosen heads."""
+    """The gates and the memory of the chosen units; of a Transformer, the attention of the chosen heads.
+
+    Nothing of a model without layers, which reads the frames themselves.
+    """
     shift = runtime.config.stride * runtime.config.frame_shift
     if run.attention:
         number = _checked("layer", choice.layer or len(run.attention), range(1, len(run.attention) + 1))
         heads = run.attention[number - 1]
         shown = [_checked("head", head, range(len(heads))) for head in choice.units or range(min(UNITS, len(heads)))]
         return [attention_panel(f"layer {number}, head {head}", heads[head], shift) for head in shown]
+    if not run.layers:
+        return []
     layer = _layer(runtime, run, choice)
     hidden = layer.outputs.shape[1]
     units = choice.units or choose_units(layer.values["h"], UNITS)
@@ -79,6 +84,8 @@ def inside_title(runtime: Runtime, run: EncoderRun, choice: Choice, streams: tup
     """Which layer the panels of `inside_panels` are of; `streams` are the names of a model's streams."""
     if run.attention:
         return f"attention of layer {choice.layer or len(run.attention)}"
+    if not run.layers:
+        return "the mean of all frames: there are no gates"
     layer = _layer(runtime, run, choice)
     stream = ""
     if (runtime.config.model.get("encoder") or {}).get("streams"):

@@ -54,6 +54,11 @@ class Runtime:
         if np.ptp(samples) == 0:
             return np.zeros((-(-len(samples) // hop), self.config.n_features), np.float32)
         samples = np.pad(samples, (0, max(0, settings["shortest"] - len(samples))))
+        before, after = settings.get("silence", (0, 0))
+        if before + len(samples) + after <= settings["longest"] * self.config.sample_rate and (before or after):
+            # Encoders that were trained on sound with silence around it hear words that are cut closely better so.
+            frames = self._run(self._frontend, np.pad(samples, (before, after))[None])[0][0]
+            return frames[before // hop:][:-(-len(samples) // hop)]
         if len(samples) <= settings["longest"] * self.config.sample_rate:
             return self._run(self._frontend, samples[None])[0][0]
         parts = []

@@ -21,7 +21,7 @@ class EncoderSettings:
         cell: "lstm", "gru" or "transformer".
         hidden: units a direction of a recurrent layer; half the width of a Transformer layer, so that the
             three kinds give outputs of one size when bidirectional.
-        layers: recurrent or Transformer layers.
+        layers: recurrent or Transformer layers; 0 leaves the frames as they are, for a head that reads them itself.
         bidirectional: read the clip backwards too (recurrent cells; a Transformer always sees all of it).
         stride: how many input frames become one output frame.
         channels: width of the convolutions that subsample; 0 leaves them out (then stride must be 1).
@@ -32,6 +32,9 @@ class EncoderSettings:
         input_dropout: share of the input's features dropped.
         streams: widths of the parts that a frame's features fall into (picture and motion, say), each of which is read
             by an encoder of its own; their outputs stand side by side. None reads all features together.
+        residual: add to each recurrent layer's outputs, from the second on, what it reads, so that gradients reach the
+            lower ones of many layers past the others' cells (He et al., 2016; between LSTM layers: Wu et al., 2016,
+            section 3.1). A Transformer layer always does.
         members: encoders that read the same features, each from its own random start and with a head of its own, so
             that the mean of what they say errs less than one does (deep ensembles: Lakshminarayanan et al., 2017).
             Training and recognition take as many times as long.
@@ -49,6 +52,7 @@ class EncoderSettings:
     input_dropout: float = 0.0
     streams: tuple[int, ...] = ()
     members: int = 1
+    residual: bool = False
 
 
 def build_encoder(n_features: int, settings: EncoderSettings) -> "Encoder | StreamEncoder":
@@ -76,7 +80,8 @@ class Encoder(nn.Module):
             self.layers: TransformerLayers | RecurrentLayers = TransformerLayers(
                 width, 2 * s.hidden, s.layers, s.dropout, s.heads)
         elif s.cell in CELLS:
-            self.layers = RecurrentLayers(s.cell, width, s.hidden, s.layers, s.bidirectional, s.dropout, s.norm)
+            self.layers = RecurrentLayers(s.cell, width, s.hidden, s.layers, s.bidirectional, s.dropout, s.norm,
+                                          s.residual)
         else:
             raise EarsightError(f"encoder.cell {s.cell!r} is unknown; choose lstm, gru or transformer")
         self.n_output = self.layers.n_output
@@ -156,11 +161,12 @@ class RecurrentLayers(nn.Module):
     """
 
     def __init__(self, cell: str, n_features: int, hidden: int, layers: int, bidirectional: bool, dropout: float,
-                 norm: bool):
+                 norm: bool, residual: bool = False):
         super().__init__()
         self.bidirectional = bidirectional
-        self.n_output = hidden * (2 if bidirectional else 1)
-        sizes = [n_features] + [self.n_output] * (layers - 1)
+        self.residual = residual
+        self.n_output = hidden * (2 if bidirectional else 1) if layers else n_features
+        sizes = [n_features, *[self.n_output] * (layers - 1)][:layers]
         make = CELLS[cell]
         self.norms = nn.ModuleList(nn.LayerNorm(size) if norm else nn.Identity() for size in sizes)
         self.forwards = nn.ModuleList(make(size, hidden, batch_first=True) for size in sizes)
@@ -179,8 +185,10 @@ class RecurrentLayers(nn.Module):
             y = layer(x)[0]
             if self.bidirectional:
                 y = torch.cat([y, reverse(self.backwards[depth](reverse(x, index))[0], index)], dim=-1)
+            if self.residual and depth:
+                y = y + outputs[-1]
             outputs.append(y * mask)
-        return outputs
+        return outputs or [frames * mask]
 
     def equal_lengths(self) -> nn.Sequential:
         """The same layers for batches of one length, each a single `torch.nn.LSTM` or `GRU`, for export."""
@@ -192,8 +200,18 @@ class RecurrentLayers(nn.Module):
             if self.bidirectional:
                 state |= {f"{name}_reverse": value for name, value in self.backwards[depth].state_dict().items()}
             layer.load_state_dict(state)
-            stack += [norm, layer, _First()]
+            read = nn.Sequential(norm, layer, _First())
+            stack.append(_Residual(read) if self.residual and depth else read)
         return nn.Sequential(*stack)
+
+
+class _Residual(nn.Module):
+    def __init__(self, layer: nn.Module):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layer(x)
 
 
 class _First(nn.Module):

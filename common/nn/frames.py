@@ -1,5 +1,7 @@
 """Deltas and per-clip normalisation of feature frames of any origin: sound, picture or sensors."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.distributed as dist
@@ -103,6 +105,26 @@ def length_mask(lengths: Tensor, time: int) -> Tensor:
 def clip_mean(frames: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
     """Mean over each clip's own frames: (batch, time, feature) -> (batch, 1, feature)."""
     return (frames * mask).sum(dim=1, keepdim=True) / lengths.clamp(min=1).view(-1, 1, 1)
+
+
+@dataclass(frozen=True)
+class SequenceAugmentation:
+    """Augmentation of stored frames.
+
+    Attributes:
+        tempo: largest relative change of speed.
+        part: smallest part of a clip that is shown, as a share of it.
+    """
+
+    tempo: float = 0.0
+    part: float = 1.0
+
+
+def augment_sequence(frames: np.ndarray, settings: SequenceAugmentation, rng: np.random.Generator) -> np.ndarray:
+    """A part of frames (time, feature), drawn at random, at another speed."""
+    length = max(1, round(len(frames) * rng.uniform(settings.part, 1)))
+    first = int(rng.integers(len(frames) - length + 1))
+    return stretch_frames(frames[first:first + length], 1 + settings.tempo * rng.uniform(-1, 1))
 
 
 def stretch_frames(frames: np.ndarray, speed: float) -> np.ndarray:

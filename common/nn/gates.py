@@ -69,7 +69,7 @@ def encoder_gates(encoder: Encoder | StreamEncoder, frames: Tensor, lengths: Ten
 def _layer_gates(layers: RecurrentLayers, x: Tensor, lengths: Tensor) -> Iterator[CellGates]:
     mask, index = length_mask(lengths, x.shape[1]), reversal_index(lengths, x.shape[1])
     for depth, (norm, forward) in enumerate(zip(layers.norms, layers.forwards)):
-        x = norm(x)
+        below, x = x, norm(x)
         values = {name: value * mask for name, value in replay(forward, x).items()}
         outputs = [values["h"]]
         yield CellGates(f"layer{depth + 1}_forward", values, lengths)
@@ -79,6 +79,8 @@ def _layer_gates(layers: RecurrentLayers, x: Tensor, lengths: Tensor) -> Iterato
             outputs.append(values["h"])
             yield CellGates(f"layer{depth + 1}_backward", values, lengths)
         x = torch.cat(outputs, dim=-1)
+        if layers.residual and depth:
+            x = x + below
 
 
 def memory_length(kept: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """What sits on the encoder: a CTC head (a label or blank a frame) or a classification head (a label a clip)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -67,15 +69,16 @@ class StreamHeads(nn.Module):
 
     Args:
         head: `CTCHead` or `ClassificationHead`.
-        streams: how many encoders.
-        others: the head's arguments, `n_features` of all streams together.
+        widths: of each encoder's states.
+        others: the head's arguments, `n_features` of all encoders together.
     """
 
-    def __init__(self, head: type[CTCHead] | type[ClassificationHead], streams: int, n_features: int, n_labels: int,
-                 dropout: float = 0.0):
+    def __init__(self, head: type[CTCHead] | type[ClassificationHead], widths: Sequence[int], n_features: int,
+                 n_labels: int, dropout: float = 0.0):
         super().__init__()
-        self._loss = head.loss
-        self.heads = nn.ModuleList(head(n_features // streams, n_labels, dropout) for _ in range(streams))
+        assert sum(widths) == n_features
+        self._loss, self._widths = head.loss, list(widths)
+        self.heads = nn.ModuleList(head(width, n_labels, dropout) for width in widths)
 
     def forward(self, hidden: Tensor, lengths: Tensor) -> Tensor:
         return self._fused(self._each(hidden, lengths))
@@ -91,7 +94,7 @@ class StreamHeads(nn.Module):
         return self._loss(outputs, lengths, targets, target_lengths)
 
     def _each(self, hidden: Tensor, lengths: Tensor) -> list[Tensor]:
-        return [head(part, lengths) for head, part in zip(self.heads, hidden.chunk(len(self.heads), dim=-1))]
+        return [head(part, lengths) for head, part in zip(self.heads, hidden.split(self._widths, dim=-1))]
 
     @staticmethod
     def _fused(each: list[Tensor]) -> Tensor:

@@ -19,6 +19,7 @@ from ..data.datamodule import Batch, Clip, SequenceData, read_frames_cut
 from ..errors import EarsightError
 from ..labels import Labels
 from ..metrics import ErrorCounts, character_errors, validation_metric, word_errors
+from .channels import ChannelNormaliser
 from .encoder import EncoderSettings, StreamEncoder, build_encoder
 from .frames import FrameNormaliser
 from .heads import ClassificationHead, CTCHead, StreamHeads
@@ -86,11 +87,11 @@ class SequenceModel(pl.LightningModule):
         self.optimiser = optimiser
         self.auxiliary_weight = auxiliary_weight
         self.auxiliary_layer = auxiliary_layer
-        self.normaliser = FrameNormaliser(n_features, **asdict(normaliser))
+        self.normaliser = self.make_normaliser(n_features, normaliser)
         self.encoder = build_encoder(self.normaliser.n_features, encoder)
         head = ClassificationHead if self.labels.kind == "classes" else CTCHead
         if isinstance(self.encoder, StreamEncoder):
-            head = partial(StreamHeads, head, len(self.encoder.encoders))
+            head = partial(StreamHeads, head, [each.n_output for each in self.encoder.each()])
         self.head = head(self.encoder.n_output, len(self.labels), head_dropout)
         self.auxiliary_head = None
         if self.auxiliary_labels:
@@ -98,6 +99,11 @@ class SequenceModel(pl.LightningModule):
                 raise EarsightError(f"model.auxiliary_layer {auxiliary_layer} is not one of the "
                                     f"{encoder.layers} layers")
             self.auxiliary_head = CTCHead(self.encoder.n_output, len(self.auxiliary_labels), head_dropout)
+
+    @staticmethod
+    def make_normaliser(n_features: int, settings: NormaliserSettings) -> FrameNormaliser | ChannelNormaliser:
+        """What is done to frames of `n_features` before the encoder."""
+        return FrameNormaliser(n_features, **asdict(settings))
 
     def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Feature frames of every clip of a batch, in its order: (batch, time, feature), lengths."""

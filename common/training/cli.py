@@ -52,6 +52,8 @@ class TrainingCLI(LightningCLI):
                             help="how many batches with a loss or gradient that is not finite end the run")
         for name in ("labels", "auxiliary_labels"):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", compute_fn=_plain, apply_on="instantiate")
+        # Passed over where the model has no such argument.
+        parser.link_arguments("data.layout", "model.init_args.layout", apply_on="instantiate")
 
     def before_instantiate_classes(self) -> None:
         self.settings = self.config[str(self.subcommand)]

@@ -4,10 +4,12 @@ import importlib.metadata
 import io
 import json
 import logging
+import shutil
 import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +19,7 @@ from tqdm import tqdm
 from ..errors import EarsightError
 from ..files import whole_folder
 from ..inference.runtime import Runtime
-from ..model_folder import CONFIG, ENCODER, FRONTEND, ModelConfig, demand_own, write_config
+from ..model_folder import CONFIG, ENCODER, FRONTEND, ModelConfig, demand_own, find_model, read_config, write_config
 from ..nn.encoder import Encoder, RecurrentLayers, StreamEncoder
 from ..nn.module import SequenceModel
 
@@ -91,20 +93,48 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
         _export_encoder(model, folder / ENCODER)
         steps.update()
         write_config(folder, ModelConfig(
-            medium=model.medium, task="classification" if model.labels.kind == "classes" else "ctc",
+            task="classification" if model.labels.kind == "classes" else "ctc",
             labels={**model.labels.to_dict(), "bpe_model": ""}, n_features=model.normaliser.n_input,
             stride=model.encoder.stride, precision="int8" if int8 else "float32",
             model={k: v for k, v in model.settings.items()
                    if k not in ("mfcc", "pretrained", "pictures", "longest_clip")},
             about=about, longest_clip=model.settings.get("longest_clip", ModelConfig.longest_clip),
             versions={name: importlib.metadata.version(name) for name in ("torch", "onnx", "onnxruntime")},
-            **settings))
+            **{"medium": model.medium, **settings}))
         _compare(model, folder)
         steps.update()
         if int8:
             quantise(folder / ENCODER)
         steps.close()
     return destination
+
+
+def borrowed_frontend(model: str | Path, n_features: int) -> tuple[Callable[[Path], None], dict[str, Any]]:
+    """What makes the frames that a model of stored frames was trained on: a model folder's or an installed model's.
+
+    Args:
+        n_features: of the frames that the model takes.
+
+    Returns:
+        What writes its graph to a path, and the medium's share of `ModelConfig`.
+
+    Raises:
+        EarsightError: it has no frontend, or one that makes frames of another width.
+    """
+    folder = find_model(model)
+    config = read_config(folder)
+    if not (folder / FRONTEND).is_file():
+        raise EarsightError(f"model {folder.name} has no {FRONTEND}, so that it makes no frames; name the model whose "
+                            "frames were stored (`earsight prepare embeddings ... model=NAME`)")
+    if config.n_features != n_features:
+        raise EarsightError(f"model {folder.name} makes frames of {config.n_features} features, and the checkpoint "
+                            f"takes {n_features}; name the model whose frames were stored")
+
+    def write(path: Path) -> None:
+        shutil.copyfile(folder / FRONTEND, path)
+
+    share = ("medium", "sample_rate", "frame_shift", "frontend")
+    return write, {name: getattr(config, name) for name in share}
 
 
 def _read_card(path: Path) -> dict:

@@ -13,6 +13,8 @@ from ...common.data.corpora.embeddings import file_digest, prepare_views, weight
 from ...common.data.corpora.parts import Parts
 from ...common.data.cuts import video_of
 from ...common.errors import EarsightError
+from ...common.inference.runtime import Runtime, open_session
+from ...common.model_folder import FRONTEND
 from ...common.recipes import read_yaml
 from ..frontends.embedding import Embed, embedding_blocks
 from ..frontends.pictures import PictureSettings, View, ViewSettings, draw_view
@@ -24,16 +26,18 @@ METHOD = 2  # goes up when the same settings come to give other embeddings, so t
 
 
 def prepare_embeddings(source: Path, destination: Path, *, config: str, views: int = 0, weights: str = "",
-                       progress: bool = True) -> Parts:
+                       model: str = "", progress: bool = True) -> Parts:
     """The embeddings of videos; see `common.data.corpora.embeddings.prepare_views`.
 
     Options: `config`, the recipe whose model says what the CNN sees; `views`, how many augmented views of each training
     clip there are beside the clip itself, as the recipe's data.views draw them; `weights`, a file in place of the
-    recipe's.
+    recipe's; `model`, a model folder or an installed model that says what its own CNN sees, in place of the recipe's.
     """
+    if model:
+        return prepare_views(source, destination, folder_embedder(model, read_views(Path(config))), views, progress)
     recipe = _Recipe.read(Path(config), weights)
-    embed, digest = _open_cnn(recipe)
-    return prepare_views(source, destination, _VideoEmbedder(recipe, embed, digest), views, progress)
+    embedder = _VideoEmbedder(recipe.pictures, recipe.views, *_open_cnn(recipe))
+    return prepare_views(source, destination, embedder, views, progress)
 
 
 @dataclass(frozen=True)
@@ -49,32 +53,57 @@ class _Recipe:
     def read(path: Path, weights: str) -> _Recipe:
         plain = read_yaml(path)
         try:
-            model, data = plain["model"]["init_args"], plain["data"]["init_args"]
+            model = plain["model"]["init_args"]
             return _Recipe(PictureSettings.from_dict(model.get("pictures") or {}),
-                           model.get("backbone", "mobilenet_v2"), weights or model.get("weights"),
-                           ViewSettings(**(data.get("views") or {})))
+                           model.get("backbone", "mobilenet_v2"), weights or model.get("weights"), read_views(path))
         except (KeyError, TypeError) as error:
             raise EarsightError(f"{path}: no recipe of a video model ({error}); name one like configs/actions-10.yaml"
                                 ) from error
 
 
+def read_views(path: Path) -> ViewSettings:
+    """How a recipe's data.views augment videos."""
+    try:
+        return ViewSettings(**(read_yaml(path)["data"]["init_args"].get("views") or {}))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise EarsightError(f"{path}: no recipe whose data.views can be read ({error}); name one like "
+                            "configs/actions-10.yaml") from error
+
+
+def folder_embedder(model: str | Path, views: ViewSettings) -> _VideoEmbedder:
+    """The embeddings that a model folder's own frontend gives, as `earsight classify` computes them.
+
+    Raises:
+        EarsightError: the model takes no videos.
+    """
+    runtime = Runtime(model)
+    if runtime.config.medium != "video":
+        raise EarsightError(f"model {runtime.name} takes no videos, so that it gives no frames of them; name another")
+    pictures = PictureSettings.from_dict(runtime.config.frontend)
+
+    def embed(shown: np.ndarray) -> np.ndarray:
+        return np.concatenate([runtime.frames(picture[None]) for picture in shown])  # a batch would not fit the caches
+
+    return _VideoEmbedder(pictures, views, embed, file_digest(runtime.folder / FRONTEND))
+
+
 class _VideoEmbedder:
-    def __init__(self, recipe: _Recipe, embed: Embed, digest: str) -> None:
-        self.recipe, self._embed, self._digest = recipe, embed, digest
-        self.frame_shift = 1 / recipe.pictures.rate
+    def __init__(self, pictures: PictureSettings, views: ViewSettings, embed: Embed, digest: str) -> None:
+        self.pictures, self.views, self._embed, self._digest = pictures, views, embed, digest
+        self.frame_shift = 1 / pictures.rate
 
     def plain_view(self) -> View:
         return View()
 
     def draw_view(self, rng: np.random.Generator) -> View:
-        return draw_view(self.recipe.views, rng)
+        return draw_view(self.views, rng)
 
     def settings(self, cut: Cut, view: View) -> dict[str, Any]:
-        return {"method": METHOD, "pictures": asdict(self.recipe.pictures), "view": asdict(view), "cnn": self._digest,
+        return {"method": METHOD, "pictures": asdict(self.pictures), "view": asdict(view), "cnn": self._digest,
                 "video": file_digest(self._video(cut))}
 
     def embed(self, cut: Cut, view: View) -> np.ndarray:
-        blocks = embedding_blocks(self._video(cut), self.recipe.pictures, self._embed, view, cut.start,
+        blocks = embedding_blocks(self._video(cut), self.pictures, self._embed, view, cut.start,
                                   cut.start + cut.duration)
         return np.concatenate(list(blocks))
 
@@ -90,7 +119,6 @@ def _open_cnn(recipe: _Recipe) -> tuple[Embed, str]:
     """The CNN of a recipe, ready to run, on a GPU in torch, else in ONNX Runtime; and a digest of its weights."""
     import torch
 
-    from ...common.inference.runtime import open_session
     from ..frontends.backbone import FrameEmbedder, export_onnx
 
     if not recipe.weights:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -56,7 +56,9 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
+    """A view of a clip, whose frames are to be stored under the name `identity`."""
+
     cut: Cut
     split: str
     view: Any
@@ -76,20 +78,41 @@ def prepare_views(source: Path, destination: Path, embedder: Embedder, views: in
     tasks = []
     for split, path in manifests_in(source).items():
         for cut in read_manifest(path, failures=parts.failures):
-            tasks.append(_Task(cut, split, embedder.plain_view(), cut.id))
-            for number in range(1, views + 1 if split == "train" else 1):
-                rng = np.random.default_rng([number, *cut.id.encode()])
-                tasks.append(_Task(cut, split, embedder.draw_view(rng), f"{cut.id}-view{number}"))
-    results = (pair for first in range(0, len(tasks), AT_A_TIME)  # so that an interrupt need not wait for all of them
-               for pair in run_parallel(tasks[first:first + AT_A_TIME],
-                                        lambda task: _store(task, destination / "embeddings", embedder),
-                                        default_jobs()))
-    for task, result in progress_bar(results, "embeddings", progress, len(tasks)):
+            tasks += [view_of(cut, number, embedder, split) for number in range(views + 1 if split == "train" else 1)]
+    for task, result in stored_views(tasks, destination, embedder, progress):
         if isinstance(result, EarsightError):
             parts.failures.append((task.identity, str(result)))
         else:
-            parts.add(task.split, _stored_cut(task, result, embedder.frame_shift))
+            parts.add(task.split, result)
     return parts
+
+
+def view_of(cut: Cut, number: int, embedder: Embedder, split: str = "train") -> Task:
+    """A clip as it is (`number` 0) or one of its augmented views."""
+    if number == 0:
+        return Task(cut, split, embedder.plain_view(), cut.id)
+    rng = np.random.default_rng([number, *cut.id.encode()])
+    return Task(cut, split, embedder.draw_view(rng), f"{cut.id}-view{number}")
+
+
+def stored_views(tasks: Sequence[Task], destination: Path, embedder: Embedder, progress: bool,
+                 enough: Callable[[], bool] = lambda: False) -> Iterator[tuple[Task, Cut | EarsightError]]:
+    """Each task with the cut of its stored frames, or why there are none.
+
+    Args:
+        enough: asked every AT_A_TIME tasks; whether the rest is left undone.
+    """
+
+    def store(task: Task) -> Cut:
+        return _stored_cut(task, _store(task, destination / "embeddings", embedder), embedder.frame_shift)
+
+    def results() -> Iterator[tuple[Task, Cut | EarsightError]]:
+        for first in range(0, len(tasks), AT_A_TIME):  # so that an interrupt need not wait for all of them
+            if enough():
+                return
+            yield from run_parallel(tasks[first : first + AT_A_TIME], store, default_jobs())
+
+    return progress_bar(results(), "embeddings", progress, len(tasks))
 
 
 def file_digest(path: str | Path) -> str:
@@ -109,7 +132,7 @@ def weights_digest(name: str, state: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _store(task: _Task, folder: Path, embedder: Embedder) -> Path:
+def _store(task: Task, folder: Path, embedder: Embedder) -> Path:
     """Compute and write a view's embeddings, unless they are there; return the file."""
     settings = {**embedder.settings(task.cut, task.view), "start": task.cut.start, "duration": task.cut.duration}
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
@@ -121,7 +144,7 @@ def _store(task: _Task, folder: Path, embedder: Embedder) -> Path:
     return path
 
 
-def _stored_cut(task: _Task, path: Path, frame_shift: float) -> Cut:
+def _stored_cut(task: Task, path: Path, frame_shift: float) -> Cut:
     said: Said = {"text": text_of(task.cut), "label": label_of(task.cut), "speaker": speaker_of(task.cut),
                   "group": group_of(task.cut)}
     shape = np.load(path, mmap_mode="r").shape

@@ -10,7 +10,7 @@ from ..transcription import TranscriptionReport
 from . import classification as classification_page
 from . import transcription as transcription_page
 from .exhibits import Exhibit
-from .html import page, section, tag
+from .html import Html, page, section, tag
 
 PAGE = "index.html"
 
@@ -24,12 +24,13 @@ def check_folder(folder: Path) -> None:
 
 
 def write_page(folder: Path, report: TranscriptionReport | ClassificationReport, model: str, manifest: str | Path,
-               exhibit: Callable[[str], Exhibit], errors: Sequence[EarsightError]) -> Path:
+               exhibit: Callable[[str], Exhibit], errors: Sequence[EarsightError], head: Sequence[Html] = ()) -> Path:
     """Write `index.html` into `folder`, whole or not at all.
 
     Args:
         exhibit: clip's id -> what is shown of it; may raise EarsightError.
         errors: of the clips that could not be read, which the page names too.
+        head: what stands above the report; by default a line that tells the command.
     """
     def shown(name: str) -> Exhibit | EarsightError:
         try:
@@ -41,7 +42,7 @@ def write_page(folder: Path, report: TranscriptionReport | ClassificationReport,
             else classification_page.body(report, shown))
     title = f"{Path(model).name} on {'/'.join(Path(manifest).parts[-2:])}"
     command = tag("code", f"earsight evaluate {model} {manifest}")
-    head = [tag("h1", title), tag("p", "Written by ", command, class_="note")]
+    head = head or [tag("h1", title), tag("p", "Written by ", command, class_="note")]
     unread = [section("Clips that could not be read", tag("ul", *(tag("li", str(error)) for error in errors)),
                       note="They count in no figure of this page.")] if errors else []
     write_whole(folder / PAGE, page(title, *head, *body, *unread))

@@ -13,7 +13,8 @@ def frames_of(time):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-@pytest.mark.parametrize("encoder", [{}, {"bidirectional": False}, {"streams": (2, 4)}, {"members": 2}])
+@pytest.mark.parametrize("encoder", [{}, {"bidirectional": False}, {"streams": (2, 4)}, {"members": 2},
+                                     {"residual": True}])
 def test_replayed_outputs_are_those_of_the_graph(cell, encoder, tmp_path):
     _, folder = exported(tmp_path / "model", cell=cell, **encoder)
     run = run_encoder(folder, frames_of(31))

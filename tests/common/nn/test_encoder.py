@@ -53,6 +53,22 @@ def test_recurrent_layers_equal_torch_with_packed_sequences(cell, layers, bidire
                 torch.testing.assert_close(value.grad, other, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_residual_layers_add_what_torchs_layers_give_to_what_they_read(cell):
+    torch.manual_seed(1)
+    ours = RecurrentLayers(cell, 6, 8, 3, True, dropout=0.0, norm=False, residual=True)
+    x = torch.randn(4, 40, 6)
+    read, expected = x, []
+    for forward, backward in zip(ours.forwards, ours.backwards):
+        layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell](forward.input_size, 8, batch_first=True, bidirectional=True)
+        layer.load_state_dict({**forward.state_dict(),
+                               **{f"{name}_reverse": value for name, value in backward.state_dict().items()}})
+        read = packed(layer, read, LENGTHS) + (read if expected else 0)
+        expected.append(read)
+    for given, wanted in zip(ours(x, LENGTHS), expected):
+        torch.testing.assert_close(given, wanted, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("cell", ["lstm", "gru", "transformer"])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_a_clip_alone_equals_the_clip_in_a_batch(cell, stride):

@@ -45,6 +45,17 @@ def test_walked_gates_give_the_encoders_output(cell, bidirectional, norm):
     assert all(value[2, 1:].abs().sum() == 0 for c in cells for value in c.values.values())  # padding
 
 
+def test_walked_gates_of_residual_layers():
+    torch.manual_seed(3)
+    encoder = Encoder(5, EncoderSettings(hidden=8, layers=3, stride=1, channels=0, residual=True)).eval()
+    x, lengths = torch.randn(2, 9, 5), torch.tensor([9, 9])
+    hidden, _ = encoder(x, lengths)
+    of_layer = [torch.cat([cell.values["h"] for cell in pair], dim=-1)
+                for pair in zip(*[iter(encoder_gates(encoder, x, lengths))] * 2)]
+    torch.testing.assert_close(of_layer[0], hidden[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(of_layer[2] + hidden[1], hidden[2], atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("several", [{"streams": (7, 3)}, {"members": 2}])
 def test_streams_and_members_are_walked_apart(several):
     both = build_encoder(10, EncoderSettings(hidden=4, layers=1, stride=1, channels=0, **several)).eval()

@@ -41,7 +41,7 @@ def test_classification_pools_a_clips_own_frames_only():
 @pytest.mark.parametrize("head", [CTCHead, ClassificationHead])
 def test_heads_of_streams_learn_alone_and_speak_together(head):
     torch.manual_seed(3)
-    heads = StreamHeads(head, 2, 6, 4).eval()
+    heads = StreamHeads(head, [3, 3], 6, 4).eval()
     hidden, lengths = torch.randn(3, 9, 6), torch.tensor([4, 9, 7])
     targets, ones = torch.tensor([1, 3, 2]), torch.tensor([1, 1, 1])
     each = [one(part, lengths) for one, part in zip(heads.heads, hidden.chunk(2, dim=-1))]

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from small_models import exported
 
 from earsight.audio.model import SpeechModel, export_checkpoint, load_model
 from earsight.common.errors import EarsightError
@@ -36,6 +37,16 @@ def test_folder_equals_model(cell, kind, streams, members, tmp_path):
             expected = model(frames, torch.full((batch,), time))[0].numpy()
         given = session.run(None, {"frames": frames.numpy()})[0]
         np.testing.assert_allclose(given, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_residual_folder_equals_model(cell, bidirectional, tmp_path):
+    model, folder = exported(tmp_path / "model", cell=cell, layers=4, residual=True, bidirectional=bidirectional)
+    frames = torch.randn(3, 21, 6)
+    with torch.no_grad():
+        expected = model(frames, torch.full((3,), 21))[0].numpy()
+    np.testing.assert_allclose(Runtime(folder).batch_outputs(frames.numpy()), expected, atol=1e-4)
 
 
 def test_speech_folder_equals_checkpoint(tone_runs, tone_models, tone_corpus):

@@ -1,0 +1,1 @@
+"""`earsight learn`: from clips to a measured model with one command."""

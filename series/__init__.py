@@ -1,0 +1,1 @@
+"""Tables in: time series of any channels, from sensors, traffic, gestures."""
