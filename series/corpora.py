@@ -6,7 +6,7 @@ import hashlib
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,11 @@ import numpy as np
 
 from ..common.data.corpora.parts import SPLITS, Importer, Parts, names_in, progress_bar, split_named
 from ..common.data.cuts import Failures, frames_cut
-from ..common.data.openers import Openers
+from ..common.data.openers import CLIP_SUFFIXES, Openers
 from ..common.data.splits import divide
 from ..common.errors import EarsightError
 from ..common.files import whole_file
+from ..common.paths import files_under
 from ..common.texts import tidy
 from .matching import matched
 from .reading import SERIES_SUFFIXES, Series, SeriesTable, TableOptions, is_table, read_series
@@ -66,13 +67,16 @@ class Sampling:
             raise EarsightError(f"option hop is {self.hop:g} s without a window; give window=SECONDS too")
 
 
-def holds_series(path: str | Path) -> bool:
-    """Whether a path is a table of series, or a folder of them: X_TRAIN.ts and X_TEST.ts, or LABEL/*.csv."""
+def holds_series(path: str | Path, clips: Collection[str] = CLIP_SUFFIXES) -> bool:
+    """Whether a path is a table of series, or a folder of them: X_TRAIN.ts and X_TEST.ts, or LABEL/*.csv.
+
+    A folder that holds a file with one of the suffixes `clips` is one of clips, whatever tables lie beside them.
+    """
     path = Path(path)
     if not path.is_dir():
         return is_table(path)
     try:
-        return bool(_sources_in(path))
+        return bool(_sources_in(path)) and not files_under(path, {*clips} - SERIES_SUFFIXES)
     except EarsightError:
         return True  # of which there is more to say
 
@@ -145,7 +149,7 @@ def _sources_in(folder: Path) -> list[Source]:
 
 def with_tables(openers: Openers) -> Openers:
     """Openers that take tables of series wherever a manifest is asked for."""
-    return replace(openers, tables=table_cuts)
+    return replace(openers, tables=partial(table_cuts, clips=openers.suffixes))
 
 
 def series_corpora() -> dict[str, Importer]:
@@ -153,9 +157,9 @@ def series_corpora() -> dict[str, Importer]:
     return {"series": prepare_series}
 
 
-def table_cuts(path: Path, failures: Failures | None) -> list[MonoCut] | None:
+def table_cuts(path: Path, failures: Failures | None, clips: Collection[str] = CLIP_SUFFIXES) -> list[MonoCut] | None:
     """The cuts of a table of series, or of a folder of them, frames in memory; None for what is none."""
-    if not holds_series(path):
+    if not holds_series(path, clips):
         return None
     found = [Source(path)] if path.is_file() else sources(path)  # as a manifest, X_TRAIN.ts is X_TRAIN.ts
     tables = [(source, read_series(source.path)) for source in found]

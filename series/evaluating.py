@@ -9,6 +9,7 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 
 from ..common.batch_run import default_jobs
+from ..common.data.cuts import custom_of
 from ..common.data.manifest import read_manifest
 from ..common.errors import EarsightError
 from ..common.inference.runtime import Runtime
@@ -65,7 +66,7 @@ def fitting(cut: Cut, layout: dict, model: str) -> np.ndarray:
     Raises:
         EarsightError: it lacks some of them.
     """
-    frames, about = read_series_cut(cut, layout["frame_shift"]), (cut.custom or {}).get("series")
+    frames, about = read_series_cut(cut, layout["frame_shift"]), custom_of(cut).get("series")
     channels = about["channels"] if about and about["named"] else None
     return matched(frames, channels, layout, cut.id, f"model {model}")
 

@@ -86,13 +86,13 @@ class OneSeries:
     path: Path
     frames: np.ndarray
 
-    def classify(self, _: Path | None = None) -> Classification:
-        """What it is as a whole."""
+    def classify(self, _: Path | None = None, /) -> Classification:
+        """What it is as a whole. `video.recognition.classifying` names it once more."""
         runtime = self.recogniser.runtime
         return classification(runtime.outputs(self.frames), runtime.labels.symbols, str(self.path),
                               len(self.frames) * runtime.config.frame_shift, runtime.name)
 
-    def timeline(self, _: Path | None = None, **options: float) -> Timeline:
+    def timeline(self, _: Path | None = None, /, **options: float) -> Timeline:
         """What it is when.
 
         Options: `common.inference.timeline.timeline`'s; a window is as long as a usual series of training unless

@@ -4,7 +4,7 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Columns:
 
     path: Path
     names: tuple[str, ...]
-    cells: dict[str, list[str] | np.ndarray]
+    cells: Mapping[str, list[str] | np.ndarray]
     rows: Sequence[str]
     headed: bool
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from earsight.common.data.checking import check_files
+from earsight.common.data.corpora.preparing import prepare
 from earsight.common.data.cuts import frames_of, group_of, label_of
 from earsight.common.data.datamodule import read_frames_cut
 from earsight.common.data.manifest import read_manifest
 from earsight.common.data.openers import Openers
-from earsight.common.data.corpora.preparing import prepare
 from earsight.common.errors import EarsightError
 from earsight.series.corpora import holds_series, series_corpora, with_tables
 from earsight.series.data import OPENERS
@@ -133,6 +133,12 @@ def test_a_series_that_cannot_be_used_is_named_and_the_others_go_on(tmp_path):
 
 def test_what_is_no_table_is_left_to_others(tmp_path):
     (tmp_path / "notes").mkdir()
+    (tmp_path / "sounds/one").mkdir(parents=True)
+    for name in ("about.csv", "one/extra.csv"):
+        (tmp_path / "sounds" / name).write_text("id,x\n1,2\n")
+    assert holds_series(tmp_path / "sounds")
+    (tmp_path / "sounds/one/a.wav").touch()
+    assert not holds_series(tmp_path / "sounds")
     assert not holds_series(tmp_path / "notes") and not holds_series(tmp_path / "lost.csv")
     (tmp_path / "clips.csv").write_text("path,label\na.npy,one\n")
     np.save(tmp_path / "a.npy", np.zeros((3, 2), np.float32))

@@ -111,7 +111,8 @@ def test_a_table_written_another_way_is_the_same(change, place, tmp_path):
     else:  # twice as many rows, every other one between two
         dense = np.repeat(values, 2, axis=0)[:-1]
         dense[1::2] = (values[1:] + values[:-1]) / 2
-        path.write_text("\n".join(["time,l,r", *(f"{k * 0.05:g},{a!r},{b!r}" for k, (a, b) in enumerate(dense.tolist()))]))
+        rows = [f"{k * 0.05:g},{left!r},{right!r}" for k, (left, right) in enumerate(dense.tolist())]
+        path.write_text("\n".join(["time,l,r", *rows]))
     given = recogniser.classify(path).probabilities["right"]
     assert abs(given - expected) < (0.2 if change in ("gaps", "rate") else 1e-5)
 
@@ -184,4 +185,4 @@ def test_the_recipe_trains_a_table_without_an_option(tmp_path, place, monkeypatc
     assert main(["train", "fit", "--config", "configs/series.yaml", "--run", str(tmp_path / "b"), "--data.train",
                  str(place / "train.csv"), "--data.validation", str(tmp_path / "x.csv"), "--trainer.accelerator",
                  "cpu"]) == 1
-    assert "a (validation): its channels are l, q" in capsys.readouterr().err.replace("x (validation)", "a (validation)")
+    assert "x-a (validation): its channels are l, q, and the training's first" in capsys.readouterr().err

@@ -50,7 +50,8 @@ def arff_rows(series):
                 *(f"@attribute a{place} numeric" for place in range(longest)), "@end bag",
                 "@attribute activity {walk,run}", "@data")
     for values, label in zip(series, LABELS):
-        channels = [[text(value) or "?" for value in channel] + ["?"] * (longest - len(channel)) for channel in values.T]
+        channels = [[text(value) or "?" for value in channel] + ["?"] * (longest - len(channel))
+                    for channel in values.T]
         yield "'" + "\\n".join(map(",".join, channels)) + f"',{label}"
 
 
@@ -72,7 +73,8 @@ def write(folder, form, series):
         np.savez(path, X=every, y=np.array(LABELS), channels=np.array(["ax", "ay"]))
         return path
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    columns = {"id": [i for i, x in enumerate(series) for _ in x], "label": [l for l, x in zip(LABELS, series) for _ in x],
+    columns = {"id": [i for i, x in enumerate(series) for _ in x],
+               "label": [label for label, x in zip(LABELS, series) for _ in x],
                "ax": [None if np.isnan(v) else v for x in series for v in x[:, 0]],
                "ay": [v for x in series for v in x[:, 1]],
                "time": [k / 10 for x in series for k in range(len(x))]}
@@ -127,7 +129,8 @@ def test_a_series_is_parted_where_its_label_changes(tmp_path):
 
 
 def test_times_out_of_order_and_double_ones(tmp_path):
-    rows = ["time,x", *(f"{t},{x}" for t, x in [(0, 0), (2, 2), (1, 1), (3, 3), (3, 5), *((k, k) for k in range(4, 30))])]
+    first = [(0, 0), (2, 2), (1, 1), (3, 3), (3, 5)]
+    rows = ["time,x", *(f"{t},{x}" for t, x in [*first, *((k, k) for k in range(4, 30))])]
     table = read_series(written(tmp_path / "mixed.csv", rows))
     (one,) = table.series
     assert one.times.tolist() == list(range(30)) and one.values[:, 0].tolist()[:5] == [0, 1, 2, 4, 4]
