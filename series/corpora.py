@@ -170,7 +170,15 @@ def table_cuts(path: Path, failures: Failures | None, clips: Collection[str] = C
     elif unusable:
         raise EarsightError(unusable[0][1])
     step = _step([each for _, table in tables for each in table.series], Sampling())
-    return [cut for each in _described(tables) for cut in _cuts(each, step, Sampling(), None)]
+    cuts = []
+    for each in _described(tables):
+        try:
+            cuts += _cuts(each, step, Sampling(), None)
+        except EarsightError as error:
+            if failures is None:
+                raise EarsightError(f"{path}: series {each.identity}: {error}") from error
+            failures.append((each.identity, f"{path}: {error}"))
+    return cuts
 
 
 def prepare_series(
@@ -230,12 +238,18 @@ def prepare_series(
           if not rate and not resample and all(each.series.times is None for each in described) else [])
     cuts, left_out = [], 0
     for each in progress_bar(described, "series", progress):
-        made = list(_cuts(each, step, sampling, destination / "series"))
+        try:
+            made = list(_cuts(each, step, sampling, destination / "series"))
+        except EarsightError as error:
+            parts.failures.append((each.identity, f"{source}: series {each.identity}: {error}"))
+            continue
         left_out += not made
         cuts += made
     if left_out:
         print(f"warning: {source}: {left_out} series are shorter than a window of {window:g} s, and are left out",
               file=sys.stderr)
+    if not cuts:
+        return parts
     for split, cut in _divided(cuts, source, {"dev": dev_share, "test": test_share}, by, seed):
         parts.add(split, cut)
     return parts

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..common.data.cuts import Cuts
 
 OPENERS = with_tables(Openers())
+BATCH = 16  # series
 LOOKED_AT = 1000  # series of whose lengths the usual one is taken
 SAME_STEP = 0.01  # share by which two steps may differ and be one
 
@@ -27,9 +28,9 @@ class SeriesData(SequenceData):
     """Tables of series, or manifests of frames, for `earsight train`.
 
     Args:
-        batch_size: series in a batch, on the mean: batches of long ones hold fewer.
+        batch_duration: seconds of series in a batch; 0 for as long as BATCH of them are on the mean.
         augmentation: of the training series.
-        options: see `SequenceData`; `batch_duration` follows from `batch_size`.
+        options: see `SequenceData`.
 
     Attributes:
         layout: what a `SeriesModel` must know: `channels`, their names; `named`, whether the tables named them;
@@ -41,20 +42,18 @@ class SeriesData(SequenceData):
 
     def __init__(self, train: str | list[str], validation: str | list[str], test: str | list[str] | None = None,
                  labels: str = "classes", lexicon: str | None = None, vocabulary: int = 100,
-                 auxiliary_labels: str | None = None, batch_size: float = 16.0, curriculum: int = 0,
+                 auxiliary_labels: str | None = None, batch_duration: float = 0.0, curriculum: int = 0,
                  buckets: int = 10, workers: int = 0, seed: int = 1,
                  augmentation: SequenceAugmentation = SequenceAugmentation()):
-        super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, 1.0, curriculum,
-                         buckets, workers, seed)
+        super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
+                         curriculum, buckets, workers, seed)
         self.augmentation = augmentation
         first = list(islice(self.cuts("train"), LOOKED_AT))
         frames = _frames_of(first[0])
         self.layout = {**_about(first[0]), "frame_shift": float(frames.frame_shift),
                        "window": statistics.median(cut.duration for cut in first)}
         self._check("train", self.cuts("train"))
-        self.batch_duration = batch_size * statistics.fmean(cut.duration for cut in first)
-        # A batch of one series that is longer is one series.
-        self.batch_duration = max(self.batch_duration, *(cut.duration for cut in first), 0.0)
+        self.batch_duration = batch_duration or BATCH * statistics.fmean(cut.duration for cut in first)
 
     def cuts(self, split: str) -> "Cuts":
         known = split in self._cuts

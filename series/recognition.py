@@ -44,14 +44,17 @@ class SeriesRecogniser:
         """
         layout, shift = self.runtime.config.frontend, self.runtime.config.frame_shift
         path = Path(path)
-        table = read_series(path, _options(path, layout))
+        owner = f"model {self.runtime.name}"
+        table = read_series(path, _options(path, layout, owner))
         if table.failures:
             raise EarsightError(table.failures[0][1])
         found = []
         for series in table.series:
-            values = matched(series.values, table.channels if table.named else None, layout, str(path),
-                             f"model {self.runtime.name}")
-            frames = values if series.times is None else on_grid(series.times, values, shift)
+            values = matched(series.values, table.channels if table.named else None, layout, str(path), owner)
+            try:
+                frames = values if series.times is None else on_grid(series.times, values, shift)
+            except EarsightError as error:
+                raise EarsightError(f"{path}: series {series.name}: {error}") from error
             name = path if len(table.series) == 1 else path.with_name(f"{path.name}#{series.name.replace('/', '-')}")
             found.append(OneSeries(self, name, frames))
         return found
@@ -111,13 +114,18 @@ class OneSeries:
         return []
 
 
-def _options(path: Path, layout: dict) -> TableOptions:
-    """How a table is read: as those of training were, where it has their columns."""
+def _options(path: Path, layout: dict, owner: str) -> TableOptions:
+    """How a table is read: as those of training were, where it has their columns.
+
+    A table that has none of the model's channels may be wide, and is looked into.
+    """
     told, names = dict(layout["table"]), tuple(layout["channels"]) if layout["named"] else ()
     if path.suffix.lower() in TEXT_SUFFIXES:
         header = header_of(path)
         told = {key: value for key, value in told.items() if key == "unit" or value in header}
         names = names if set(names) <= set(header) else ()
+        if not names and layout["named"] and set(layout["channels"]) & set(header):
+            matched(np.empty((0, len(header))), header, layout, str(path), owner)  # says which are not there
     elif path.suffix.lower() not in PARQUET_SUFFIXES:
         told = {}
     return TableOptions(**told, channels=names, labelled=False)

@@ -38,7 +38,7 @@ def read_arff(path: Path, options: TableOptions) -> SeriesTable:
     cells = {name: [row[place] for _, row in rows] for place, name in enumerate(names)}
     columns = Columns(path, names, cells, [f"line {number}" for number, _ in rows], True)
     named = [name for name, kind in attributes if kind.startswith("{")]
-    if not options.label and options.labelled and len(named) == 1:
+    if not options.label and len(named) == 1:
         options = TableOptions(**{**vars(options), "label": named[0]})
     return table_of(columns, options)
 

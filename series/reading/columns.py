@@ -119,7 +119,7 @@ def _delimited(path: Path) -> Columns:
         raise EarsightError(f"{path}, line {reader.line_num}: not a table ({error})") from error
     if header is None:
         raise EarsightError(f"{path}: the table is empty; its first line names its columns")
-    headed = not all(_is_number(cell) for cell in header)
+    headed = _is_header(header)
     names = [tidy(cell) for cell in header] if headed else list(numbered(len(header)))
     rows, lines = (rows[1:], lines[1:]) if headed else (rows, lines)
     if not rows:
@@ -172,6 +172,13 @@ def _cells(line: str, separator: str) -> list[str]:
         return next(csv.reader(io.StringIO(line, newline=""), delimiter=separator), [])
     except csv.Error:
         return []
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    """Whether a first row names columns: numbers alone do not, nor do a label and numbers that count nothing."""
+    numbers = [cell.strip() for cell in cells if _is_number(cell)]
+    others = len(cells) - len(numbers)
+    return others > 1 or (others == 1 and all(number.isdigit() for number in numbers))
 
 
 def _is_number(cell: str) -> bool:

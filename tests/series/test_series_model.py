@@ -1,6 +1,7 @@
 """A model of series from table to folder: what trained, what is exported and what runs are the same."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -138,6 +139,24 @@ def test_errors_are_one_line_and_what_can_be_done_is(place, tmp_path, capsys):
     assert "is for series and `earsight classify`" in capsys.readouterr().err
     with pytest.raises(EarsightError, match="holds 8 series, and one is asked for"):
         SeriesRecogniser(place / "model").classify(place / "test.csv")
+
+
+def test_a_table_of_words_beside_some_of_the_channels(place, tmp_path):
+    (tmp_path / "x.csv").write_text("time,l,note\n0,1,fine\n")
+    with pytest.raises(EarsightError, match="lacks channel r; model model has l, r"):
+        SeriesRecogniser(place / "model").classify(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_text("note,time,l,r\nfine,0,1,2\n")
+    assert SeriesRecogniser(place / "model").classify(tmp_path / "x.csv").label in CLASSES
+
+
+@pytest.mark.parametrize("name, value", [("channels", ["l"]), ("window", 0), ("named", 1), ("table", None)])
+def test_a_damaged_folder_is_told(name, value, place, tmp_path):
+    shutil.copytree(place / "model", tmp_path / "model")
+    config = json.loads((tmp_path / "model/config.json").read_text())
+    config["frontend"][name] = value
+    (tmp_path / "model/config.json").write_text(json.dumps(config))
+    with pytest.raises(EarsightError, match=f"'frontend.{name}' is missing or wrong"):
+        SeriesRecogniser(tmp_path / "model")
 
 
 def test_explain_draws_a_series(place):

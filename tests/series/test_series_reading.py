@@ -108,6 +108,15 @@ def test_the_ucr_archives_rows_begin_with_the_label(tmp_path):
     np.testing.assert_array_equal(unlabelled.series[1].values, table.series[1].values)
 
 
+def test_a_header_is_told_from_a_first_row(tmp_path):
+    values = np.random.default_rng(0).standard_normal((2, 10)).round(3)
+    rows = [",".join([label, *map(str, row)]) for label, row in zip(("up", "down"), values)]
+    table = read_series(written(tmp_path / "A_TEST.csv", rows))
+    assert [each.label for each in table.series] == ["up", "down"]
+    headed = read_series(written(tmp_path / "pandas.csv", [",".join(["label", *map(str, range(10))]), *rows]))
+    np.testing.assert_array_equal(headed.series[1].values, table.series[1].values)
+
+
 def test_pairs_of_time_and_value(tmp_path):
     rows = ["@timeStamps true", "@classLabel true a b", "@data",
             "(2024-01-01 00:00:00,1.5),(2024-01-01 00:00:02,3):(2024-01-01 00:00:01,7):a", "(0,1),(1,?):(0,4),(1,5):b"]
@@ -210,6 +219,12 @@ def test_a_grid_of_equal_steps():
     np.testing.assert_allclose(made[1, 1], 0.2, atol=1e-6)  # a line between its neighbours
     assert on_grid(times[:4], values[:4], 0.1) is not None
     np.testing.assert_array_equal(on_grid(times[:4], values[:4], 0.1), values[:4])
+
+
+def test_one_wrong_time_makes_no_endless_grid():
+    times = np.append(np.arange(100) / 100, 1.7e9)
+    with pytest.raises(EarsightError, match="at steps of 0.01 s, would be 170000000000 of which 101 were measured"):
+        on_grid(times, np.zeros((101, 1), np.float32), 0.01)
 
 
 def test_a_coarser_grid_has_means():
