@@ -9,8 +9,9 @@ import numpy as np
 
 from ...common.errors import EarsightError
 from ...common.texts import read_text, tidy
-from .columns import Columns, table_of, without_padding
-from .series import Series, SeriesTable, TableOptions, finite, label_notes, numbered
+from .columns import Columns
+from .layouts import table_of
+from .series import Series, SeriesTable, TableOptions, finite, label_notes, numbered, without_padding
 from .ts import numbers_in
 
 ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", re.IGNORECASE)

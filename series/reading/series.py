@@ -107,6 +107,12 @@ def finite(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 
+def without_padding(values: np.ndarray) -> np.ndarray:
+    """Values (time, channel) up to the last time with a number; series of unequal lengths are filled up with gaps."""
+    there = np.flatnonzero(np.isfinite(values).any(axis=1))
+    return values[: there[-1] + 1] if len(there) else values[:1]
+
+
 def filled(values: np.ndarray) -> np.ndarray:
     """Values (time, channel), the mean of their channel in the place of gaps; 0 in a channel that is all gaps."""
     there = np.isfinite(values)
