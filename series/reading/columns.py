@@ -75,7 +75,13 @@ def read_columns(path: Path) -> Columns:
 
 
 def header_of(path: Path) -> list[str]:
-    """The first row of a `.csv` or `.tsv`; empty for a file that is none."""
+    """The first row of a `.csv` or `.tsv`, the names of a `.parquet`'s columns; empty for a file that is none."""
+    if path.suffix.lower() in PARQUET_SUFFIXES:
+        parquet, arrow = require("pyarrow.parquet", "tables"), require("pyarrow", "tables")
+        try:
+            return [tidy(name) for name in parquet.read_schema(path).names]
+        except (OSError, ValueError, arrow.ArrowException):
+            return []
     try:
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
             head = file.readline(1 << 20)

@@ -69,7 +69,7 @@ class TableOptions:
     def columns(self) -> dict[str, str]:
         """The names of columns that say how a table is read, those that are given."""
         return {each.name: value for each in fields(self)
-                if each.name in ("series", "time", "unit") and (value := getattr(self, each.name))}
+                if each.name in ("series", "time", "label", "group", "unit") and (value := getattr(self, each.name))}
 
 
 @dataclass(frozen=True, eq=False)

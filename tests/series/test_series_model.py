@@ -36,6 +36,18 @@ def test_it_learns_and_is_evaluated_on_a_table(place):
         assert not errors and report.accuracy == 1 and "index.html" in {p.name for p in (place / "report").iterdir()}
 
 
+def test_a_table_with_columns_of_other_names_is_read_as_training_was(place, tmp_path):
+    series = {f"t{k}": (swing(CLASSES[k % 2], 20, 100 + k), CLASSES[k % 2]) for k in range(4)}
+    path = write_long(tmp_path / "x.csv", series, "which,clock,side,l,r")
+    folder = shutil.copytree(place / "model", tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config["frontend"]["table"] = {"series": "which", "time": "clock", "label": "side"}
+    (folder / "config.json").write_text(json.dumps(config))
+    report, errors = evaluate_model(str(folder), path)
+    assert not errors and report.clips == 4 and report.accuracy == 1
+    assert [one.classify().label for one in SeriesRecogniser(folder).read(path)] == list(CLASSES) * 2
+
+
 def test_statistics_are_the_training_sets_and_travel(place):
     data = SeriesData(str(place / "train.csv"), str(place / "train.csv"))
     every = np.concatenate([data.read(cut, None) for cut in data.cuts("train")]).astype(np.float64)
@@ -44,8 +56,8 @@ def test_statistics_are_the_training_sets_and_travel(place):
     np.testing.assert_allclose(model.normaliser.inverse.numpy(), 1 / every.std(axis=0), rtol=1e-4)
     config = json.loads((place / "model/config.json").read_text())
     assert config["medium"] == "series" and config["frontend"]["channels"] == ["l", "r"]
-    assert config["frame_shift"] == pytest.approx(0.1) and config["frontend"]["table"] == {"series": "recording",
-                                                                                          "time": "time"}
+    assert config["frame_shift"] == pytest.approx(0.1) and config["frontend"]["table"] == {
+        "series": "recording", "time": "time", "label": "label"}
 
 
 def test_the_folder_computes_what_the_model_does_with_gaps_too(place):
