@@ -28,7 +28,6 @@ NUMBERED = re.compile(r"(.*?)[\s_.\-\[]*(\d+)\]?")
 WIDE = 8  # numbered columns from which on they are taken for times of one channel
 
 
-
 def table_of(columns: Columns, options: TableOptions) -> SeriesTable:
     """The series of a table, long or wide.
 
@@ -47,21 +46,23 @@ def _without_unwanted(columns: Columns, options: TableOptions) -> Columns:
     if not columns.headed:
         return columns
     roles = [role for role in USUAL if getattr(options, role, "") == NONE]
-    roles += () if options.labelled else ("label", "group", "split")
-    kept = [name for name in columns.names
-            if name in options.channels or not any(_plain(name) in USUAL[role] for role in roles)]
+    roles += [] if options.labelled else ["label", "group", "split"]
+    named = set() if options.labelled else {options.label, options.group}
+    kept = [name for name in columns.names if name in options.channels
+            or not (name in named or any(_plain(name) in USUAL[role] for role in roles))]
     return replace(columns, names=tuple(kept))
 
 
 def _found(columns: Columns, options: TableOptions) -> TableOptions:
     """The options with the columns that they do not name; those that they name are demanded."""
-    wanted = {name: getattr(options, name) for name in ("series", "time", "label", "group")}
-    for name, column in wanted.items():
-        if column and column != NONE:
-            _demand(columns, column, f"{name}=")
+    roles = ("series", "time", *(("label", "group") if options.labelled else ()))
+    wanted = {"label": "", "group": "", **{role: getattr(options, role) for role in roles}}
+    for role in roles:
+        if (column := wanted[role]) and column != NONE:
+            _demand(columns, column, f"{role}=")
     taken = {*wanted.values(), *options.channels}
-    for role in ("series", "time", "label", "group"):
-        if not wanted[role] and columns.headed and (options.labelled or role in ("series", "time")):
+    for role in roles:
+        if not wanted[role] and columns.headed:
             usual = (name for name in columns.names if _plain(name) in USUAL[role] and name not in taken)
             wanted[role] = next(usual, "")
             taken.add(wanted[role])
