@@ -13,6 +13,7 @@ from ..common.data.openers import Openers
 from ..common.errors import EarsightError
 from ..common.nn.frames import SequenceAugmentation, augment_sequence, stretch_frames
 from .corpora import with_tables
+from .matching import matched
 from .reading.series import numbered
 
 if TYPE_CHECKING:
@@ -83,6 +84,17 @@ def read_series_cut(cut: Cut, frame_shift: float) -> np.ndarray:
     speed = frame_shift / _frames_of(cut).frame_shift
     frames = read_frames_cut(cut)
     return frames if abs(speed - 1) < SAME_STEP else stretch_frames(frames, speed)
+
+
+def fitting(cut: Cut, layout: dict, owner: str) -> np.ndarray:
+    """A cut's frames (time, channel), the channels as the model takes them.
+
+    Raises:
+        EarsightError: it lacks some of them.
+    """
+    frames, about = read_series_cut(cut, layout["frame_shift"]), custom_of(cut).get("series")
+    channels = about["channels"] if about and about["named"] else None
+    return matched(frames, channels, layout, cut.id, owner)
 
 
 def same_channels(about: dict, layout: dict) -> bool:

@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
 
 from ..common.batch_run import default_jobs
-from ..common.data.cuts import custom_of
 from ..common.data.manifest import read_manifest
 from ..common.data.openers import Openers
 from ..common.errors import EarsightError
@@ -21,8 +19,8 @@ from ..common.reports.pages.exhibits import Exhibit, frames_exhibit
 from ..common.reports.pages.page import write_page
 from ..common.reports.transcription import TranscriptionReport
 from .corpora import with_tables
-from .data import read_series_cut
-from .matching import matched, table_options
+from .data import fitting, read_series_cut
+from .matching import table_options
 from .model import load_model
 from .reading.series import filled
 
@@ -63,17 +61,6 @@ def _open(model: str) -> tuple[Labels, dict, Run]:
         return trained.labels, trained.settings["layout"], partial(run_checkpoint, trained)
     runtime = Runtime(model)
     return runtime.labels, runtime.config.frontend, partial(run_folder, runtime, jobs=default_jobs())
-
-
-def fitting(cut: Cut, layout: dict, owner: str) -> np.ndarray:
-    """A cut's frames (time, channel), the channels as the model takes them.
-
-    Raises:
-        EarsightError: it lacks some of them.
-    """
-    frames, about = read_series_cut(cut, layout["frame_shift"]), custom_of(cut).get("series")
-    channels = about["channels"] if about and about["named"] else None
-    return matched(frames, channels, layout, cut.id, owner)
 
 
 def _exhibit(cut: Cut, frame_shift: float) -> Exhibit:

@@ -10,11 +10,12 @@ from series_models import CLASSES, exported, swing, write_long
 
 from conftest import REPOSITORY
 from earsight.app.main import main
+from earsight.common.data.manifest import read_manifest
 from earsight.common.errors import EarsightError
 from earsight.common.inference.runtime import Runtime
 from earsight.common.labels import Labels
 from earsight.common.nn.encoder import EncoderSettings
-from earsight.series.data import SeriesData
+from earsight.series.data import OPENERS, SeriesData
 from earsight.series.evaluating import evaluate_model
 from earsight.series.model import ChannelAugmentation, SeriesModel, load_model
 from earsight.series.recognition import SeriesRecogniser
@@ -182,6 +183,11 @@ def test_predict_and_check_take_tables(place, capsys):
                  str(place / "out.jsonl"), "--workers", "0"]) == 0
     labels = [json.loads(line)["label"] for line in (place / "out.jsonl").read_text().splitlines()]
     assert sorted(labels) == sorted(CLASSES * 4)
+    model, (cut,) = load_model(place / "run/model.ckpt"), read_manifest(place / "one.csv", OPENERS)
+    turned = swing("right", 20, 200)[:, ::-1]
+    write_long(place / "turned.csv", {"t": (turned, "")}, "recording,time,label,r,l")
+    (other,) = read_manifest(place / "turned.csv", OPENERS)
+    np.testing.assert_array_equal(model.reader()(other), model.reader()(cut))
     assert main(["check", str(place / "test.csv"), "--model", str(place / "model")]) == 0
     assert "8 clips" in capsys.readouterr().out
 
