@@ -210,10 +210,11 @@ def _told(options: TableOptions, roles: Sequence[str]) -> str:
 
 
 def _labels(columns: Columns, options: TableOptions) -> list[str] | None:
-    """Each row's label, tidy; empty where it has none."""
+    """Each row's label, tidy; empty where it has none. None where no row has one."""
     if not options.labelled or not options.label:
         return None
-    return [tidy(label) for label in columns.texts(options.label)]
+    labels = [tidy(label) for label in columns.texts(options.label)]
+    return labels if any(labels) else None
 
 
 def _splits(columns: Columns, options: TableOptions) -> list[str] | None:
