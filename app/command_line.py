@@ -28,7 +28,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     for name, what, paths, model, formats in (
             ("transcribe", "write what is said in clips", "sound, videos with sound, or frames (.npy, .mfc)",
              transcriber, TRANSCRIPT_FORMATS),
-            ("classify", "name what is done or heard in clips", "videos, sound, or frames (.npy)",
+            ("classify", "name what is done or heard in clips",
+             "videos, sound, frames (.npy), or tables of series (.csv .tsv .parquet .ts .arff .npz)",
              None, CLASSIFICATION_FORMATS)):
         sub = command(name, what)
         sub.add_argument("paths", nargs="+", metavar="PATHS", help=f"files, folders or globs: {paths}")
@@ -57,7 +58,7 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline into DIR")
 
     sub = command("explain", "draw what a model does with a clip: frames, outputs, gates and memory in time")
-    sub.add_argument("clip", type=Path, metavar="CLIP", help="sound, frames (.npy) or a video")
+    sub.add_argument("clip", type=Path, metavar="CLIP", help="sound, frames (.npy), a video or a table of a series")
     sub.add_argument("--output", type=Path, required=True, metavar="FILE.png", help="or .svg, .pdf")
     sub.add_argument("--model", help=f"model folder or installed model (default: {transcriber}, for videos "
                      f"{classifiers['video']})")
@@ -79,8 +80,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
 
     sub = command("prepare", "turn a corpus into manifests")
-    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, lhotse:NAME "
-                     "for lhotse's recipes, or embeddings, shards of what is prepared")
+    sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, series "
+                     "for tables of them, lhotse:NAME for lhotse's recipes, or embeddings, shards of what is prepared")
     sub.add_argument("source", type=Path)
     sub.add_argument("destination", type=Path)
     sub.add_argument("option", nargs="*", metavar="NAME=VALUE", help="options of the corpus, e.g. hold_out=theo")

@@ -10,7 +10,7 @@ EXAMPLES = {
     "align": ('earsight align clip.wav "bin blue at f two now"',
               "earsight align data/mine/test.jsonl.gz --format ctm --output times/"),
     "prepare": ("earsight prepare csv clips.csv data/mine",
-                "earsight prepare ucf101 UCF101/ data/ucf101 split=1"),
+                "earsight prepare series sensors.csv data/mine series=recording time=t label=activity"),
     "check": ("earsight check data/mine/train.jsonl.gz data/mine/dev.jsonl.gz",
               "earsight check data/mine/*.jsonl.gz --model en-small"),
     "learn": ("earsight learn clips/ --output models/mine",

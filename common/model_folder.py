@@ -135,6 +135,13 @@ def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
         values = stream.values() if isinstance(stream, dict) else [stream]
         yield f"frontend.{name}", stream is None or all(
             _is_number(value) or isinstance(value, list) and all(map(_is_count, value)) for value in values)
+    if config.medium == "series":
+        channels, window = config.frontend.get("channels"), config.frontend.get("window")
+        yield "frontend.channels", (isinstance(channels, list) and _are_texts(channels)
+                                    and len(channels) == config.n_features)
+        yield "frontend.window", isinstance(window, int | float) and _is_number(window) and window > 0
+        yield "frontend.named", isinstance(config.frontend.get("named"), bool)
+        yield "frontend.table", isinstance(config.frontend.get("table"), dict)
     for name, one in config.confidence.items():
         yield f"confidence.{name}", (isinstance(one, dict) and _is_number(one.get("bias"))
                                      and isinstance(one.get("weights"), list) and all(map(_is_number, one["weights"])))

@@ -40,7 +40,7 @@ class SeriesClassifier:
         residual: see `common.nn.encoder.EncoderSettings`.
         stride: frames that the layers read as one; 0: as many as leave some LONG of a usual series.
         steps: of training.
-        batch_size: series in a batch.
+        batch_size: series in a batch, of the mean length.
         learning_rate: the peak.
         augment: whether training varies the series: their speed, size, noise and gaps.
         frame_shift: seconds between two times.
@@ -190,15 +190,15 @@ class SeriesClassifier:
 
     def _arguments(self, manifest: str, series: list[np.ndarray]) -> list[str]:
         """Those of `earsight train fit`."""
-        usual = float(np.median([len(each) for each in series]))
+        lengths = [len(each) for each in series]
         settings: dict[str, Any] = {
             "seed_everything": self.seed, "threads": self.threads or "null", "average": 1,
             "data": "earsight.series.data.SeriesData", "data.train": manifest, "data.validation": manifest,
-            "data.batch_size": self.batch_size, "data.seed": self.seed,
+            "data.batch_duration": self.batch_size * self.frame_shift * float(np.mean(lengths)), "data.seed": self.seed,
             "model": "earsight.series.model.SeriesModel", "model.encoder.hidden": self.hidden,
             "model.encoder.channels": self.hidden, "model.encoder.layers": self.layers,
             "model.encoder.members": self.members, "model.encoder.residual": str(self.residual).lower(),
-            "model.encoder.stride": self.stride or max(1, round(usual / LONG)),
+            "model.encoder.stride": self.stride or max(1, round(float(np.median(lengths)) / LONG)),
             "model.optimiser.learning_rate": self.learning_rate,
             "trainer.max_steps": self.steps, "trainer.accelerator": "cpu", "trainer.devices": 1,
             "trainer.limit_val_batches": 0, "trainer.num_sanity_val_steps": 0,

@@ -6,7 +6,7 @@ import hashlib
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,11 @@ import numpy as np
 
 from ..common.data.corpora.parts import SPLITS, Importer, Parts, names_in, progress_bar, split_named
 from ..common.data.cuts import Failures, frames_cut
-from ..common.data.openers import Openers
+from ..common.data.openers import CLIP_SUFFIXES, Openers
 from ..common.data.splits import divide
 from ..common.errors import EarsightError
 from ..common.files import whole_file
+from ..common.paths import files_under
 from ..common.texts import tidy
 from .matching import matched
 from .reading import SERIES_SUFFIXES, Series, SeriesTable, TableOptions, is_table, read_series
@@ -66,11 +67,16 @@ class Sampling:
             raise EarsightError(f"option hop is {self.hop:g} s without a window; give window=SECONDS too")
 
 
-def holds_series(path: str | Path) -> bool:
-    """Whether a path is a table of series, or a folder of them: X_TRAIN.ts and X_TEST.ts, or LABEL/*.csv."""
+def holds_series(path: str | Path, clips: Collection[str] = CLIP_SUFFIXES) -> bool:
+    """Whether a path is a table of series, or a folder of them: X_TRAIN.ts and X_TEST.ts, or LABEL/*.csv.
+
+    A folder that holds a file with one of the suffixes `clips` is one of clips, whatever tables lie beside them.
+    """
     path = Path(path)
     if not path.is_dir():
         return is_table(path)
+    if files_under(path, {*clips} - SERIES_SUFFIXES):
+        return False
     try:
         return bool(_sources_in(path))
     except EarsightError:
@@ -143,9 +149,9 @@ def _sources_in(folder: Path) -> list[Source]:
 # Series of files, as cuts of frames
 
 
-def with_tables(openers: Openers) -> Openers:
-    """Openers that take tables of series wherever a manifest is asked for."""
-    return replace(openers, tables=table_cuts)
+def with_tables(openers: Openers, options: Callable[[Path], TableOptions] = lambda path: TableOptions()) -> Openers:
+    """Openers that take tables of series wherever a manifest is asked for, each read by its `options`."""
+    return replace(openers, tables=partial(_table_cuts, options, openers.suffixes))
 
 
 def series_corpora() -> dict[str, Importer]:
@@ -153,20 +159,22 @@ def series_corpora() -> dict[str, Importer]:
     return {"series": prepare_series}
 
 
-def table_cuts(path: Path, failures: Failures | None) -> list[MonoCut] | None:
+def _table_cuts(options: Callable[[Path], TableOptions], clips: Collection[str], path: Path, failures: Failures | None
+                ) -> list[MonoCut] | None:
     """The cuts of a table of series, or of a folder of them, frames in memory; None for what is none."""
-    if not holds_series(path):
+    if not holds_series(path, clips):
         return None
     found = [Source(path)] if path.is_file() else sources(path)  # as a manifest, X_TRAIN.ts is X_TRAIN.ts
-    tables = [(source, read_series(source.path)) for source in found]
+    tables = [(source, read_series(source.path, options(source.path))) for source in found]
     _tell(tables, [])
     unusable = [failure for _, table in tables for failure in table.failures]
+    described = _described(tables, unusable)
+    cuts = _all_cuts(described, path, Sampling(), None, unusable)
     if failures is not None:
         failures += unusable
     elif unusable:
         raise EarsightError(unusable[0][1])
-    step = _step([each for _, table in tables for each in table.series], Sampling())
-    return [cut for each in _described(tables) for cut in _cuts(each, step, Sampling(), None)]
+    return cuts
 
 
 def prepare_series(
@@ -214,24 +222,19 @@ def prepare_series(
     parts.failures += [failure for _, table in tables for failure in table.failures]
     if not tables:
         return parts  # `prepare` says why each of them cannot be used
-    described = _described(tables)
-    unlabelled = [each.series.name for each in described if not each.series.label]
-    if unlabelled:
-        raise EarsightError(f"{source}: series {unlabelled[0]} has no label"
-                            + (f", and {len(unlabelled) - 1} more have none" if len(unlabelled) > 1 else "")
-                            + "; name the column of classes (label=...), or put tables into a folder per class")
-    _demand_classes([str(each.series.label) for each in described], source)
-    step = _step([each.series for each in described], sampling)
     _tell(tables, [f"{source}: no times and no rate; a step is taken for {DEFAULT_STEP:g} s (rate=HZ says otherwise)"]
-          if not rate and not resample and all(each.series.times is None for each in described) else [])
-    cuts, left_out = [], 0
-    for each in progress_bar(described, "series", progress):
-        made = list(_cuts(each, step, sampling, destination / "series"))
-        left_out += not made
-        cuts += made
-    if left_out:
-        print(f"warning: {source}: {left_out} series are shorter than a window of {window:g} s, and are left out",
-              file=sys.stderr)
+          if not rate and not resample and all(s.times is None for _, table in tables for s in table.series) else [])
+    described = _described(tables, parts.failures)
+    labelled = [each for each in described if each.series.label]
+    if described and not labelled:
+        raise EarsightError(f"{source}: no series has a label; name the column of classes (label=...), or put tables "
+                            "into a folder per class")
+    parts.failures += [(each.identity, f"{source}: series {each.identity} has no label; give it one")
+                       for each in described if not each.series.label]
+    _demand_classes([str(each.series.label) for each in labelled], source)
+    cuts = _all_cuts(labelled, source, sampling, destination / "series", parts.failures, progress)
+    if not cuts:
+        return parts
     for split, cut in _divided(cuts, source, {"dev": dev_share, "test": test_share}, by, seed):
         parts.add(split, cut)
     return parts
@@ -246,19 +249,19 @@ class _Described:
     about: dict[str, Any]
 
 
-def _described(tables: list[tuple[Source, SeriesTable]]) -> list[_Described]:
-    """The series of all tables, ids of their own, all of the channels of the first.
-
-    Raises:
-        EarsightError: a table has other channels than the first.
-    """
+def _described(tables: list[tuple[Source, SeriesTable]], failures: Failures) -> list[_Described]:
+    """The series of all tables, ids of their own, all of the channels of the first; other ones are failures."""
     _, first = tables[0]
     made: list[_Described] = []
     for source, table in tables:
         about = {"channels": list(first.channels), "named": first.named, "table": first.options.columns()}
         for each in table.series:
             names = table.channels if table.named else None
-            values = matched(each.values, names, about, str(table.path), str(first.path))
+            try:
+                values = matched(each.values, names, about, str(table.path), str(first.path))
+            except EarsightError as error:
+                failures.append((table.path.stem, str(error)))
+                break  # as all series of this table
             whole = replace(each, values=values, label=source.label or each.label, split=source.split or each.split)
             stem = source.path.stem if len(table.series) == 1 or len(tables) > 1 else ""
             identity = "-".join(filter(None, (source.label, stem, each.name if each.name != stem else "")))
@@ -266,6 +269,22 @@ def _described(tables: list[tuple[Source, SeriesTable]]) -> list[_Described]:
     twice = Counter(each.identity for each in made)
     return [each if twice[each.identity] == 1 else replace(each, identity=f"{each.identity}-{number}")
             for number, each in enumerate(made, 1)]
+
+
+def _all_cuts(described: list[_Described], source: Path, sampling: Sampling, folder: Path | None, failures: Failures,
+              progress: bool = False) -> list[MonoCut]:
+    """The cuts of all series, at one step; those of which none can be made are failures."""
+    step = _step([each.series for each in described], sampling)
+    cuts: list[MonoCut] = []
+    for each in progress_bar(described, "series", progress):
+        try:
+            made = list(_cuts(each, step, sampling, folder))
+            if not made:
+                raise EarsightError(f"shorter than a window of {sampling.window:g} s; give a shorter one")
+            cuts += made
+        except EarsightError as error:
+            failures.append((each.identity, f"{source}: series {each.identity}: {error}"))
+    return cuts
 
 
 def _step(series: list[Series], sampling: Sampling) -> float:

@@ -13,12 +13,14 @@ from ..common.data.openers import Openers
 from ..common.errors import EarsightError
 from ..common.nn.frames import SequenceAugmentation, augment_sequence, stretch_frames
 from .corpora import with_tables
+from .matching import matched
 from .reading.series import numbered
 
 if TYPE_CHECKING:
     from ..common.data.cuts import Cuts
 
 OPENERS = with_tables(Openers())
+BATCH = 16  # series
 LOOKED_AT = 1000  # series of whose lengths the usual one is taken
 SAME_STEP = 0.01  # share by which two steps may differ and be one
 
@@ -27,9 +29,9 @@ class SeriesData(SequenceData):
     """Tables of series, or manifests of frames, for `earsight train`.
 
     Args:
-        batch_size: series in a batch, on the mean: batches of long ones hold fewer.
+        batch_duration: seconds of series in a batch; 0 for as long as BATCH of them are on the mean.
         augmentation: of the training series.
-        options: see `SequenceData`; `batch_duration` follows from `batch_size`.
+        options: see `SequenceData`.
 
     Attributes:
         layout: what a `SeriesModel` must know: `channels`, their names; `named`, whether the tables named them;
@@ -41,20 +43,18 @@ class SeriesData(SequenceData):
 
     def __init__(self, train: str | list[str], validation: str | list[str], test: str | list[str] | None = None,
                  labels: str = "classes", lexicon: str | None = None, vocabulary: int = 100,
-                 auxiliary_labels: str | None = None, batch_size: float = 16.0, curriculum: int = 0,
+                 auxiliary_labels: str | None = None, batch_duration: float = 0.0, curriculum: int = 0,
                  buckets: int = 10, workers: int = 0, seed: int = 1,
                  augmentation: SequenceAugmentation = SequenceAugmentation()):
-        super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, 1.0, curriculum,
-                         buckets, workers, seed)
+        super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
+                         curriculum, buckets, workers, seed)
         self.augmentation = augmentation
         first = list(islice(self.cuts("train"), LOOKED_AT))
         frames = _frames_of(first[0])
         self.layout = {**_about(first[0]), "frame_shift": float(frames.frame_shift),
                        "window": statistics.median(cut.duration for cut in first)}
         self._check("train", self.cuts("train"))
-        self.batch_duration = batch_size * statistics.fmean(cut.duration for cut in first)
-        # A batch of one series that is longer is one series.
-        self.batch_duration = max(self.batch_duration, *(cut.duration for cut in first), 0.0)
+        self.batch_duration = batch_duration or BATCH * statistics.fmean(cut.duration for cut in first)
 
     def cuts(self, split: str) -> "Cuts":
         known = split in self._cuts
@@ -84,6 +84,17 @@ def read_series_cut(cut: Cut, frame_shift: float) -> np.ndarray:
     speed = frame_shift / _frames_of(cut).frame_shift
     frames = read_frames_cut(cut)
     return frames if abs(speed - 1) < SAME_STEP else stretch_frames(frames, speed)
+
+
+def fitting(cut: Cut, layout: dict, owner: str) -> np.ndarray:
+    """A cut's frames (time, channel), the channels as the model takes them.
+
+    Raises:
+        EarsightError: it lacks some of them.
+    """
+    frames, about = read_series_cut(cut, layout["frame_shift"]), custom_of(cut).get("series")
+    channels = about["channels"] if about and about["named"] else None
+    return matched(frames, channels, layout, cut.id, owner)
 
 
 def same_channels(about: dict, layout: dict) -> bool:

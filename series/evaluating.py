@@ -1,25 +1,26 @@
 """`earsight evaluate` for series: a checkpoint or a model folder on a manifest or a table."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
 
 from ..common.batch_run import default_jobs
 from ..common.data.manifest import read_manifest
+from ..common.data.openers import Openers
 from ..common.errors import EarsightError
 from ..common.inference.runtime import Runtime
 from ..common.labels import Labels
 from ..common.reports.classification import ClassificationReport
-from ..common.reports.evaluation import Outcome, evaluate, run_checkpoint, run_folder
+from ..common.reports.evaluation import Outcome, Read, evaluate, run_checkpoint, run_folder
 from ..common.reports.pages.exhibits import Exhibit, frames_exhibit
 from ..common.reports.pages.page import write_page
 from ..common.reports.transcription import TranscriptionReport
-from .data import OPENERS, read_series_cut
-from .matching import matched
+from .corpora import with_tables
+from .data import fitting, read_series_cut
+from .matching import table_options
 from .model import load_model
 from .reading.series import filled
 
@@ -40,34 +41,27 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
     """
     if decoding:
         raise EarsightError("--decoder, --lm, --lexicon and --hotwords are for models that write text of speech")
-    cuts = read_manifest(manifest, OPENERS)
-    labels, shift, outcomes = _run(model, cuts)
-    report, errors = evaluate(cuts, labels, outcomes, worst)
+    labels, layout, run = _open(model)
+    owner = f"model {Path(model).name}"
+    openers = with_tables(Openers(), partial(table_options, layout=layout, owner=owner, labelled=True))
+    cuts = read_manifest(manifest, openers)
+    report, errors = evaluate(cuts, labels, run(cuts, partial(fitting, layout=layout, owner=owner)), worst)
     if page:
-        write_page(page, report, model, manifest, lambda name: _exhibit(cuts[name], shift), errors)
+        write_page(page, report, model, manifest, lambda name: _exhibit(cuts[name], layout["frame_shift"]), errors)
     return report, errors
 
 
-def _run(model: str, cuts: CutSet) -> tuple[Labels, float, Iterator[tuple[Cut, Outcome]]]:
+Run = Callable[[CutSet, Read], Iterator[tuple[Cut, Outcome]]]
+
+
+def _open(model: str) -> tuple[Labels, dict, Run]:
+    """A model's labels and layout, and how it runs."""
     if Path(model).is_file():
         trained = load_model(model)
-        layout = trained.settings["layout"]
-        read = partial(fitting, layout=layout, model=str(model))
-        return trained.labels, layout["frame_shift"], run_checkpoint(trained, cuts, read)
+        return trained.labels, trained.settings["layout"], partial(run_checkpoint, trained)
     runtime = Runtime(model)
-    read = partial(fitting, layout=runtime.config.frontend, model=runtime.name)
-    return runtime.labels, runtime.config.frame_shift, run_folder(runtime, cuts, read, default_jobs(), runtime.judged)
-
-
-def fitting(cut: Cut, layout: dict, model: str) -> np.ndarray:
-    """A cut's frames (time, channel), the channels as the model takes them.
-
-    Raises:
-        EarsightError: it lacks some of them.
-    """
-    frames, about = read_series_cut(cut, layout["frame_shift"]), (cut.custom or {}).get("series")
-    channels = about["channels"] if about and about["named"] else None
-    return matched(frames, channels, layout, cut.id, f"model {model}")
+    return runtime.labels, runtime.config.frontend, partial(run_folder, runtime, jobs=default_jobs(),
+                                                            finish=runtime.judged)
 
 
 def _exhibit(cut: Cut, frame_shift: float) -> Exhibit:

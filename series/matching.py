@@ -1,12 +1,15 @@
-"""The channels of a series, as a model or other series have them."""
+"""Tables as a model takes them: which columns of them are read, which channels are its own."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..common.errors import EarsightError
+from .reading import TableOptions
+from .reading.columns import PARQUET_SUFFIXES, TEXT_SUFFIXES, header_of
 
 
 def matched(values: np.ndarray, channels: Sequence[str] | None, layout: Mapping[str, Any], name: str, owner: str
@@ -42,3 +45,26 @@ def _with_hints(lacking: Sequence[str], channels: Iterable[str], shown: int = 6)
         told.append(f"{name} (is it {by_case[near[0]]}?)" if near else name)
     more = len(lacking) - shown
     return f"channel{'s' * (len(lacking) > 1)} {', '.join(told)}" + (f" and {more} more" if more > 0 else "")
+
+
+def table_options(path: Path, layout: Mapping[str, Any], owner: str, labelled: bool) -> TableOptions:
+    """How a table is read for a model of a layout: as those of training were, where it has their columns.
+
+    A table that has none of the model's channels may be wide, and is looked into.
+
+    Args:
+        labelled: see `TableOptions`.
+
+    Raises:
+        EarsightError: it has some of the model's channels only.
+    """
+    told, names = dict(layout["table"]), tuple(layout["channels"]) if layout["named"] else ()
+    if path.suffix.lower() in TEXT_SUFFIXES | PARQUET_SUFFIXES:
+        header = header_of(path)
+        told = {key: value for key, value in told.items() if key == "unit" or value in header}
+        names = names if set(names) <= set(header) else ()
+        if not names and layout["named"] and set(layout["channels"]) & set(header):
+            matched(np.empty((0, len(header))), header, layout, str(path), owner)  # says which are not there
+    else:
+        told = {}
+    return TableOptions(**told, channels=names, labelled=labelled)

@@ -11,7 +11,6 @@ from lhotse.cut import Cut
 from torch import Tensor
 
 from ..common.checkpoint import read_checkpoint
-from ..common.data.cuts import frames_of
 from ..common.data.datamodule import Clip
 from ..common.errors import EarsightError
 from ..common.nn.channels import ChannelNormaliser
@@ -19,7 +18,7 @@ from ..common.nn.encoder import EncoderSettings
 from ..common.nn.module import NormaliserSettings, OptimiserSettings, SequenceModel
 from ..common.nn.restoring import model_options, restore
 from ..common.training.export import export_model
-from .data import SeriesData, read_series_cut
+from .data import SeriesData, fitting
 
 FITTED = 10_000  # series at most that mean and deviation are taken of
 
@@ -94,7 +93,7 @@ class SeriesModel(SequenceModel):
         return ChannelNormaliser(n_features)
 
     def reader(self) -> Callable[[Cut], Clip]:
-        return partial(read_series_cut, frame_shift=self.settings["layout"]["frame_shift"])
+        return partial(fitting, layout=self.settings["layout"], owner="the model")
 
     def count_frames(self, cut: Cut) -> int:
         super().count_frames(cut)  # checks its width
@@ -106,7 +105,7 @@ class SeriesModel(SequenceModel):
         assert isinstance(data, SeriesData) and isinstance(self.normaliser, ChannelNormaliser)
         cuts = data.cuts("train")
         step = 1 if cuts.is_lazy else max(1, len(cuts) // FITTED)
-        self.normaliser.fit(data.read(cut, None) for cut in islice(cuts, 0, FITTED * step, step) if frames_of(cut))
+        self.normaliser.fit(data.read(cut, None) for cut in islice(cuts, 0, FITTED * step, step))
 
     def augment(self, frames: Tensor, lengths: Tensor) -> Tensor:
         a, size = self.augmentation, (len(frames), 1, frames.shape[2])

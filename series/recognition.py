@@ -9,9 +9,8 @@ from ..common.errors import EarsightError
 from ..common.inference.recognition import Classification, Timeline, classification
 from ..common.inference.runtime import Runtime
 from ..common.inference.timeline import BATCH, timeline
-from .matching import matched
-from .reading import TableOptions, read_series
-from .reading.columns import PARQUET_SUFFIXES, TEXT_SUFFIXES, header_of
+from .matching import matched, table_options
+from .reading import read_series
 from .reading.times import on_grid
 
 # Of a window, which is as long as a usual series of training.
@@ -34,26 +33,34 @@ class SeriesRecogniser:
             raise EarsightError(f"model {self.runtime.name} is for {config.medium} and `earsight {command}`; "
                                 "choose another (see `earsight models`)")
 
-    def read(self, path: str | Path) -> "list[OneSeries]":
+    def read(self, path: str | Path, failures: list[EarsightError] | None = None) -> "list[OneSeries]":
         """The series of a table, as the model takes them: its channels by name, at its steps.
 
         Labels in it are passed over.
 
         Raises:
-            EarsightError: the table cannot be read, or lacks channels of the model.
+            EarsightError: the table cannot be read, or lacks channels of the model; or one of its series cannot be
+                used, which is noted in `failures` if they are given.
         """
         layout, shift = self.runtime.config.frontend, self.runtime.config.frame_shift
         path = Path(path)
-        table = read_series(path, _options(path, layout))
-        if table.failures:
-            raise EarsightError(table.failures[0][1])
+        owner = f"model {self.runtime.name}"
+        table = read_series(path, table_options(path, layout, owner, labelled=False))
+        unusable = [EarsightError(reason) for _, reason in table.failures]
         found = []
         for series in table.series:
-            values = matched(series.values, table.channels if table.named else None, layout, str(path),
-                             f"model {self.runtime.name}")
-            frames = values if series.times is None else on_grid(series.times, values, shift)
+            values = matched(series.values, table.channels if table.named else None, layout, str(path), owner)
+            try:
+                frames = values if series.times is None else on_grid(series.times, values, shift)
+            except EarsightError as error:
+                unusable.append(EarsightError(f"{path}: series {series.name}: {error}"))
+                continue
             name = path if len(table.series) == 1 else path.with_name(f"{path.name}#{series.name.replace('/', '-')}")
             found.append(OneSeries(self, name, frames))
+        if failures is not None:
+            failures += unusable
+        elif unusable:
+            raise unusable[0]
         return found
 
     def frames(self, path: str | Path) -> np.ndarray:
@@ -86,13 +93,13 @@ class OneSeries:
     path: Path
     frames: np.ndarray
 
-    def classify(self, _: Path | None = None) -> Classification:
-        """What it is as a whole."""
+    def classify(self, _: Path | None = None, /) -> Classification:
+        """What it is as a whole. `video.recognition.classifying` names it once more."""
         runtime = self.recogniser.runtime
         return classification(runtime.outputs(self.frames), runtime.labels.symbols, str(self.path),
                               len(self.frames) * runtime.config.frame_shift, runtime.name)
 
-    def timeline(self, _: Path | None = None, **options: float) -> Timeline:
+    def timeline(self, _: Path | None = None, /, **options: float) -> Timeline:
         """What it is when.
 
         Options: `common.inference.timeline.timeline`'s; a window is as long as a usual series of training unless
@@ -109,15 +116,3 @@ class OneSeries:
     def thumbnails(result: Timeline) -> list:
         """Series have none."""
         return []
-
-
-def _options(path: Path, layout: dict) -> TableOptions:
-    """How a table is read: as those of training were, where it has their columns."""
-    told, names = dict(layout["table"]), tuple(layout["channels"]) if layout["named"] else ()
-    if path.suffix.lower() in TEXT_SUFFIXES:
-        header = header_of(path)
-        told = {key: value for key, value in told.items() if key == "unit" or value in header}
-        names = names if set(names) <= set(header) else ()
-    elif path.suffix.lower() not in PARQUET_SUFFIXES:
-        told = {}
-    return TableOptions(**told, channels=names, labelled=False)

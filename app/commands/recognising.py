@@ -57,7 +57,7 @@ def _classify_tables(args: argparse.Namespace) -> int:
     series: dict[Path, OneSeries] = {}
     for path in tables:
         try:
-            series |= {one.path: one for one in recogniser.read(path)}
+            series |= {one.path: one for one in recogniser.read(path, refused)}
         except EarsightError as error:
             refused.append(error)
     return classify_files(list(series), refused, series.__getitem__, args.format, args.output, jobs, args.top,

@@ -164,7 +164,8 @@ def _check_header(header: list[str], path: Path) -> None:
     for name in header:
         if name not in COLUMNS:
             near = difflib.get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"columns are {', '.join(COLUMNS)}"
+            known = f"columns are {', '.join(COLUMNS)}; a table of values over time is for `earsight prepare series`"
+            hint = f"did you mean {near[0]}?" if near else known
             raise EarsightError(f"{path}, line 1: unknown column {name!r}; {hint}")
         if header.count(name) > 1:
             raise EarsightError(f"{path}, line 1: column {name} is there twice; leave one")

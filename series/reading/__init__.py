@@ -6,7 +6,8 @@ from ...common.containers import inspect, is_transport
 from ...common.errors import EarsightError
 from .arff import read_arff
 from .arrays import read_npy, read_npz
-from .columns import PARQUET_SUFFIXES, TEXT_SUFFIXES, header_of, read_columns, table_of
+from .columns import PARQUET_SUFFIXES, TEXT_SUFFIXES, header_of, read_columns
+from .layouts import table_of
 from .series import Series, SeriesTable, TableOptions, usable
 from .ts import read_ts
 

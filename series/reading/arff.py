@@ -9,8 +9,9 @@ import numpy as np
 
 from ...common.errors import EarsightError
 from ...common.texts import read_text, tidy
-from .columns import Columns, table_of, without_padding
-from .series import Series, SeriesTable, TableOptions, finite, label_notes, numbered
+from .columns import Columns
+from .layouts import table_of
+from .series import Series, SeriesTable, TableOptions, finite, label_notes, numbered, without_padding
 from .ts import numbers_in
 
 ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", re.IGNORECASE)
@@ -38,7 +39,7 @@ def read_arff(path: Path, options: TableOptions) -> SeriesTable:
     cells = {name: [row[place] for _, row in rows] for place, name in enumerate(names)}
     columns = Columns(path, names, cells, [f"line {number}" for number, _ in rows], True)
     named = [name for name, kind in attributes if kind.startswith("{")]
-    if not options.label and options.labelled and len(named) == 1:
+    if not options.label and len(named) == 1:
         options = TableOptions(**{**vars(options), "label": named[0]})
     return table_of(columns, options)
 

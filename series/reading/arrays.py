@@ -6,8 +6,7 @@ import numpy as np
 
 from ...common.errors import EarsightError, first_line
 from ...common.texts import tidy
-from .columns import without_padding
-from .series import Series, SeriesTable, TableOptions, finite, label_notes, numbered
+from .series import Series, SeriesTable, TableOptions, finite, label_notes, numbered, without_padding
 from .times import in_order
 
 FORM = "keys X (series, time, channel) and y (series,), or X_train, y_train, X_test, y_test"

@@ -69,7 +69,7 @@ class TableOptions:
     def columns(self) -> dict[str, str]:
         """The names of columns that say how a table is read, those that are given."""
         return {each.name: value for each in fields(self)
-                if each.name in ("series", "time", "unit") and (value := getattr(self, each.name))}
+                if each.name in ("series", "time", "label", "group", "unit") and (value := getattr(self, each.name))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +105,12 @@ def finite(values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         values = np.asarray(values).astype(np.float32)
     return np.where(np.isfinite(values), values, np.float32(np.nan))
+
+
+def without_padding(values: np.ndarray) -> np.ndarray:
+    """Values (time, channel) up to the last time with a number; series of unequal lengths are filled up with gaps."""
+    there = np.flatnonzero(np.isfinite(values).any(axis=1))
+    return values[: there[-1] + 1] if len(there) else values[:1]
 
 
 def filled(values: np.ndarray) -> np.ndarray:

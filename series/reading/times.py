@@ -11,6 +11,7 @@ from .series import MISSING
 
 REACH = 3.0  # steps between two values over which a line between them stands for what was not measured
 HALF = 0.5 + 1e-6  # of a step, so that rounding does not part times that lie just between two
+SPARSE = 50  # steps for each that was measured, from which on a grid would be gaps and little else
 COARSE = 0.1  # share of times that come twice from which on the clock is too coarse to tell times by
 
 
@@ -87,11 +88,18 @@ def on_grid(times: np.ndarray, values: np.ndarray, step: float) -> np.ndarray:
     Values that lie on the grid, to half a step, stay as they are. Else each channel is interpolated between the values
     that it has, where these are no more than REACH steps (or the series' own usual steps, if they are longer) apart,
     and has gaps (NaN) elsewhere; where several values fall into a step their mean stands for it.
+
+    Raises:
+        EarsightError: the grid would be gaps and little else, as one time that is wrong makes it.
     """
     places = (times - times[0]) / step
     if np.abs(places - np.arange(len(times))).max() < 0.5:
         return values
     own = float(np.median(np.diff(places)))
+    if places[-1] > SPARSE * (len(times) + 1000):
+        raise EarsightError(f"times from {times[0]:g} to {times[-1]:g} s, at steps of {step:g} s, would be "
+                            f"{places[-1]:.0f} of which {len(times)} were measured; mend a time that is wrong, part "
+                            "the series where nothing was measured (series=...), or take longer steps (resample=...)")
     count = int(np.floor(places[-1] + HALF)) + 1
     grid = np.arange(count, dtype=np.float64)
     made = np.full((count, values.shape[1]), np.nan, np.float32)

@@ -7,8 +7,7 @@ import numpy as np
 
 from ...common.errors import EarsightError
 from ...common.texts import read_text, tidy
-from .columns import without_padding
-from .series import MISSING, Series, SeriesTable, TableOptions, finite, label_notes, numbered
+from .series import MISSING, Series, SeriesTable, TableOptions, finite, label_notes, numbered, without_padding
 from .times import in_order, seconds
 
 STAMPED = re.compile(r"\(\s*([^,()]+?)\s*,\s*([^,()]*?)\s*\)")

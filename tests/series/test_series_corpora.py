@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from earsight.common.data.checking import check_files
+from earsight.common.data.corpora.preparing import prepare
 from earsight.common.data.cuts import frames_of, group_of, label_of
 from earsight.common.data.datamodule import read_frames_cut
 from earsight.common.data.manifest import read_manifest
 from earsight.common.data.openers import Openers
-from earsight.common.data.corpora.preparing import prepare
 from earsight.common.errors import EarsightError
 from earsight.series.corpora import holds_series, series_corpora, with_tables
 from earsight.series.data import OPENERS
@@ -122,6 +122,22 @@ def test_other_channels_are_refused_and_an_order_is_mended(tmp_path):
         prepared(tmp_path / "X_TRAIN.csv", tmp_path / "other")
 
 
+def test_series_without_a_label_are_left_out_by_name(tmp_path, capsys):
+    source = tmp_path / "x.csv"
+    source.write_text("id,kind,x\n" + "".join(f"{k},{'' if k == 3 else 'uv'[k % 2]},{k}\n" for k in range(12)))
+    assert sum(map(len, prepared(source, tmp_path / "out", label="kind").values())) == 11
+    assert "1 rows without a label are left out" in capsys.readouterr().err
+    (tmp_path / "y.csv").write_text("label," + ",".join(f"x{k}" for k in range(9)) + "\n" + "".join(
+        f"{'' if k == 3 else 'uv'[k % 2]}{',1' * 9}\n" for k in range(12)))
+    with pytest.raises(EarsightError, match="1 of 12 clips left out .4: .*series 4 has no label"):
+        prepared(tmp_path / "y.csv", tmp_path / "wide")
+    with pytest.raises(EarsightError, match="column kind: 'u' is no number"):
+        prepared(source, tmp_path / "other")
+    source.write_text("id,x\n" + "".join(f"{k},{k}\n" for k in range(12)))
+    with pytest.raises(EarsightError, match="no series has a label; name the column of classes"):
+        prepared(source, tmp_path / "other")
+
+
 def test_a_series_that_cannot_be_used_is_named_and_the_others_go_on(tmp_path):
     source = tmp_path / "x.csv"
     rows = [f"{k},{'uv'[k % 2]},{'' if k == 3 else k}\n" for k in range(12)]
@@ -133,6 +149,12 @@ def test_a_series_that_cannot_be_used_is_named_and_the_others_go_on(tmp_path):
 
 def test_what_is_no_table_is_left_to_others(tmp_path):
     (tmp_path / "notes").mkdir()
+    (tmp_path / "sounds/one").mkdir(parents=True)
+    for name in ("about.csv", "one/extra.csv"):
+        (tmp_path / "sounds" / name).write_text("id,x\n1,2\n")
+    assert holds_series(tmp_path / "sounds")
+    (tmp_path / "sounds/one/a.wav").touch()
+    assert not holds_series(tmp_path / "sounds")
     assert not holds_series(tmp_path / "notes") and not holds_series(tmp_path / "lost.csv")
     (tmp_path / "clips.csv").write_text("path,label\na.npy,one\n")
     np.save(tmp_path / "a.npy", np.zeros((3, 2), np.float32))

@@ -1,6 +1,7 @@
 """A model of series from table to folder: what trained, what is exported and what runs are the same."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ from series_models import CLASSES, exported, swing, write_long
 
 from conftest import REPOSITORY
 from earsight.app.main import main
+from earsight.common.data.manifest import read_manifest
 from earsight.common.errors import EarsightError
 from earsight.common.inference.runtime import Runtime
 from earsight.common.labels import Labels
 from earsight.common.nn.encoder import EncoderSettings
-from earsight.series.data import SeriesData
+from earsight.series.data import OPENERS, SeriesData
 from earsight.series.evaluating import evaluate_model
 from earsight.series.model import ChannelAugmentation, SeriesModel, load_model
 from earsight.series.recognition import SeriesRecogniser
@@ -35,6 +37,18 @@ def test_it_learns_and_is_evaluated_on_a_table(place):
         assert not errors and report.accuracy == 1 and "index.html" in {p.name for p in (place / "report").iterdir()}
 
 
+def test_a_table_with_columns_of_other_names_is_read_as_training_was(place, tmp_path):
+    series = {f"t{k}": (swing(CLASSES[k % 2], 20, 100 + k), CLASSES[k % 2]) for k in range(4)}
+    path = write_long(tmp_path / "x.csv", series, "which,clock,side,l,r")
+    folder = shutil.copytree(place / "model", tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config["frontend"]["table"] = {"series": "which", "time": "clock", "label": "side"}
+    (folder / "config.json").write_text(json.dumps(config))
+    report, errors = evaluate_model(str(folder), path)
+    assert not errors and len(report.clips) == 4 and report.accuracy == 1
+    assert [one.classify().label for one in SeriesRecogniser(folder).read(path)] == list(CLASSES) * 2
+
+
 def test_statistics_are_the_training_sets_and_travel(place):
     data = SeriesData(str(place / "train.csv"), str(place / "train.csv"))
     every = np.concatenate([data.read(cut, None) for cut in data.cuts("train")]).astype(np.float64)
@@ -43,8 +57,8 @@ def test_statistics_are_the_training_sets_and_travel(place):
     np.testing.assert_allclose(model.normaliser.inverse.numpy(), 1 / every.std(axis=0), rtol=1e-4)
     config = json.loads((place / "model/config.json").read_text())
     assert config["medium"] == "series" and config["frontend"]["channels"] == ["l", "r"]
-    assert config["frame_shift"] == pytest.approx(0.1) and config["frontend"]["table"] == {"series": "recording",
-                                                                                          "time": "time"}
+    assert config["frame_shift"] == pytest.approx(0.1) and config["frontend"]["table"] == {
+        "series": "recording", "time": "time", "label": "label"}
 
 
 def test_the_folder_computes_what_the_model_does_with_gaps_too(place):
@@ -111,7 +125,8 @@ def test_a_table_written_another_way_is_the_same(change, place, tmp_path):
     else:  # twice as many rows, every other one between two
         dense = np.repeat(values, 2, axis=0)[:-1]
         dense[1::2] = (values[1:] + values[:-1]) / 2
-        path.write_text("\n".join(["time,l,r", *(f"{k * 0.05:g},{a!r},{b!r}" for k, (a, b) in enumerate(dense.tolist()))]))
+        rows = [f"{k * 0.05:g},{left!r},{right!r}" for k, (left, right) in enumerate(dense.tolist())]
+        path.write_text("\n".join(["time,l,r", *rows]))
     given = recogniser.classify(path).probabilities["right"]
     assert abs(given - expected) < (0.2 if change in ("gaps", "rate") else 1e-5)
 
@@ -139,6 +154,24 @@ def test_errors_are_one_line_and_what_can_be_done_is(place, tmp_path, capsys):
         SeriesRecogniser(place / "model").classify(place / "test.csv")
 
 
+def test_a_table_of_words_beside_some_of_the_channels(place, tmp_path):
+    (tmp_path / "x.csv").write_text("time,l,note\n0,1,fine\n")
+    with pytest.raises(EarsightError, match="lacks channel r; model model has l, r"):
+        SeriesRecogniser(place / "model").classify(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_text("note,time,l,r\nfine,0,1,2\n")
+    assert SeriesRecogniser(place / "model").classify(tmp_path / "x.csv").label in CLASSES
+
+
+@pytest.mark.parametrize("name, value", [("channels", ["l"]), ("window", 0), ("named", 1), ("table", None)])
+def test_a_damaged_folder_is_told(name, value, place, tmp_path):
+    shutil.copytree(place / "model", tmp_path / "model")
+    config = json.loads((tmp_path / "model/config.json").read_text())
+    config["frontend"][name] = value
+    (tmp_path / "model/config.json").write_text(json.dumps(config))
+    with pytest.raises(EarsightError, match=f"'frontend.{name}' is missing or wrong"):
+        SeriesRecogniser(tmp_path / "model")
+
+
 def test_explain_draws_a_series(place):
     assert main(["explain", str(place / "one.csv"), "--model", str(place / "model"), "--output",
                  str(place / "one.png")]) == 0
@@ -150,6 +183,11 @@ def test_predict_and_check_take_tables(place, capsys):
                  str(place / "out.jsonl"), "--workers", "0"]) == 0
     labels = [json.loads(line)["label"] for line in (place / "out.jsonl").read_text().splitlines()]
     assert sorted(labels) == sorted(CLASSES * 4)
+    model, (cut,) = load_model(place / "run/model.ckpt"), read_manifest(place / "one.csv", OPENERS)
+    turned = swing("right", 20, 200)[:, ::-1]
+    write_long(place / "turned.csv", {"t": (turned, "")}, "recording,time,label,r,l")
+    (other,) = read_manifest(place / "turned.csv", OPENERS)
+    np.testing.assert_array_equal(model.reader()(other), model.reader()(cut))
     assert main(["check", str(place / "test.csv"), "--model", str(place / "model")]) == 0
     assert "8 clips" in capsys.readouterr().out
 
@@ -176,6 +214,7 @@ def test_the_recipe_trains_a_table_without_an_option(tmp_path, place, monkeypatc
     monkeypatch.chdir(REPOSITORY)
     assert main(["train", "fit", "--config", "configs/series.yaml", "--run", str(tmp_path / "run"), "--data.train",
                  str(place / "train.csv"), "--data.validation", str(place / "test.csv"), "--trainer.max_steps", "2",
+                 "--trainer.val_check_interval", "2",
                  "--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false", "--threads", "1",
                  "--trainer.accelerator", "cpu"]) == 0
     assert (tmp_path / "run/model.ckpt").is_file()
@@ -184,4 +223,4 @@ def test_the_recipe_trains_a_table_without_an_option(tmp_path, place, monkeypatc
     assert main(["train", "fit", "--config", "configs/series.yaml", "--run", str(tmp_path / "b"), "--data.train",
                  str(place / "train.csv"), "--data.validation", str(tmp_path / "x.csv"), "--trainer.accelerator",
                  "cpu"]) == 1
-    assert "a (validation): its channels are l, q" in capsys.readouterr().err.replace("x (validation)", "a (validation)")
+    assert "x-a (validation): its channels are l, q, and the training's first" in capsys.readouterr().err

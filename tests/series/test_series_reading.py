@@ -50,7 +50,8 @@ def arff_rows(series):
                 *(f"@attribute a{place} numeric" for place in range(longest)), "@end bag",
                 "@attribute activity {walk,run}", "@data")
     for values, label in zip(series, LABELS):
-        channels = [[text(value) or "?" for value in channel] + ["?"] * (longest - len(channel)) for channel in values.T]
+        channels = [[text(value) or "?" for value in channel] + ["?"] * (longest - len(channel))
+                    for channel in values.T]
         yield "'" + "\\n".join(map(",".join, channels)) + f"',{label}"
 
 
@@ -72,7 +73,8 @@ def write(folder, form, series):
         np.savez(path, X=every, y=np.array(LABELS), channels=np.array(["ax", "ay"]))
         return path
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    columns = {"id": [i for i, x in enumerate(series) for _ in x], "label": [l for l, x in zip(LABELS, series) for _ in x],
+    columns = {"id": [i for i, x in enumerate(series) for _ in x],
+               "label": [label for label, x in zip(LABELS, series) for _ in x],
                "ax": [None if np.isnan(v) else v for x in series for v in x[:, 0]],
                "ay": [v for x in series for v in x[:, 1]],
                "time": [k / 10 for x in series for k in range(len(x))]}
@@ -106,6 +108,15 @@ def test_the_ucr_archives_rows_begin_with_the_label(tmp_path):
     np.testing.assert_array_equal(unlabelled.series[1].values, table.series[1].values)
 
 
+def test_a_header_is_told_from_a_first_row(tmp_path):
+    values = np.random.default_rng(0).standard_normal((2, 10)).round(3)
+    rows = [",".join([label, *map(str, row)]) for label, row in zip(("up", "down"), values)]
+    table = read_series(written(tmp_path / "A_TEST.csv", rows))
+    assert [each.label for each in table.series] == ["up", "down"]
+    headed = read_series(written(tmp_path / "pandas.csv", [",".join(["label", *map(str, range(10))]), *rows]))
+    np.testing.assert_array_equal(headed.series[1].values, table.series[1].values)
+
+
 def test_pairs_of_time_and_value(tmp_path):
     rows = ["@timeStamps true", "@classLabel true a b", "@data",
             "(2024-01-01 00:00:00,1.5),(2024-01-01 00:00:02,3):(2024-01-01 00:00:01,7):a", "(0,1),(1,?):(0,4),(1,5):b"]
@@ -127,7 +138,8 @@ def test_a_series_is_parted_where_its_label_changes(tmp_path):
 
 
 def test_times_out_of_order_and_double_ones(tmp_path):
-    rows = ["time,x", *(f"{t},{x}" for t, x in [(0, 0), (2, 2), (1, 1), (3, 3), (3, 5), *((k, k) for k in range(4, 30))])]
+    first = [(0, 0), (2, 2), (1, 1), (3, 3), (3, 5)]
+    rows = ["time,x", *(f"{t},{x}" for t, x in [*first, *((k, k) for k in range(4, 30))])]
     table = read_series(written(tmp_path / "mixed.csv", rows))
     (one,) = table.series
     assert one.times.tolist() == list(range(30)) and one.values[:, 0].tolist()[:5] == [0, 1, 2, 4, 4]
@@ -207,6 +219,12 @@ def test_a_grid_of_equal_steps():
     np.testing.assert_allclose(made[1, 1], 0.2, atol=1e-6)  # a line between its neighbours
     assert on_grid(times[:4], values[:4], 0.1) is not None
     np.testing.assert_array_equal(on_grid(times[:4], values[:4], 0.1), values[:4])
+
+
+def test_one_wrong_time_makes_no_endless_grid():
+    times = np.append(np.arange(100) / 100, 1.7e9)
+    with pytest.raises(EarsightError, match="at steps of 0.01 s, would be 170000000000 of which 101 were measured"):
+        on_grid(times, np.zeros((101, 1), np.float32), 0.01)
 
 
 def test_a_coarser_grid_has_means():

@@ -34,7 +34,7 @@ def trained(folder: Path, *options: str, epochs: int = 12) -> Path:
                                       for k in range(24)}, "recording,time,label,l,r")
     assert run_training([
         "fit", "--data", "earsight.series.data.SeriesData", "--data.train", str(folder / "train.csv"),
-        "--data.validation", str(folder / "train.csv"), "--data.batch_size", "6",
+        "--data.validation", str(folder / "train.csv"), "--data.batch_duration", "11",
         "--model", "earsight.series.model.SeriesModel", "--model.encoder.hidden", "8", "--model.encoder.layers", "1",
         "--model.encoder.channels", "8", "--model.encoder.stride", "1", "--model.optimiser.learning_rate", "0.01",
         "--model.augmentation.gaps", "0.1", "--trainer.accelerator", "cpu", "--trainer.max_epochs", str(epochs),
