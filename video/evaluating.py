@@ -78,7 +78,7 @@ def _open(model: str) -> tuple[PictureSettings, Frames, Frames, Labels, int]:
     """How a model sees a video, its CNN and its encoder as functions, its labels and the width of its frames."""
     if not Path(model).is_file():
         runtime = Runtime(model)
-        return (PictureSettings.from_dict(runtime.config.frontend), runtime.frames, runtime.outputs, runtime.labels,
+        return (PictureSettings.from_dict(runtime.config.frontend, runtime.folder), runtime.frames, runtime.outputs, runtime.labels,
                 runtime.config.n_features)
     trained = load_model(model)
 
