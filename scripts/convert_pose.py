@@ -51,7 +51,7 @@ class Converter:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
         self.graph, self.codes = model.subgraphs[0], model.operatorCodes
         self.values, self.outputs = values, outputs
-        # Plain kernels that keep each array: constants come out of it, dense and in float32, whatever they are stored as.
+        # Plain kernels that keep each array: constants come out dense and in float32, whatever they are stored as.
         self.interpreter = Interpreter(
             model_content=content, experimental_preserve_all_tensors=True,
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)

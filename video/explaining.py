@@ -9,8 +9,8 @@ from ..common.explain.encoder_graph import run_encoder
 from ..common.explain.explaining import Choice, check_duration, inside_panels, inside_title, output_panel
 from ..common.explain.figure import AXIS, figure, frames_panel, pictures_panel
 from ..common.inference.recognition import classification
-from .reading import probe
 from .frontends.pictures import CNN_STREAMS
+from .reading import probe
 from .recognition.recogniser import ActionRecogniser
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
     check_duration(path, duration)
     run = run_encoder(runtime.folder, frames)
     count = max(1, int(AXIS / (STRIP * probed.width / probed.height + 0.06)))
-    panels = [pictures_panel([moment.image for moment in recogniser.strip(path, count, probed.start, duration)][:count], duration)]
+    shown = recogniser.strip(path, count, probed.start, duration)[:count]
+    panels = [pictures_panel([moment.image for moment in shown], duration)]
     streams = recogniser.pictures.streams
     of_cnn = frames.shape[1] - sum(recogniser.pictures.widths(0))
     widths = recogniser.pictures.widths(of_cnn // max(1, len(streams.keys() & set(CNN_STREAMS))))

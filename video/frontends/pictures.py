@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from ...common.errors import EarsightError
-from ..reading import sample
 from ..pose.features import N_FEATURES, PoseFeatures
 from ..pose.graphs import open_graphs
 from ..pose.tracking import PoseTracker
+from ..reading import sample
 from .motion import Flow, histograms, motion_picture, n_histograms
 
 STREAMS = ("picture", "motion", "flow", "pose")
@@ -117,7 +117,7 @@ class PictureSettings:
 
     @staticmethod
     def from_dict(plain: dict, folder: Path | None = None) -> "PictureSettings":
-        """Settings as `dataclasses.asdict` or a recipe writes them; those of a model folder, which has its own graphs."""
+        """Settings as `dataclasses.asdict` or a recipe writes them; `folder`: of the model that has its own graphs."""
         streams: dict = {name: StreamSettings(**plain[name]) for name in CNN_STREAMS if plain.get(name)}
         if plain.get("flow"):
             streams["flow"] = FlowSettings(**{**plain["flow"], "grids": tuple(plain["flow"].get("grids", (2, 4)))})
@@ -208,9 +208,7 @@ def pictures(path: str | Path, settings: PictureSettings, view: View = View(), s
     streams = settings.streams.values()
     height, width = (max(sides) for sides in zip(*(stream.shape for stream in streams)))
     flow, greys = Flow(), _Greys(view)
-    if settings.pose:
-        pose_of = PoseTracker(open_graphs(settings.pose.graphs))
-        features_of = PoseFeatures(settings.pose.every / settings.rate)
+    pose = _Posing(settings.pose, settings.rate, view) if settings.pose else None
     moments = sample(path, rate, lag=settings.lag if settings.motion or settings.flow else None,
                      fit=lambda image: shrink(image, ROOM * height, ROOM * width),
                      start=start + view.delay / rate * (view != View()), end=end)
@@ -227,10 +225,8 @@ def pictures(path: str | Path, settings: PictureSettings, view: View = View(), s
             shown["motion"] = motion_picture(fields[settings.motion.shape], settings.motion_scale)
         if settings.flow and k % settings.flow.every == 0:
             shown["flow"] = histograms(fields[settings.flow.shape], settings.flow.grids)
-        if settings.pose and k % settings.pose.every == 0:
-            # The whole frame, whatever its shape: a person may be anywhere in it.
-            seen = colour(fit(moment.image, moment.image.shape[:2], view), view)
-            shown["pose"] = features_of(pose_of(seen))
+        if pose and k % pose.every == 0:
+            shown["pose"] = pose(moment.image)
         yield shown
 
 
@@ -248,6 +244,19 @@ class _Greys:
         grey = fit(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), stream.shape, self.view)
         self._last[stream.shape] = image, grey
         return grey
+
+
+class _Posing:
+    """One image after another to features of the pose in it: of the whole frame, for a person may be anywhere in it."""
+
+    def __init__(self, settings: PoseSettings, rate: float, view: View):
+        self.every, self._view = settings.every, view
+        self._tracker = PoseTracker(open_graphs(settings.graphs))
+        self._features = PoseFeatures(settings.every / rate)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        seen = colour(fit(image, image.shape[:2], self._view), self._view)
+        return self._features(self._tracker(seen))
 
 
 def shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .tracking import Pose
 
-# Of MediaPipe's landmarks: nose, then left and right in pairs: ears, shoulders, elbows, wrists, hips, knees, ankles, toes.
+# Of MediaPipe's landmarks: the nose, then left and right of ears, shoulders, elbows, wrists, hips, knees, ankles, toes.
 JOINTS = (0, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28, 31, 32)
 SHOULDERS, HIPS = (3, 4), (9, 10)  # places in JOINTS; left, right
 # (end, joint, end) in JOINTS' places, left and right in pairs.
