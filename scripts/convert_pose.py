@@ -24,7 +24,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from onnx import TensorProto, helper, numpy_helper
 
-from earsight.common.errors import EarsightError
+from earsight.common.errors import EarsightError, first_line
 from earsight.common.files import whole_file
 from earsight.video.pose.graphs import DETECTOR, LANDMARKER
 
@@ -180,7 +180,7 @@ class Converter:
         return name
 
     def _activated(self, result: int, options: Any) -> str:
-        """The name under which an operator's result goes on to its activation, which is put behind it by `_ordered`."""
+        """The name under which an operator's result goes on to its activation; `_leave_out_unread` sets them in order."""
         activation = ACTIVATIONS[options.fusedActivationFunction]
         if activation is None:
             return self._name(result)
@@ -256,8 +256,8 @@ def main() -> int:
     parser.add_argument("--size", choices=("lite", "full", "heavy"), default="lite", help="of the landmarker")
     args = parser.parse_args()
     try:
-        args.folder.mkdir(parents=True, exist_ok=True)
         with tarfile.open(args.package) as package:
+            args.folder.mkdir(parents=True, exist_ok=True)
             for (member, values, outputs), name in ((DETECTION, DETECTOR), (LANDMARKS, LANDMARKER)):
                 file = package.extractfile(member.format(size=args.size))
                 assert file is not None  # a plain file
@@ -272,7 +272,7 @@ def main() -> int:
                     temporary.write_bytes(model.SerializeToString())
                 print(args.folder / name)
     except (EarsightError, OSError, KeyError, tarfile.TarError) as error:
-        print(f"error: {args.package}: {error}", file=sys.stderr)
+        print(f"error: {args.package}: {first_line(error)}", file=sys.stderr)
         return 1
     return 0
 
