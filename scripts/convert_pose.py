@@ -180,7 +180,7 @@ class Converter:
         return name
 
     def _activated(self, result: int, options: Any) -> str:
-        """The name under which an operator's result goes on to its activation; `_leave_out_unread` sets them in order."""
+        """The name under which an operator's result goes on to its activation; nodes are put in order at the end."""
         activation = ACTIVATIONS[options.fusedActivationFunction]
         if activation is None:
             return self._name(result)

@@ -6,12 +6,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install ai-edge-litert")
+schema = pytest.importorskip("ai_edge_litert.schema_py_generated", reason="needs LiteRT: pip install ai-edge-litert")
 flatbuffers = pytest.importorskip("flatbuffers")
-
-import convert_pose
-from ai_edge_litert import schema_py_generated as schema
-from convert_pose import Converter, compare
+convert_pose = pytest.importorskip("convert_pose")
+Converter, compare = convert_pose.Converter, convert_pose.compare
 
 OUTPUTS = {"scores": "scores", "map": "map"}
 RELU6, SAME, VALID = schema.ActivationFunctionType.RELU6, schema.Padding.SAME, schema.Padding.VALID

@@ -50,7 +50,7 @@ def test_beyond_the_edge_the_outermost_pixels_go_on():
 
 def test_upright_turns_back_and_does_not_move():
     lying = Region(5, 5, 9, math.pi / 2)
-    assert lying.upright(np.array([[0.0, -1.0, 3.0]]))[0] == pytest.approx([1, 0, 3])  # up in it is right in the picture
+    assert lying.upright(np.array([[0.0, -1.0, 3.0]]))[0] == pytest.approx([1, 0, 3])  # up in it is to the right
 
 
 def test_anchors_are_mediapipes():
