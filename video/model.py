@@ -40,7 +40,10 @@ def load_model(path: str | Path) -> "VideoModel":
 def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
     """Turn a checkpoint into a model folder; see `common.training.export.export_model`."""
     model = load_model(checkpoint)
-    settings = {"sample_rate": 0, "frame_shift": 1 / model.pictures.rate, "frontend": asdict(model.pictures)}
+    frontend = asdict(model.pictures)
+    if frontend["pose"]:
+        frontend["pose"]["graphs"] = "."  # beside this model's other graphs
+    settings = {"sample_rate": 0, "frame_shift": 1 / model.pictures.rate, "frontend": frontend}
     return export_model(model, destination, partial(_export_frontend, model), settings, int8, card)
 
 

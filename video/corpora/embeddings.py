@@ -15,7 +15,7 @@ from ...common.data.cuts import video_of
 from ...common.errors import EarsightError
 from ...common.recipes import read_yaml
 from ..frontends.embedding import Embed, embedding_blocks
-from ..frontends.pictures import PictureSettings, View, ViewSettings, draw_view
+from ..frontends.pictures import CNN_STREAMS, PictureSettings, View, ViewSettings, draw_view
 from ..pose.graphs import DETECTOR, LANDMARKER, graphs_folder
 
 if TYPE_CHECKING:
@@ -96,7 +96,12 @@ class _VideoEmbedder:
 
 
 def _open_cnn(recipe: _Recipe) -> tuple[Embed, str]:
-    """The CNN of a recipe, ready to run, on a GPU in torch, else in ONNX Runtime; and a digest of its weights."""
+    """The CNN of a recipe, ready to run, on a GPU in torch, else in ONNX Runtime; and a digest of its weights.
+
+    A recipe without streams for it needs none.
+    """
+    if not recipe.pictures.streams.keys() & set(CNN_STREAMS):
+        return np.asarray, ""
     import torch
 
     from ...common.inference.runtime import open_session

@@ -108,7 +108,8 @@ class PictureSettings:
     motion_scale: float = 12.0
 
     def __post_init__(self) -> None:
-        if not self.streams or all(stream.every > 1 for stream in self.streams.values()):
+        # A stream alone may have the rate of the model that it is to join (scripts/join_streams.py).
+        if not self.streams or len(self.streams) > 1 and all(stream.every > 1 for stream in self.streams.values()):
             raise EarsightError("pictures: give picture, motion, flow or pose, and `every: 1` to one of them "
                                 "(a lower `rate` serves where none needs each moment)")
         if min(self.rate, self.lag, self.motion_scale) <= 0:
