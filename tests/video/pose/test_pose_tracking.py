@@ -19,6 +19,7 @@ from earsight.video.pose.regions import Region
 from earsight.video.pose.skeleton import draw_skeleton
 from earsight.video.pose.tracking import Pose, PoseTracker
 from earsight.video.reading import sample
+from earsight.video.recognition.recogniser import ActionRecogniser, strip
 
 POSES = PictureSettings(picture=None, motion=None, pose=PoseSettings())
 
@@ -159,6 +160,13 @@ def test_the_skeleton_is_drawn_on_the_person(push_ups):
     assert draw_skeleton(image, None) is not image and np.array_equal(draw_skeleton(image, None), image)
     far = Pose(np.full((33, 3), 1e12), pose.world, np.ones(33))
     assert np.array_equal(draw_skeleton(image, far), image)
+
+
+def test_thumbnails_of_a_model_that_reads_poses_show_them(push_ups):
+    drawn = ActionRecogniser("actions-10").strip(push_ups, 3, 0.0, 2.0)
+    plain = strip(push_ups, 3, 0.0, 2.0)
+    assert len(drawn) == len(plain) >= 3
+    assert all(0 < (one.image != other.image).any(axis=2).mean() < 0.3 for one, other in zip(drawn, plain))
 
 
 def test_what_is_wrong_with_graphs_is_told(tmp_path):
