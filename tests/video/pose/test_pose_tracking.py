@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import sliding, write_film
+from films import corpus, sliding, write_film
 
 import earsight
+from earsight.common.data.manifest import read_manifest
 from earsight.common.errors import EarsightError
+from earsight.video.corpora.importers import prepare
 from earsight.video.frontends.pictures import PictureSettings, PoseSettings, View, pictures
 from earsight.video.pose.augmentation import mirrored
 from earsight.video.pose.detection import anchors, decode
@@ -124,6 +126,17 @@ def test_poses_stand_until_the_next(tmp_path):
     settings = PictureSettings(pose=PoseSettings(every=3))
     assert ["pose" in moment for moment in pictures(film, settings)] == [True, False, False] * 2 + [True]
     assert settings.widths(9) == (9, 9, N_FEATURES)
+
+
+def test_a_recipe_of_poses_alone_needs_no_cnn(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("model: {init_args: {pictures: {rate: 8.0, picture: null, motion: null, "
+                                          "pose: {every: 2}}}}\ndata: {init_args: {}}\n")
+    prepare("folder", corpus(tmp_path / "films"), tmp_path / "manifests", dev_share=0.25, test_share=0.0,
+            progress=False)
+    prepare("embeddings", tmp_path / "manifests", tmp_path / "poses", config=str(tmp_path / "recipe.yaml"),
+            progress=False)
+    (cut, *_) = read_manifest(tmp_path / "poses" / "dev.jsonl.gz")
+    assert cut.load_frames().shape[1] == N_FEATURES
 
 
 @pytest.fixture(scope="module")
