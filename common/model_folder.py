@@ -132,7 +132,7 @@ def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
         yield "frontend.edges", config.frontend.get("edges") in EDGES
         yield "frontend.top_db", config.frontend.get("top_db", "") is None or _is_number(config.frontend.get("top_db"))
     for name, stream in config.frontend.items() if config.medium == "video" else ():
-        values = stream.values() if isinstance(stream, dict) else [stream]
+        values = [value for key, value in stream.items() if key != "graphs"] if isinstance(stream, dict) else [stream]
         yield f"frontend.{name}", stream is None or all(
             _is_number(value) or isinstance(value, list) and all(map(_is_count, value)) for value in values)
     if config.medium == "series":

@@ -76,7 +76,7 @@ class SeriesData(SequenceData):
     def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
         assert self.layout is not None
         frames = read_series_cut(cut, self.layout["frame_shift"])
-        return frames if rng is None else augment_sequence(frames, self.augmentation, rng)
+        return frames if rng is None else augment_sequence(frames, self.augmentation, rng)[0]
 
 
 def read_series_cut(cut: Cut, frame_shift: float) -> np.ndarray:

@@ -16,5 +16,5 @@ def calibrate_model(model: str, manifests: Sequence[Path], others: Sequence[Path
                     ) -> tuple[str, list[EarsightError]]:
     """`common.tuning.calibrating.calibrate` of a model folder."""
     runtime = Runtime(model)
-    read = frames_reader(PictureSettings.from_dict(runtime.config.frontend), runtime.frames)
+    read = frames_reader(PictureSettings.from_dict(runtime.config.frontend, runtime.folder), runtime.frames)
     return calibrate(runtime, read, OPENERS, manifests, others, (), keep, output, score)

@@ -1,5 +1,7 @@
 """Video clips as training reads them: stored embeddings, or pictures of frames for a CNN that is trained too."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from lhotse.cut import Cut
 
@@ -9,6 +11,19 @@ from ..common.errors import EarsightError
 from ..common.nn.frames import SequenceAugmentation, augment_sequence
 from .corpora.importers import OPENERS
 from .frontends.pictures import PictureSettings, View, ViewSettings, draw_view, pictures
+from .pose.augmentation import PoseAugmentation, augment_pose, faster
+from .pose.features import N_FEATURES
+
+
+@dataclass(frozen=True)
+class VideoAugmentation(SequenceAugmentation):
+    """Augmentation of stored embeddings.
+
+    Attributes:
+        pose: of the features of poses.
+    """
+
+    pose: PoseAugmentation = PoseAugmentation()
 
 
 class VideoData(SequenceData):
@@ -28,7 +43,7 @@ class VideoData(SequenceData):
                  labels: str = "classes", lexicon: str | None = None, vocabulary: int = 100,
                  auxiliary_labels: str | None = None, batch_duration: float = 120.0, curriculum: int = 0,
                  buckets: int = 10, workers: int = 1, seed: int = 1, views: ViewSettings | None = None,
-                 augmentation: SequenceAugmentation = SequenceAugmentation()):
+                 augmentation: VideoAugmentation = VideoAugmentation()):
         super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
                          curriculum, buckets, workers, seed)
         self.views = views
@@ -42,7 +57,13 @@ class VideoData(SequenceData):
             view = draw_view(self.views, rng) if rng is not None and self.views else View()
             return read_pictures(cut, self.pictures, view)
         frames = read_frames_cut(cut)
-        return frames if rng is None else augment_sequence(frames, self.augmentation, rng)
+        if rng is None:
+            return frames
+        changed, speed = augment_sequence(frames, self.augmentation, rng)
+        if self.pictures and self.pictures.pose:  # the last stream
+            pose = faster(changed[:, -N_FEATURES:], speed)
+            changed[:, -N_FEATURES:] = augment_pose(pose, self.augmentation.pose, rng)
+        return changed
 
 
 def read_video(cut: Cut, settings: PictureSettings) -> Clip:

@@ -95,8 +95,8 @@ def _open(model: str) -> tuple[PictureSettings, Frames, Frames, Callable[[np.nda
     """
     if not Path(model).is_file():
         runtime = Runtime(model)
-        return (PictureSettings.from_dict(runtime.config.frontend), runtime.frames, runtime.outputs, runtime.judged,
-                runtime.labels, runtime.config.n_features)
+        settings = PictureSettings.from_dict(runtime.config.frontend, runtime.folder)
+        return settings, runtime.frames, runtime.outputs, runtime.judged, runtime.labels, runtime.config.n_features
     trained = load_model(model)
 
     def embed(pictures: np.ndarray) -> np.ndarray:

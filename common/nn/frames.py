@@ -120,11 +120,13 @@ class SequenceAugmentation:
     part: float = 1.0
 
 
-def augment_sequence(frames: np.ndarray, settings: SequenceAugmentation, rng: np.random.Generator) -> np.ndarray:
-    """A part of frames (time, feature), drawn at random, at another speed."""
+def augment_sequence(frames: np.ndarray, settings: SequenceAugmentation, rng: np.random.Generator
+                     ) -> tuple[np.ndarray, float]:
+    """A part of frames (time, feature), drawn at random, at another speed; and how many times as fast it is."""
     length = max(1, round(len(frames) * rng.uniform(settings.part, 1)))
     first = int(rng.integers(len(frames) - length + 1))
-    return stretch_frames(frames[first:first + length], 1 + settings.tempo * rng.uniform(-1, 1))
+    speed = 1 + settings.tempo * rng.uniform(-1, 1)
+    return stretch_frames(frames[first:first + length], speed), speed
 
 
 def stretch_frames(frames: np.ndarray, speed: float) -> np.ndarray:

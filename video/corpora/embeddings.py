@@ -17,7 +17,8 @@ from ...common.inference.runtime import Runtime, open_session
 from ...common.model_folder import FRONTEND
 from ...common.recipes import read_yaml
 from ..frontends.embedding import Embed, embedding_blocks
-from ..frontends.pictures import PictureSettings, View, ViewSettings, draw_view
+from ..frontends.pictures import CNN_STREAMS, PictureSettings, View, ViewSettings, draw_view
+from ..pose.graphs import DETECTOR, LANDMARKER, graphs_folder
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -79,7 +80,7 @@ def folder_embedder(model: str | Path, views: ViewSettings) -> _VideoEmbedder:
     runtime = Runtime(model)
     if runtime.config.medium != "video":
         raise EarsightError(f"model {runtime.name} takes no videos, so that it gives no frames of them; name another")
-    pictures = PictureSettings.from_dict(runtime.config.frontend)
+    pictures = PictureSettings.from_dict(runtime.config.frontend, runtime.folder)
 
     def embed(shown: np.ndarray) -> np.ndarray:
         return np.concatenate([runtime.frames(picture[None]) for picture in shown])  # a batch would not fit the caches
@@ -91,6 +92,14 @@ class _VideoEmbedder:
     def __init__(self, pictures: PictureSettings, views: ViewSettings, embed: Embed, digest: str) -> None:
         self.pictures, self.views, self._embed, self._digest = pictures, views, embed, digest
         self.frame_shift = 1 / pictures.rate
+        pose = pictures.pose
+        self._pictures = asdict(pictures)
+        if pose:
+            del self._pictures["pose"]["graphs"]  # what they hold counts, not where they lie
+        else:
+            del self._pictures["pose"]  # the keys of recipes from before there was one stay
+        self._pose_digests = {name: file_digest(graphs_folder(pose.graphs) / name)
+                              for name in (DETECTOR, LANDMARKER) if pose}
 
     def plain_view(self) -> View:
         return View()
@@ -99,8 +108,8 @@ class _VideoEmbedder:
         return draw_view(self.views, rng)
 
     def settings(self, cut: Cut, view: View) -> dict[str, Any]:
-        return {"method": METHOD, "pictures": asdict(self.pictures), "view": asdict(view), "cnn": self._digest,
-                "video": file_digest(self._video(cut))}
+        return {"method": METHOD, "pictures": self._pictures, "view": asdict(view), "cnn": self._digest,
+                "video": file_digest(self._video(cut)), **self._pose_digests}
 
     def embed(self, cut: Cut, view: View) -> np.ndarray:
         blocks = embedding_blocks(self._video(cut), self.pictures, self._embed, view, cut.start,
@@ -116,7 +125,12 @@ class _VideoEmbedder:
 
 
 def _open_cnn(recipe: _Recipe) -> tuple[Embed, str]:
-    """The CNN of a recipe, ready to run, on a GPU in torch, else in ONNX Runtime; and a digest of its weights."""
+    """The CNN of a recipe, ready to run, on a GPU in torch, else in ONNX Runtime; and a digest of its weights.
+
+    A recipe without streams for it needs none.
+    """
+    if not recipe.pictures.streams.keys() & set(CNN_STREAMS):
+        return np.asarray, ""
     import torch
 
     from ..frontends.backbone import FrameEmbedder, export_onnx
