@@ -23,7 +23,7 @@ share_machine()  # before torch is loaded, by whoever loads it
 if TYPE_CHECKING:
     from .app.learning.ending import Learned
     from .common.inference.recognition import Classification, Transcript
-    from .series.classifier import SeriesClassifier
+    from .common.series.classifier import SeriesClassifier
 
 __all__ = ["EarsightError", "SeriesClassifier", "classify", "learn", "transcribe"]
 
@@ -31,7 +31,7 @@ __all__ = ["EarsightError", "SeriesClassifier", "classify", "learn", "transcribe
 def __getattr__(name: str) -> Any:
     """What is loaded when it is asked for."""
     if name == "SeriesClassifier":
-        from .series.classifier import SeriesClassifier
+        from .common.series.classifier import SeriesClassifier
 
         return SeriesClassifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..common.data.openers import Openers
 
 
-PACKAGES = {"video": "video", "series": "series"}  # by medium, those that are not `audio`
+PACKAGES = {"video": "video", "series": "common.series"}  # by medium, those that are not `audio`
 
 
 def package_of(model: str | Path, module: str) -> ModuleType:
@@ -32,7 +32,7 @@ def openers() -> "Openers":
     """How the clips of a manifest, table or folder are looked into, sound, pictures and series alike."""
     from ..audio.corpora import importers as speech
     from ..common.data.openers import both_media
-    from ..series.corpora import with_tables
+    from ..common.series.corpora import with_tables
     from ..video.corpora import importers as pictures
 
     return with_tables(both_media(speech.OPENERS, pictures.OPENERS))

@@ -10,7 +10,7 @@ from ..common.errors import EarsightError
 
 if TYPE_CHECKING:
     from ..audio.recognition.recogniser import SpeechRecogniser
-    from ..series.recognition import SeriesRecogniser
+    from ..common.series.recognition import SeriesRecogniser
     from ..video.recognition.recogniser import ActionRecogniser
 
 DEFAULT_TRANSCRIBER = "en"
@@ -23,7 +23,7 @@ def default_classifier(path: str | Path) -> str:
     Raises:
         EarsightError: it is a table of series, of which no two are alike.
     """
-    from ..series.reading import is_table
+    from ..common.series.reading import is_table
     from ..video.content import has_pictures
 
     if is_table(path):
@@ -74,7 +74,7 @@ def _classifier(model: Path, _: tuple, threads: int) -> "SpeechRecogniser | Acti
     from ..common.model_folder import medium_of
 
     if (medium := medium_of(model)) == "series":
-        from ..series.recognition import SeriesRecogniser
+        from ..common.series.recognition import SeriesRecogniser
 
         return SeriesRecogniser(model, threads)
     if medium == "video":

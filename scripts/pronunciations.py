@@ -58,7 +58,7 @@ def spoken(words: list[str]) -> list[str]:
     try:
         said = subprocess.run(command, input="\n\n".join(words) + "\n", capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise EarsightError(f"espeak-ng cannot be run ({error}); install it (Debian: apt-get install espeak-ng)") from error
+        raise EarsightError(f"espeak-ng cannot be run ({error}); on Debian, apt-get install espeak-ng") from error
     lines = [line.strip() for line in said.stdout.splitlines() if line.strip()]
     if len(lines) != len(words):
         raise EarsightError(f"espeak-ng says {len(lines)} lines for {len(words)} words; leave out what is no word")

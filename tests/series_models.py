@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from earsight.common.series.model import export_checkpoint
 from earsight.common.training.running import run_training
-from earsight.series.model import export_checkpoint
 
 CLASSES = ("left", "right")
 STEP = 0.1  # seconds
@@ -33,9 +33,10 @@ def trained(folder: Path, *options: str, epochs: int = 12) -> Path:
     write_long(folder / "train.csv", {f"s{k}": (swing(CLASSES[k % 2], 14 + k % 9, k), CLASSES[k % 2])
                                       for k in range(24)}, "recording,time,label,l,r")
     assert run_training([
-        "fit", "--data", "earsight.series.data.SeriesData", "--data.train", str(folder / "train.csv"),
+        "fit", "--data", "earsight.common.series.data.SeriesData", "--data.train", str(folder / "train.csv"),
         "--data.validation", str(folder / "train.csv"), "--data.batch_duration", "11",
-        "--model", "earsight.series.model.SeriesModel", "--model.encoder.hidden", "8", "--model.encoder.layers", "1",
+        "--model", "earsight.common.series.model.SeriesModel",
+        "--model.encoder.hidden", "8", "--model.encoder.layers", "1",
         "--model.encoder.channels", "8", "--model.encoder.stride", "1", "--model.optimiser.learning_rate", "0.01",
         "--model.augmentation.gaps", "0.1", "--trainer.accelerator", "cpu", "--trainer.max_epochs", str(epochs),
         "--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false", "--threads", "1",

@@ -16,7 +16,7 @@ def prepare_command(args: argparse.Namespace) -> int:
     from ...common.data.corpora.preparing import parse_options, prepare
     from ...common.data.corpora.shards import prepare_shards
     from ...common.data.manifest import describe
-    from ...series.corpora import series_corpora
+    from ...common.series.corpora import series_corpora
     from ...video.corpora import importers as pictures
 
     options: dict[str, Any] = parse_options(args.option)

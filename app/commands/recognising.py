@@ -46,8 +46,8 @@ def classify_command(args: argparse.Namespace) -> int:
 def _classify_tables(args: argparse.Namespace) -> int:
     from ...common.batch_run import share_cores
     from ...common.paths import expand
-    from ...series.reading import SERIES_SUFFIXES
-    from ...series.recognition import OneSeries, SeriesRecogniser
+    from ...common.series.reading import SERIES_SUFFIXES
+    from ...common.series.recognition import OneSeries, SeriesRecogniser
     from ...video.recognition.classifying import classify_files
 
     tables, refused = expand(args.paths, SERIES_SUFFIXES | {".npy"})
@@ -76,7 +76,7 @@ def explain_command(args: argparse.Namespace) -> int:
     if (medium := medium_of(model)) == "video":
         from ...video.explaining import explain
     elif medium == "series":
-        from ...series.explaining import explain
+        from ...common.series.explaining import explain
     else:
         from ...audio.explaining import explain
     write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)

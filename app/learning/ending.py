@@ -100,8 +100,8 @@ def _commands(output: Path, recipe: Path, material: Material) -> list[tuple[str,
 def _exhibit_of(medium: str) -> Callable[[Any], Exhibit]:
     """What shows a clip of a medium on a page."""
     if medium == "series":
-        from ...series.data import read_series_cut
-        from ...series.reading.series import filled
+        from ...common.series.data import read_series_cut
+        from ...common.series.reading.series import filled
 
         def exhibit(cut: Any) -> Exhibit:
             stored = frames_of(cut)

@@ -24,8 +24,7 @@ from ...video.frontends.pictures import ViewSettings
 from ..recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER
 from .sources import Material
 
-# Whose frontend gives the frames, by medium. `en`'s, Whisper's tiny.en encoder, beside MFCC on folds over four speakers
-# of FSDD: configs/README.md has the figures.
+# Whose frontend gives the frames, by medium: `en`'s, Whisper's tiny.en encoder, and the streams of `actions-10`.
 FRONTENDS = {"speech": DEFAULT_TRANSCRIBER, "video": DEFAULT_CLASSIFIERS["video"]}
 # How clips are augmented before their frames are computed: as configs/en.yaml and configs/actions-10.yaml do it.
 SOUND_VIEWS = ClipAugmentation(speed=0.12, warp=0.08, reverberation=0.25, noise=0.35, snr=(8.0, 35.0), low_pass=0.4,

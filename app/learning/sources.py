@@ -17,7 +17,7 @@ from ...common.data.manifest import read_manifest
 from ...common.data.tables_and_folders import TABLE_SUFFIXES
 from ...common.errors import EarsightError
 from ...common.reports.layout import duration, number
-from ...series.corpora import holds_series, prepare_series
+from ...common.series.corpora import holds_series, prepare_series
 from ..media import openers
 
 MEDIA = {"speech": "sound", "video": "videos", "series": "series", "frames": "stored frames"}

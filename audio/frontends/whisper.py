@@ -63,7 +63,8 @@ def attention(query: Tensor, key: Tensor, value: Tensor, heads: int, bias: Tenso
         return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
     bias = None if bias is None else bias.to(query.dtype)
-    return functional.scaled_dot_product_attention(split(query), split(key), split(value), bias).transpose(1, 2).flatten(2)
+    joined = functional.scaled_dot_product_attention(split(query), split(key), split(value), bias)
+    return joined.transpose(1, 2).flatten(2)
 
 
 class Attention(torch.autograd.Function):

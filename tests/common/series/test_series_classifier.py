@@ -7,7 +7,7 @@ import pytest
 from series_models import CLASSES, swing
 
 import earsight
-from earsight.series.recognition import SeriesRecogniser
+from earsight.common.series.recognition import SeriesRecogniser
 
 SMALL = {"hidden": 8, "layers": 1, "steps": 40, "batch_size": 6, "learning_rate": 0.01, "augment": False, "threads": 1}
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..common.errors import EarsightError
-from ..common.explain.encoder_graph import run_encoder
-from ..common.explain.explaining import Choice, inside_panels, inside_title, output_panel
-from ..common.explain.figure import figure, frames_panel
+from ..errors import EarsightError
+from ..explain.encoder_graph import run_encoder
+from ..explain.explaining import Choice, inside_panels, inside_title, output_panel
+from ..explain.figure import figure, frames_panel
 from .reading.series import filled
 from .recognition import SeriesRecogniser
 

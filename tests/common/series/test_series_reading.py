@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from earsight.common.errors import EarsightError
-from earsight.series.reading import TableOptions, is_table, read_series
-from earsight.series.reading.times import on_grid
+from earsight.common.series.reading import TableOptions, is_table, read_series
+from earsight.common.series.reading.times import on_grid
 
 LABELS = ["walk", "run", "walk"]
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...common.errors import EarsightError
-from ...common.texts import tidy
+from ...errors import EarsightError
+from ...texts import tidy
 from .columns import Columns
 from .series import UNITS, Series, SeriesTable, TableOptions, finite, label_notes, numbered, without_padding
 from .times import in_order, seconds

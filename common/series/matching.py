@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..common.errors import EarsightError
+from ..errors import EarsightError
 from .reading import TableOptions
 from .reading.columns import PARQUET_SUFFIXES, TEXT_SUFFIXES, header_of
 

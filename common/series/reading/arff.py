@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...common.errors import EarsightError
-from ...common.texts import read_text, tidy
+from ...errors import EarsightError
+from ...texts import read_text, tidy
 from .columns import Columns
 from .layouts import table_of
 from .series import Series, SeriesTable, TableOptions, finite, label_notes, numbered, without_padding

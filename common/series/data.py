@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from lhotse.cut import Cut
 
-from ..common.data.cuts import custom_of, frames_of
-from ..common.data.datamodule import SequenceData, read_frames_cut
-from ..common.data.openers import Openers
-from ..common.errors import EarsightError
-from ..common.nn.frames import SequenceAugmentation, augment_sequence, stretch_frames
+from ..data.cuts import custom_of, frames_of
+from ..data.datamodule import SequenceData, read_frames_cut
+from ..data.openers import Openers
+from ..errors import EarsightError
+from ..nn.frames import SequenceAugmentation, augment_sequence, stretch_frames
 from .corpora import with_tables
 from .matching import matched
 from .reading.series import numbered
 
 if TYPE_CHECKING:
-    from ..common.data.cuts import Cuts
+    from ..data.cuts import Cuts
 
 OPENERS = with_tables(Openers())
 BATCH = 16  # series

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...common.errors import EarsightError
-from ...common.texts import tidy
+from ...errors import EarsightError
+from ...texts import tidy
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0}
 MISSING = frozenset({"", "na", "nan", "n/a", "#n/a", "null", "none", "?", "-", "missing"})  # lower case

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..common.errors import EarsightError, require
-from ..common.texts import tidy
+from ..errors import EarsightError, require
+from ..texts import tidy
 from .reading.arrays import label_text
 from .reading.series import finite
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
-    from ..common.inference.runtime import Runtime
+    from ..inference.runtime import Runtime
 
 Clips = Sequence[np.ndarray] | np.ndarray
 # Times that a stride leaves of a usual series, so that long ones take no longer to train on than they must.
@@ -112,8 +112,8 @@ class SeriesClassifier:
 
     def save(self, folder: str | Path) -> Path:
         """Write what was learnt as a model folder; an older one there is replaced."""
-        from ..common.files import whole_folder
-        from ..common.model_folder import CONFIG
+        from ..files import whole_folder
+        from ..model_folder import CONFIG
 
         folder = Path(folder)
         if folder.is_dir() and not (folder / CONFIG).is_file() and any(folder.iterdir()):
@@ -165,7 +165,7 @@ class SeriesClassifier:
         return self
 
     def _open(self) -> None:
-        from ..common.inference.runtime import Runtime
+        from ..inference.runtime import Runtime
 
         with tempfile.TemporaryDirectory(prefix="earsight-") as folder:
             for name, content in self._files.items():
@@ -174,9 +174,9 @@ class SeriesClassifier:
 
     def _train(self, series: list[np.ndarray], labels: list[str], folder: Path) -> dict[str, bytes]:
         """Train in `folder`; the files of the exported model, by name."""
-        from ..common.data.cuts import frames_cut
-        from ..common.data.manifest import write_manifest
-        from ..common.training.running import run_training
+        from ..data.cuts import frames_cut
+        from ..data.manifest import write_manifest
+        from ..training.running import run_training
         from .corpora import stored
         from .model import export_checkpoint
 
@@ -193,9 +193,9 @@ class SeriesClassifier:
         lengths = [len(each) for each in series]
         settings: dict[str, Any] = {
             "seed_everything": self.seed, "threads": self.threads or "null", "average": 1,
-            "data": "earsight.series.data.SeriesData", "data.train": manifest, "data.validation": manifest,
+            "data": "earsight.common.series.data.SeriesData", "data.train": manifest, "data.validation": manifest,
             "data.batch_duration": self.batch_size * self.frame_shift * float(np.mean(lengths)), "data.seed": self.seed,
-            "model": "earsight.series.model.SeriesModel", "model.encoder.hidden": self.hidden,
+            "model": "earsight.common.series.model.SeriesModel", "model.encoder.hidden": self.hidden,
             "model.encoder.channels": self.hidden, "model.encoder.layers": self.layers,
             "model.encoder.members": self.members, "model.encoder.residual": str(self.residual).lower(),
             "model.encoder.stride": self.stride or max(1, round(float(np.median(lengths)) / LONG)),

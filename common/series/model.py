@@ -10,14 +10,14 @@ import torch
 from lhotse.cut import Cut
 from torch import Tensor
 
-from ..common.checkpoint import read_checkpoint
-from ..common.data.datamodule import Clip
-from ..common.errors import EarsightError
-from ..common.nn.channels import ChannelNormaliser
-from ..common.nn.encoder import EncoderSettings
-from ..common.nn.module import NormaliserSettings, OptimiserSettings, SequenceModel
-from ..common.nn.restoring import model_options, restore
-from ..common.training.export import export_model
+from ..checkpoint import read_checkpoint
+from ..data.datamodule import Clip
+from ..errors import EarsightError
+from ..nn.channels import ChannelNormaliser
+from ..nn.encoder import EncoderSettings
+from ..nn.module import NormaliserSettings, OptimiserSettings, SequenceModel
+from ..nn.restoring import model_options, restore
+from ..training.export import export_model
 from .data import SeriesData, fitting
 
 FITTED = 10_000  # series at most that mean and deviation are taken of

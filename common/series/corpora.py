@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..common.data.corpora.parts import SPLITS, Importer, Parts, names_in, progress_bar, split_named
-from ..common.data.cuts import Failures, frames_cut
-from ..common.data.openers import CLIP_SUFFIXES, Openers
-from ..common.data.splits import divide
-from ..common.errors import EarsightError
-from ..common.files import whole_file
-from ..common.paths import files_under
-from ..common.texts import tidy
+from ..data.corpora.parts import SPLITS, Importer, Parts, names_in, progress_bar, split_named
+from ..data.cuts import Failures, frames_cut
+from ..data.openers import CLIP_SUFFIXES, Openers
+from ..data.splits import divide
+from ..errors import EarsightError
+from ..files import whole_file
+from ..paths import files_under
+from ..texts import tidy
 from .matching import matched
 from .reading import SERIES_SUFFIXES, Series, SeriesTable, TableOptions, is_table, read_series
 from .reading.times import on_grid, usual_step

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...common.errors import EarsightError, first_line
-from ...common.texts import tidy
+from ...errors import EarsightError, first_line
+from ...texts import tidy
 from .series import Series, SeriesTable, TableOptions, finite, label_notes, numbered, without_padding
 from .times import in_order
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from ..common.batch_run import default_jobs
-from ..common.data.manifest import read_manifest
-from ..common.data.openers import Openers
-from ..common.errors import EarsightError
-from ..common.inference.runtime import Runtime
-from ..common.labels import Labels
-from ..common.reports.classification import ClassificationReport
-from ..common.reports.evaluation import Outcome, Read, evaluate, run_checkpoint, run_folder
-from ..common.reports.pages.exhibits import Exhibit, frames_exhibit
-from ..common.reports.pages.page import write_page
-from ..common.reports.transcription import TranscriptionReport
+from ..batch_run import default_jobs
+from ..data.manifest import read_manifest
+from ..data.openers import Openers
+from ..errors import EarsightError
+from ..inference.runtime import Runtime
+from ..labels import Labels
+from ..reports.classification import ClassificationReport
+from ..reports.evaluation import Outcome, Read, evaluate, run_checkpoint, run_folder
+from ..reports.pages.exhibits import Exhibit, frames_exhibit
+from ..reports.pages.page import write_page
+from ..reports.transcription import TranscriptionReport
 from .corpora import with_tables
 from .data import fitting, read_series_cut
 from .matching import table_options

@@ -10,8 +10,8 @@ from earsight.common.data.datamodule import read_frames_cut
 from earsight.common.data.manifest import read_manifest
 from earsight.common.data.openers import Openers
 from earsight.common.errors import EarsightError
-from earsight.series.corpora import holds_series, series_corpora, with_tables
-from earsight.series.data import OPENERS
+from earsight.common.series.corpora import holds_series, series_corpora, with_tables
+from earsight.common.series.data import OPENERS
 
 
 def table(path, series, labels, *more, step=0.1):

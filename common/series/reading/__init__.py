@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ...common.containers import inspect, is_transport
-from ...common.errors import EarsightError
+from ...containers import inspect, is_transport
+from ...errors import EarsightError
 from .arff import read_arff
 from .arrays import read_npy, read_npz
 from .columns import PARQUET_SUFFIXES, TEXT_SUFFIXES, header_of, read_columns

@@ -15,10 +15,10 @@ from earsight.common.errors import EarsightError
 from earsight.common.inference.runtime import Runtime
 from earsight.common.labels import Labels
 from earsight.common.nn.encoder import EncoderSettings
-from earsight.series.data import OPENERS, SeriesData
-from earsight.series.evaluating import evaluate_model
-from earsight.series.model import ChannelAugmentation, SeriesModel, load_model
-from earsight.series.recognition import SeriesRecogniser
+from earsight.common.series.data import OPENERS, SeriesData
+from earsight.common.series.evaluating import evaluate_model
+from earsight.common.series.model import ChannelAugmentation, SeriesModel, load_model
+from earsight.common.series.recognition import SeriesRecogniser
 
 
 @pytest.fixture(scope="module")

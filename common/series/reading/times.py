@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from ...common.errors import EarsightError
+from ...errors import EarsightError
 from .series import MISSING
 
 REACH = 3.0  # steps between two values over which a line between them stands for what was not measured

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...common.errors import EarsightError, first_line, require
-from ...common.texts import read_text, tidy
+from ...errors import EarsightError, first_line, require
+from ...texts import read_text, tidy
 from .series import MISSING, numbered
 
 TEXT_SUFFIXES = frozenset({".csv", ".tsv"})

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...common.errors import EarsightError
-from ...common.texts import read_text, tidy
+from ...errors import EarsightError
+from ...texts import read_text, tidy
 from .series import MISSING, Series, SeriesTable, TableOptions, finite, label_notes, numbered, without_padding
 from .times import in_order, seconds
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..common.errors import EarsightError
-from ..common.inference.recognition import Classification, Timeline, classification
-from ..common.inference.runtime import Runtime
-from ..common.inference.timeline import BATCH, timeline
+from ..errors import EarsightError
+from ..inference.recognition import Classification, Timeline, classification
+from ..inference.runtime import Runtime
+from ..inference.timeline import BATCH, timeline
 from .matching import matched, table_options
 from .reading import read_series
 from .reading.times import on_grid
