@@ -9,8 +9,9 @@ from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
+import numpy as np
+
 from .errors import EarsightError, require
-from .metrics import count_errors
 from .texts import TextForm, read_text, tidy
 
 BLANK = 0  # CTC's blank is always output 0
@@ -109,11 +110,21 @@ class Labels:
         known = self._words_by_pronunciation
         if phones not in known:
             # Cached: the same slip comes back often.
-            known[phones] = min(
-                ((count_errors(phones, p).edits, rank, word) for rank, (word, all_p) in enumerate(self.lexicon.items())
-                 for p in all_p)
-            )[2]
+            words, table, lengths = self._pronunciations
+            edits = _edits([self._ids.get(phone, -1) for phone in phones], table)
+            known[phones] = words[edits[np.arange(len(words)), lengths].argmin()]  # the first of equals
         return known[phones]
+
+    @cached_property
+    def _pronunciations(self) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """For each pronunciation its word; their outputs (pronunciation, phone), filled up; how long each is."""
+        rows = [(word, [self._ids[phone] for phone in phones])
+                for word, every in self.lexicon.items() for phones in every]
+        lengths = np.array([len(ids) for _, ids in rows])
+        table = np.zeros((len(rows), lengths.max()), np.int16)
+        for row, (_, ids) in zip(table, rows):
+            row[:len(ids)] = ids
+        return [word for word, _ in rows], table, lengths
 
     def minimum_frames(self, ids: Sequence[int]) -> int:
         """The fewest output frames a CTC path for `ids` takes: one each, and a blank between equal neighbours."""
@@ -217,6 +228,18 @@ def _train_bpe(texts: Iterator[str], vocabulary: int) -> Labels:
     pieces = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     # Piece 0 is SentencePiece's <unk>, which the training text never needs: its place is the blank's.
     return Labels("bpe", ("<blank>", *(pieces.id_to_piece(i) for i in range(1, len(pieces)))), bpe_model=encoded)
+
+
+def _edits(given: Sequence[int], table: np.ndarray) -> np.ndarray:
+    """Levenshtein distances of one sequence and the beginnings of many, (n, length) -> (n, length + 1), all at once."""
+    place = np.arange(table.shape[1] + 1, dtype=np.int16)
+    edits = np.broadcast_to(place, (len(table), len(place)))
+    for count, symbol in enumerate(given, 1):
+        here = np.empty_like(edits)
+        here[:, 0] = count
+        here[:, 1:] = np.minimum(edits[:, 1:] + 1, edits[:, :-1] + (table != symbol))
+        edits = np.minimum.accumulate(here - place, axis=1) + place  # what is inserted costs 1 each
+    return edits
 
 
 def _split(symbols: Iterable[str], separator: str) -> list[tuple[str, ...]]:

@@ -6,6 +6,7 @@ The search is flashlight-text's (Pratap et al., 2019; Collobert et al., 2016), t
     log P(best CTC path) + lm_weight * log10 P(words) + word_score * number of words + weights of its hotwords
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ from .options import DecodingOptions
 
 FLOOR = -1000.0  # nats, for labels that a model rules out: sums of it are numbers still
 READINGS = 10  # at least, of a beam: confidence comes from how they differ
+HOMOPHONES = 6  # of a spelling: more a node of flashlight's trie does not hold, and complains about
 MAX_LABELS = 40  # of a frame, in the search without a lexicon: rarer ones seldom win, and each costs time
 
 
@@ -142,13 +144,15 @@ class BeamSearch:
         trie = flashlight.Trie(len(self.labels), self.separator)
         listened = {word for hotword in self.options.hotwords for word in hotword.text.split()}
         bare = self.labels.separator is None
-        taken = set()
+        taken: Counter[tuple[int, ...]] = Counter()
         for index, (word, spellings) in enumerate(lexicon.items()):
             for spelling in spellings:
                 # Nothing but a language model or a hotword tells homophones apart; else the first, commonest is meant.
-                if tuple(spelling) in taken and not self._lm and word not in listened:
+                # Of those that it does tell apart, flashlight holds so many.
+                most = HOMOPHONES if self._lm or word in listened else 1
+                if taken[tuple(spelling)] >= most:
                     continue
-                taken.add(tuple(spelling))
+                taken[tuple(spelling)] += 1
                 trie.insert([*spelling, self.separator], index, 0.0)
                 if bare:
                     trie.insert(spelling, index, 0.0)
