@@ -131,7 +131,9 @@ def borrowed_frontend(model: str | Path, n_features: int) -> tuple[Callable[[Pat
                             f"takes {n_features}; name the model whose frames were stored")
 
     def write(path: Path) -> None:
-        shutil.copyfile(folder / FRONTEND, path)
+        for graph in folder.glob("*.onnx"):  # and what finds people, of one with a pose stream
+            if graph.name != ENCODER:
+                shutil.copyfile(graph, path.with_name(graph.name))
 
     share = ("medium", "sample_rate", "frame_shift", "frontend")
     return write, {name: getattr(config, name) for name in share}
