@@ -188,6 +188,16 @@ def quantise(path: Path) -> None:
         quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
         quantize_dynamic(str(prepared), str(path), weight_type=QuantType.QInt8, per_channel=True,
                          op_types_to_quantize=["LSTM", "MatMul", "Gemm"])  # ConvInteger is slower than float32
+        _drop_shapes(path)
     finally:
         logging.getLogger().setLevel(level)
         prepared.unlink(missing_ok=True)
+
+
+def _drop_shapes(path: Path) -> None:
+    """Leave out the shapes inside a graph, which preparing it for quantising writes and nothing that runs it reads."""
+    import onnx
+
+    graph = onnx.load(str(path))
+    del graph.graph.value_info[:]
+    onnx.save(graph, str(path))

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 import yaml
+from small_corpora import TAKES, labelled_tones
 
 import earsight
 from conftest import REPOSITORY, TONES, tone, write_wav
@@ -19,22 +20,11 @@ from earsight.app.learning.sources import read_sources
 from earsight.common.errors import EarsightError
 from earsight.common.model_folder import read_config
 
-TAKES = 6
-
-
-def tones(folder, names=TONES, takes=TAKES, first=0):
-    """LABEL/LABEL_SPEAKER_TAKE.wav; each speaker's tones are a little higher than the one's before."""
-    for label in names:
-        for number in range(first, first + takes):
-            path = folder / label / f"{label}_s{number % 3}x_{number}.wav"
-            write_wav(path, tone(TONES.get(label, 1400.0) * (1 + 0.05 * (number % 3)), 0.4, seed=number))
-    return folder
-
 
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory):
     folder = tmp_path_factory.mktemp("learn")
-    tones(folder / "clips")
+    labelled_tones(folder / "clips")
     told = []
     return folder, learn([folder / "clips"], folder / "model", minutes=0.9, tell=told.append), "\n".join(told)
 
@@ -91,7 +81,7 @@ def test_a_further_class_is_added(learnt, tmp_path):
     folder, _, _ = learnt
     shutil.copytree(folder / "model", tmp_path / "model")
     shutil.copytree(folder / "model-learning", tmp_path / "model-learning")
-    tones(tmp_path / "more", ["top"])
+    labelled_tones(tmp_path / "more", ["top"])
     added = earsight.learn(tmp_path / "more", tmp_path / "model", minutes=0.9, add=True)
     assert read_config(added.model).labels["symbols"] == sorted([*TONES, "top"])
     for label in ("lo", "top"):
@@ -101,11 +91,11 @@ def test_a_further_class_is_added(learnt, tmp_path):
 
 def test_nothing_to_add_to(tmp_path):
     with pytest.raises(EarsightError, match="nothing was learnt in .* before; leave --add out"):
-        learn([tones(tmp_path / "clips")], tmp_path / "model", add=True)
+        learn([labelled_tones(tmp_path / "clips")], tmp_path / "model", add=True)
 
 
 def test_clips_that_are_set_apart_are_the_measure(tmp_path):
-    tones(tmp_path / "clips")
+    labelled_tones(tmp_path / "clips")
     rows = ["path,label,split"]
     for path in sorted((tmp_path / "clips").rglob("*.wav")):
         rows.append(f"{path},{path.parent.name},{'test' if '_s2x_' in path.name else 'train'}")
@@ -130,11 +120,11 @@ def material(folder, **options):
 
 def test_one_class(tmp_path):
     with pytest.raises(EarsightError, match="one class only, lo; a classifier needs two"):
-        material(tones(tmp_path / "clips", ["lo"]))
+        material(labelled_tones(tmp_path / "clips", ["lo"]))
 
 
 def test_a_class_of_one_clip_is_told(tmp_path):
-    tones(tmp_path / "clips")
+    labelled_tones(tmp_path / "clips")
     write_wav(tmp_path / "clips" / "top" / "only.wav", tone(1400.0))
     found = material(tmp_path / "clips")
     assert len(found.cuts) == 3 * TAKES + 1
@@ -143,18 +133,18 @@ def test_a_class_of_one_clip_is_told(tmp_path):
 
 def test_classes_of_one_clip_each(tmp_path):
     with pytest.raises(EarsightError, match="3 classes of one clip each; nothing could be held out"):
-        material(tones(tmp_path / "clips", takes=1))
+        material(labelled_tones(tmp_path / "clips", takes=1))
 
 
 def test_two_folders_of_the_same_clips(tmp_path):
-    tones(tmp_path / "clips")
+    labelled_tones(tmp_path / "clips")
     shutil.copytree(tmp_path / "clips" / "lo", tmp_path / "clips" / "low")
     with pytest.raises(EarsightError, match="all 6 clips of class lo stand in class low too, with the same content"):
         material(tmp_path / "clips")
 
 
 def test_a_clip_with_two_labels_is_left_out(tmp_path):
-    tones(tmp_path / "clips")
+    labelled_tones(tmp_path / "clips")
     shutil.copy(tmp_path / "clips" / "lo" / "lo_s0x_0.wav", tmp_path / "clips" / "hi" / "hi_s9x_9.wav")
     found = material(tmp_path / "clips")
     assert len(found.cuts) == 3 * TAKES - 1
@@ -162,7 +152,7 @@ def test_a_clip_with_two_labels_is_left_out(tmp_path):
 
 
 def test_labels_that_look_alike_are_told_and_not_merged(tmp_path):
-    tones(tmp_path / "clips")
+    labelled_tones(tmp_path / "clips")
     (tmp_path / "clips" / "mi").rename(tmp_path / "clips" / "Hi ")
     found = material(tmp_path / "clips")
     assert {found.target(cut) for cut in found.cuts} == {"lo", "hi", "Hi"}
@@ -170,7 +160,7 @@ def test_labels_that_look_alike_are_told_and_not_merged(tmp_path):
 
 
 def test_sound_and_frames_in_one(tmp_path):
-    tones(tmp_path / "clips")
+    labelled_tones(tmp_path / "clips")
     np.save(tmp_path / "clips" / "lo" / "frames.npy", np.zeros((5, 3), np.float32))
     with pytest.raises(EarsightError, match="clips of several media"):
         material(tmp_path / "clips")
@@ -185,7 +175,7 @@ def test_too_many_classes(tmp_path):
 
 
 def test_a_file_that_is_no_sound_is_told_and_the_rest_is_used(tmp_path):
-    tones(tmp_path / "clips")
+    labelled_tones(tmp_path / "clips")
     (tmp_path / "clips" / "lo" / "broken.wav").write_bytes(b"no sound")
     found = material(tmp_path / "clips")
     assert len(found.cuts) == 3 * TAKES and [name for name, _ in found.failures] == ["broken"]
@@ -194,12 +184,12 @@ def test_a_file_that_is_no_sound_is_told_and_the_rest_is_used(tmp_path):
 @pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan")])
 def test_no_time_at_all(minutes, tmp_path):
     with pytest.raises(EarsightError, match="--minutes .*: give a number above 0"):
-        learn([tones(tmp_path / "clips")], tmp_path / "model", minutes=minutes)
+        learn([labelled_tones(tmp_path / "clips")], tmp_path / "model", minutes=minutes)
 
 
 def test_too_little_time_keeps_what_was_computed(tmp_path):
     with pytest.raises(EarsightError, match="the time is over after 0 of 18 clips, .*more --minutes goes on"):
-        learn([tones(tmp_path / "clips")], tmp_path / "model", minutes=1e-6)
+        learn([labelled_tones(tmp_path / "clips")], tmp_path / "model", minutes=1e-6)
     assert not (tmp_path / "model").exists() and (tmp_path / "model-learning").is_dir()
 
 
@@ -207,12 +197,12 @@ def test_the_output_is_something_else(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(EarsightError, match="exists and is no model folder"):
-        learn([tones(tmp_path / "clips")], tmp_path / "mine")
+        learn([labelled_tones(tmp_path / "clips")], tmp_path / "mine")
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
 def test_a_killed_one_goes_on(tmp_path):
-    tones(tmp_path / "clips", takes=12)
+    labelled_tones(tmp_path / "clips", takes=12)
     command = [sys.executable, "-m", "earsight", "learn", str(tmp_path / "clips"), "--output", str(tmp_path / "model"),
                "--minutes", "5"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
