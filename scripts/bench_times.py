@@ -34,7 +34,7 @@ Errors = list[tuple[float, float]]  # of a word's start and end, in seconds
 def measure(aligner: Aligner, manifest: Path) -> tuple[dict[str, Errors], int]:
     """The errors of recognised and of aligned words, and how many words the manifest holds."""
     runtime, recogniser = aligner.runtime, aligner.recogniser
-    transcriber = folder_transcriber(runtime.folder, runtime.config)
+    transcriber = folder_transcriber(runtime)
     transcriber.timing = aligner.timing
     errors: dict[str, Errors] = {"recognised": [], "aligned": []}
     count = 0

@@ -62,7 +62,7 @@ class SpeechRecogniser:
                                 "choose another (see `earsight models`)")
         self.sample_rate = config.sample_rate
         if task == "ctc":
-            self.transcriber = folder_transcriber(self.runtime.folder, config, decoding, calibrated)
+            self.transcriber = folder_transcriber(self.runtime, decoding, calibrated)
 
     def frames(self, path: str | Path) -> np.ndarray:
         """A clip's feature frames (time, feature), from its sound or, for .npy and .mfc, as they are stored."""

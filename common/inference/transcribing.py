@@ -1,15 +1,13 @@
 """From a model's outputs to a transcript: decoding, times, confidence."""
 
-from pathlib import Path
-
 import numpy as np
 
 from ..decoding.decoders import Decoder, Hypothesis
 from ..decoding.options import DecodingOptions, decoding_options
 from ..labels import Labels
-from ..model_folder import ModelConfig
 from .confidence import Calibration, confidences
 from .recognition import Reading, Transcript
+from .runtime import Runtime
 from .word_times import Timing, timed_words
 
 
@@ -43,14 +41,14 @@ class Transcriber:
         return Transcript(path, readings[0].text, duration, self.model, of_all, words, others)
 
 
-def folder_transcriber(folder: Path, config: ModelConfig, given: dict | None = None, calibrated: bool = True
-                       ) -> Transcriber:
+def folder_transcriber(runtime: Runtime, given: dict | None = None, calibrated: bool = True) -> Transcriber:
     """A model folder's, with the decoding and the calibration that it stores.
 
     Args:
         given: what differs from the `DecodingOptions` stored.
         calibrated: without, confidences are as the outputs have them.
     """
-    options = decoding_options(folder, config.decoding, given or {})
+    config = runtime.config
+    options = decoding_options(runtime.folder, config.decoding, given or {})
     calibration = Calibration.from_dict(config.confidence) if config.confidence and calibrated else None
-    return Transcriber(Labels.from_dict(config.labels), Timing.of(config), folder.name, options, calibration)
+    return Transcriber(runtime.labels, Timing.of(config), runtime.folder.name, options, calibration)
