@@ -8,11 +8,18 @@ on are settled (LocalAgreement-2: Liu, Spanakis and Niehues, 2020; Machacek, Dab
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ...common.inference.recognition import Word
 
 BYTES = 2  # a sample: 16 bits, signed, the low byte first
 LEAD = 0.4  # seconds before an utterance's first word that are read with it
 TAIL = 0.2  # seconds, of the pause behind an utterance, that are left to the next
+# What is read in mere noise: far below what was said before, or below any microphone's speech; or short and somewhat below.
+# As `common.inference.segmenting` has it for recordings, which tell as a whole what is loud. Chosen on GRID, development.
+FAR, FLOOR, BRIEF, FAINT = -40.0, -70.0, 0.5, -12.0  # dB beside what was said; dB of full scale; seconds; dB
+FRAME = 0.02  # seconds, of which a level is taken
+LOUD = 95  # percentile of levels that counts as loud
 STEP = 4.0  # seconds, by which a reading grows at most where sound comes faster than it is said
 
 
@@ -66,6 +73,7 @@ class Listening:
         self._read = 0  # bytes of `samples` in the last reading
         self._previous: list[str] = []
         self._settled = 0
+        self._loud: float | None = None  # dB, of the utterance before
 
     @property
     def due(self) -> bool:
@@ -95,10 +103,11 @@ class Listening:
         """
         self._read = size
         length, rules = self._length(size), self.rules
-        for place, (one, following) in enumerate(zip(words, words[1:]), 1):
-            if following.start - one.end >= rules.rule2_min_trailing_silence:
-                cut = self._bytes((one.end + following.start) / 2)
-                return self._finish(words[:place], cut, cut)
+        while (place := self._pause(words)) and self._is_noise(words[:place]):
+            words = words[place:]
+        if 0 < place < len(words):
+            cut = self._bytes((words[place - 1].end + words[place].start) / 2)
+            return self._finish(words[:place], cut, cut)
         if last:
             return self._finish(words, size, size)
         if not words:
@@ -121,6 +130,8 @@ class Listening:
         return Update(self.partial, settled, final, start, start + length)
 
     def _finish(self, words: Sequence[Word], size: int, keep_from: int) -> Update:
+        if words:
+            self._loud = self._level(words)
         start = self._start / self.sample_rate
         final = tuple(replace(word, start=word.start + start, end=word.end + start) for word in words)
         update = self._update(words, final, self._length(size))
@@ -137,6 +148,29 @@ class Listening:
             return self._finish(words, size, size)
         cut = (words[place - 1].end + words[place].start) / 2
         return self._finish(words[:place], self._bytes(cut), self._bytes(cut))
+
+    def _pause(self, words: Sequence[Word]) -> int:
+        """How many words come before the first pause that ends an utterance, or the end."""
+        for place, (one, following) in enumerate(zip(words, words[1:]), 1):
+            if following.start - one.end >= self.rules.rule2_min_trailing_silence:
+                return place
+        return len(words)
+
+    def _is_noise(self, words: Sequence[Word]) -> bool:
+        level = self._level(words)
+        if level < FLOOR or self._loud is None:
+            return level < FLOOR
+        brief = sum(word.end - word.start for word in words) < BRIEF
+        return level < self._loud + (FAINT if brief else FAR)
+
+    def _level(self, words: Sequence[Word]) -> float:
+        """dB of full scale, of what is loud from the first word to the last."""
+        span = self.samples[self._bytes(words[0].start):self._bytes(words[-1].end)]
+        samples = np.frombuffer(bytes(span[:len(span) // BYTES * BYTES]), "<i2") / 32768
+        frame = max(1, round(FRAME * self.sample_rate))
+        frames = np.pad(samples, (0, -len(samples) % frame)).reshape(-1, frame)
+        return float(np.percentile(10 * np.log10(np.square(frames).mean(axis=1) + 1e-12), LOUD, method="nearest")
+                     if len(frames) else -np.inf)
 
     def _drop(self, size: int) -> None:
         size = max(size, 0) // BYTES * BYTES
