@@ -17,7 +17,6 @@ from services import CLASSIFICATIONS, EXAMPLES, FILMS, PATIENCE, TRANSCRIPTIONS,
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from conftest import write_wav
 from earsight.app.main import main
 
 CLIP = EXAMPLES / "date.mp3"
@@ -41,13 +40,6 @@ def others_are_served(request):
         until(lambda: service.uploads == [])
 
 
-@pytest.fixture(scope="module")
-def long_clip(tmp_path_factory):
-    """Minutes of speech, which take a worker seconds."""
-    sound, rate = soundfile.read(EXAMPLES / "grid-sentence.wav")
-    return write_wav(tmp_path_factory.mktemp("long") / "long.wav", np.tile(sound, 200), rate)
-
-
 def until(true):
     end = time.monotonic() + PATIENCE
     while not true():
@@ -59,9 +51,9 @@ def raw(service):
     return socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE)
 
 
-def head(length, *more):
-    return "\r\n".join([f"POST {TRANSCRIPTIONS} HTTP/1.1", "Host: here", f"Content-Length: {length}",
-                        "Content-Type: multipart/form-data; boundary=x", *more, "", ""]).encode()
+def head(length, path=TRANSCRIPTIONS):
+    return (f"POST {path} HTTP/1.1\r\nHost: here\r\nContent-Length: {length}\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\n\r\n").encode()
 
 
 FILE_PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n'
@@ -74,8 +66,8 @@ def told(sock):
         data += chunk
         if b"\r\n\r\n" in data:
             before, _, body = data.partition(b"\r\n\r\n")
-            length = next(int(line.split(b":")[1]) for line in before.split(b"\r\n")
-                          if line.lower().startswith(b"content-length"))
+            length = next((int(line.split(b":")[1]) for line in before.split(b"\r\n")
+                           if line.lower().startswith(b"content-length")), 0)
             if len(body) >= length:
                 return int(before.split()[1]), body
     return None, data
@@ -154,21 +146,18 @@ def test_an_upload_that_breaks_off(service):
     until(lambda: not service.uploads)
 
 
-def test_a_client_that_does_not_wait_for_its_answer(service, long_clip, tmp_path):
-    small = tmp_path / "long.flac"  # below the limit of uploads
-    sound, rate = soundfile.read(long_clip)
-    soundfile.write(small, np.round(sound[:rate * 300] * 30) / 128, rate)
-    content = small.read_bytes()
-    assert len(content) < 1e6
-    body = FILE_PART + content + b"\r\n--x--\r\n"
-    before = service.workers()
+def test_a_client_that_does_not_wait_for_its_answer(service):
+    """Its worker, which has seconds to go, is replaced."""
+    body = FILE_PART + (FILMS / "three-exercises.mp4").read_bytes() + b"\r\n--x--\r\n"
+    (before,) = service.workers()
     with raw(service) as sock:
-        sock.sendall(head(len(body)) + body)
+        sock.sendall(head(len(body), CLASSIFICATIONS) + body)
         until(lambda: service.uploads)
         time.sleep(0.5)
     until(lambda: not service.uploads)
     assert service.post().status_code == 200
-    assert len(service.workers()) == len(before) == 1
+    until(lambda: len(service.workers()) == 1)
+    assert service.workers() != [before]
 
 
 def test_headers_a_letter_at_a_time(service):
@@ -236,8 +225,8 @@ def test_lines_in_an_address_come_back_in_no_header(path, service):
 
 
 @pytest.mark.parametrize("name", ["../../evil.mp3", "/etc/evil.mp3", "C:\\evil.mp3", "a\r\nX-Evil: yes.mp3", "\0evil.mp3",
-                                  "x" * 5000 + "evil.mp3", "evil.npy"])
-def test_names_of_files_are_not_trusted(name, service, tmp_path):
+                                  "x" * 1000 + "evil.mp3", "evil.npy"])
+def test_names_of_files_are_not_trusted(name, service):
     with service.client() as client:
         answer = client.post(CLASSIFICATIONS, files={"file": (name, SOUND)})
     assert answer.status_code == 200 and "x-evil" not in answer.headers
@@ -267,7 +256,7 @@ def test_more_sockets_than_there_may_be(service):
             sock.close()
 
 
-def test_a_worker_that_is_killed(service, long_clip):
+def test_a_worker_that_is_killed(service):
     (worker,) = service.workers()
     os.kill(worker, signal.SIGKILL)  # at rest
     until(lambda: service.workers() not in ([], [worker]))
@@ -287,7 +276,7 @@ def test_keys(tmp_path):
     keys = tmp_path / "keys.txt"
     keys.write_text("# ours\nfirst-key\nsecond-key\n")
     with running("--keys", keys, env={"EARSIGHT_API_KEYS": "third-key"}) as service:
-        for given, status in (("first-key", 200), ("second-key", 200), ("third-key", 200), ("first-ke", 401), ("", 401),
+        for given, status in (("first-key", 200), ("second-key", 200), ("third-key", 200), ("first-ke", 401), ("x", 401),
                               ("# ours", 401), ("first-key\xe9", 401)):
             with service.client(headers={"Authorization": f"Bearer {given}".encode("latin-1")}) as client:
                 assert client.get("/v1/models").status_code == status, given
@@ -306,7 +295,7 @@ def test_keys(tmp_path):
         assert not any("-key" in line for line in service.lines)
 
 
-def test_limits_of_time_queue_and_disk(long_clip):
+def test_limits_of_time_queue_and_disk():
     with running("--max-time", 1, "--max-queue", 1) as service:
         answer = service.post(CLASSIFICATIONS, FILMS / "three-exercises.mp4")
         assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timeout")
@@ -325,7 +314,7 @@ def test_limits_of_time_queue_and_disk(long_clip):
 
 def test_a_worker_that_takes_too_much_memory_is_replaced():
     """What films take more than sound is above the limit."""
-    with running("--max-memory", 0.21) as service:
+    with running("--max-memory", 0.16) as service:
         for _ in range(2):
             answer = service.post(CLASSIFICATIONS, FILMS / "push-ups.mp4")
             assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
