@@ -1,11 +1,11 @@
-"""How fast `earsight serve` is beside `earsight transcribe` on the same clips and cores, how long its clients wait, what
-becomes of them at twice what it can do, and whether its memory grows.
+"""How fast `earsight serve` is beside `earsight transcribe` on the same clips and cores, and how long its clients wait;
+what becomes of them at twice what it can do; and whether its memory grows.
 
     python scripts/bench_serve.py                                      # GRID's test clips, where they are
     python scripts/bench_serve.py --rows memory --requests 10000
 
-The clients are threads of this process, which share the cores with the service. `transcribe` is timed as a whole process;
-the service is warm.
+The clients are threads of this process, which share the cores with the service. `transcribe` is timed as a whole
+process; the service is warm.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ class Metrics:
     def __init__(self, pool: Pool):
         self.registry = CollectorRegistry()
         self._requests = Counter("earsight_requests", "Requests", ("endpoint", "status"), registry=self.registry)
-        self._seconds = Histogram("earsight_request_seconds", "From a request to the end of its answer", ("endpoint",),
-                                  registry=self.registry)
+        self._seconds = Histogram("earsight_request_seconds", "From a request to the end of its answer",
+                                  ("endpoint",), registry=self.registry)
         self._sound = Counter("earsight_sound_seconds", "Sound and pictures that were recognised, in seconds",
                               registry=self.registry)
         self._factor = Histogram("earsight_real_time_factor", "Seconds of sound a second, of a request without its wait "

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,8 @@ class Pool:
             raise ApiError(429, f"{len(self._line)} requests wait already; try again in {seconds} s",
                            "rate_limit_exceeded", headers={"Retry-After": str(seconds)})
 
-    async def events(self, task: str, arguments: dict[str, Any], patient: bool = False) -> AsyncIterator[dict[str, Any]]:
+    async def events(self, task: str, arguments: dict[str, Any], patient: bool = False
+                     ) -> AsyncGenerator[dict[str, Any], None]:
         """Have a worker do one of `tasks.TASKS`; yield what it tells, and at last `{"done": ...}`.
 
         Args:

@@ -71,7 +71,8 @@ def read_keys(path: Path | None) -> frozenset[str]:
             lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            raise EarsightError(f"{path}: the keys cannot be read ({reason}); give a text file, a key a line") from error
+            raise EarsightError(f"{path}: the keys cannot be read ({reason}); give a text file, a key a line"
+                                ) from error
         found = {line for line in lines if line}
         if not found:
             raise EarsightError(f"{path}: holds no key; write one a line")

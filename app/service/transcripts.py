@@ -10,8 +10,9 @@ from typing import Any
 from ...common.formats.transcripts import written_transcript
 from ...common.inference.recognition import Transcript, Utterance, Word
 
-FORMATS = {"json": "application/json", "text": "text/plain; charset=utf-8", "srt": "application/x-subrip; charset=utf-8",
-           "vtt": "text/vtt; charset=utf-8", "verbose_json": "application/json"}
+FORMATS = {"json": "application/json", "text": "text/plain; charset=utf-8",
+           "srt": "application/x-subrip; charset=utf-8", "vtt": "text/vtt; charset=utf-8",
+           "verbose_json": "application/json"}
 HUNDREDTH = 100  # `seek` counts frames of a hundredth of a second
 
 
@@ -45,7 +46,7 @@ def usage(duration: float) -> dict[str, Any]:
 
 def verbose(transcript: Transcript, utterances: Sequence[Utterance], language: str, words: bool, segments: bool
             ) -> dict[str, Any]:
-    """OpenAI's `verbose_json`; beside each word and segment, and the whole, stands the `confidence` that it is right."""
+    """OpenAI's `verbose_json`; beside each word and segment, and the whole, stands its `confidence`."""
     plain: dict[str, Any] = {"task": "transcribe", "language": language, "duration": round(transcript.duration, 3),
                              "text": transcript.text, "confidence": round(transcript.confidence, 4),
                              "model": transcript.model, "usage": usage(transcript.duration)}
@@ -65,8 +66,8 @@ def _word(word: Word) -> dict[str, Any]:
 def _segment(number: int, utterance: Utterance) -> dict[str, Any]:
     """An utterance, from its first word's start to its last word's end.
 
-    What Whisper's decoder has and a CTC model has not, is what it would be of greedy decoding: no tokens, temperature 0,
-    and no probability that nothing is said. `avg_logprob` is the mean of the words' log-confidences.
+    What Whisper's decoder has and a CTC model has not is what greedy decoding would give: no tokens, temperature 0, and
+    no probability that nothing is said. `avg_logprob` is the mean of the words' log-confidences.
     """
     said = utterance.transcript
     text = said.text.encode()

@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from .errors import ApiError
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 FIELD = 1 << 16  # bytes of a field that is no file
 FIELDS = 64
@@ -113,14 +116,14 @@ async def _parse(request: Request, form: "_Form", boundary: bytes, max_bytes: fl
 class _Form:
     """What the parser finds, part by part."""
 
-    def __init__(self, file: BinaryIO, known: Mapping[str, str]):
+    def __init__(self, file: IO[bytes], known: Mapping[str, str]):
         self.name, self.fields, self.files, self.ended = "", {}, 0, False
         self._file, self._known = file, known
         self._headers: dict[bytes, bytes] = {}
         self._header, self._value, self._field, self._in_file = b"", b"", "", False
         self._text = bytearray()
 
-    def callbacks(self) -> dict:
+    def callbacks(self) -> "MultipartCallbacks":
         return {"on_part_begin": self._begin, "on_part_data": self._data, "on_part_end": self._end,
                 "on_header_field": self._header_name, "on_header_value": self._header_value,
                 "on_header_end": self._header_end, "on_headers_finished": self._headers_finished,

@@ -1,6 +1,6 @@
-"""vosk-server's websocket on `/`: its four messages (configuration, sound, reset, end), one answer to each but the first.
+"""vosk-server's websocket on `/`: its four messages are configuration, sound, reset and end.
 
-https://alphacephei.com/vosk/server; clients send a piece of sound, and wait for the answer before they send the next.
+Each but the first is answered (https://alphacephei.com/vosk/server): clients send a piece of sound, and wait for the answer before they send the next.
 """
 
 import json
@@ -15,7 +15,7 @@ from .errors import ApiError
 from .service import Service
 
 RATE = 8000  # Hz, where a client does not say; vosk-server's
-UNSUPPORTED, POLICY, TOO_BIG = 1003, 1008, 1009  # RFC 6455, 7.4.1
+UNSUPPORTED, POLICY, TOO_BIG, FAILED = 1003, 1008, 1009, 1011  # RFC 6455, 7.4.1
 
 
 async def vosk(service: Service, socket: WebSocket) -> None:
@@ -25,7 +25,8 @@ async def vosk(service: Service, socket: WebSocket) -> None:
         try:
             await _converse(service, socket)
         except ApiError as error:
-            code = {408: POLICY, 413: TOO_BIG, 429: POLICY}.get(error.status, UNSUPPORTED if error.status < 500 else 1011)
+            other = UNSUPPORTED if error.status < 500 else FAILED
+            code = {408: POLICY, 413: TOO_BIG}.get(error.status, other)
             await socket.close(code, error.message[:120])
 
 

@@ -15,8 +15,8 @@ from ...common.inference.recognition import Word
 BYTES = 2  # a sample: 16 bits, signed, the low byte first
 LEAD = 0.4  # seconds before an utterance's first word that are read with it
 TAIL = 0.2  # seconds, of the pause behind an utterance, that are left to the next
-# What is read in mere noise: far below what was said before, or below any microphone's speech; or short and somewhat below.
-# As `common.inference.segmenting` has it for recordings, which tell as a whole what is loud. Chosen on GRID, development.
+# What is read in mere noise: far below what was said before, or below any microphone's speech; or short and somewhat
+# below, as `common.inference.segmenting` has it for recordings. Chosen on clips of GRID's development part.
 FAR, FLOOR, BRIEF, FAINT = -40.0, -70.0, 0.5, -12.0  # dB beside what was said; dB of full scale; seconds; dB
 FRAME = 0.02  # seconds, of which a level is taken
 LOUD = 95  # percentile of levels that counts as loud

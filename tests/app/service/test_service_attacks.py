@@ -224,8 +224,8 @@ def test_lines_in_an_address_come_back_in_no_header(path, service):
     assert answer.status_code == 404 and "x-evil" not in answer.headers
 
 
-@pytest.mark.parametrize("name", ["../../evil.mp3", "/etc/evil.mp3", "C:\\evil.mp3", "a\r\nX-Evil: yes.mp3", "\0evil.mp3",
-                                  "x" * 1000 + "evil.mp3", "evil.npy"])
+@pytest.mark.parametrize("name", ["../../evil.mp3", "/etc/evil.mp3", "C:\\evil.mp3", "a\r\nX-Evil: yes.mp3",
+                                  "\0evil.mp3", "x" * 1000 + "evil.mp3", "evil.npy"])
 def test_names_of_files_are_not_trusted(name, service):
     with service.client() as client:
         answer = client.post(CLASSIFICATIONS, files={"file": (name, SOUND)})
@@ -276,8 +276,8 @@ def test_keys(tmp_path):
     keys = tmp_path / "keys.txt"
     keys.write_text("# ours\nfirst-key\nsecond-key\n")
     with running("--keys", keys, env={"EARSIGHT_API_KEYS": "third-key"}) as service:
-        for given, status in (("first-key", 200), ("second-key", 200), ("third-key", 200), ("first-ke", 401), ("x", 401),
-                              ("# ours", 401), ("first-key\xe9", 401)):
+        for given, status in (("first-key", 200), ("second-key", 200), ("third-key", 200), ("first-ke", 401),
+                              ("x", 401), ("# ours", 401), ("first-key\xe9", 401)):
             with service.client(headers={"Authorization": f"Bearer {given}".encode("latin-1")}) as client:
                 assert client.get("/v1/models").status_code == status, given
                 assert client.get("/health").status_code == 200
@@ -289,9 +289,10 @@ def test_keys(tmp_path):
         with pytest.raises(InvalidStatus) as refused:
             connect(address)
         assert refused.value.response.status_code == 401
-        with connect(f"{address}/v1/realtime", additional_headers={"Authorization": "Bearer first-key"}) as one, connect(
-                f"{address}/v1/realtime", subprotocols=["realtime", "openai-insecure-api-key.second-key"]) as other:
-            assert "session.created" in one.recv(PATIENCE) and "session.created" in other.recv(PATIENCE)
+        for how in ({"additional_headers": {"Authorization": "Bearer first-key"}},
+                    {"subprotocols": ["realtime", "openai-insecure-api-key.second-key"]}):
+            with connect(f"{address}/v1/realtime", **how) as sock:
+                assert "session.created" in sock.recv(PATIENCE)
         assert not any("-key" in line for line in service.lines)
 
 

@@ -167,7 +167,8 @@ def test_an_utterance_that_the_client_ends(service, expected):
         assert said()["type"] == "session.created"
         # As the beta of the interface had it.
         socket.send(json.dumps({"type": "transcription_session.update", "session": {
-            "input_audio_format": "pcm16", "input_audio_transcription": {"model": "en-small"}, "turn_detection": None}}))
+            "input_audio_format": "pcm16", "input_audio_transcription": {"model": "en-small"},
+            "turn_detection": None}}))
         assert said()["type"] == "transcription_session.updated"
         socket.send(json.dumps({"type": "input_audio_buffer.append",
                                 "audio": base64.b64encode(pcm(CLIP, 24000)).decode()}))
