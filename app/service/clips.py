@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -58,14 +58,16 @@ class Transcriptions:
 
     async def _stream(self, arguments: dict[str, Any], request: Request, send: Send) -> None:
         """Server-sent events: what each utterance adds to the text, then all of it."""
-        async with aclosing(self.service.pool.events("transcribe", arguments)) as events:
-            first = await anext(events)  # an error before it has a status of its own
+        async with _ahead(self.service.pool.events("transcribe", arguments)) as following:
+            first = await following()  # an error before it has a status of its own
 
             async def lines() -> AsyncIterator[bytes]:
+                event = first
                 try:
-                    yield told(first)
-                    async for event in events:
+                    while "done" not in event:
                         yield told(event)
+                        event = await following()
+                    yield told(event)
                 except ApiError as error:
                     yield _sent({"type": "error", "error": error.plain}, "error")
 
@@ -104,6 +106,35 @@ def _received(request: Request, service: Service, known: dict[str, str]):
     settings = service.settings
     return receive_upload(request, service.folder, settings.max_upload * 1e6, settings.upload_time, settings.idle_time,
                           known)
+
+
+@asynccontextmanager
+async def _ahead(events: AsyncGenerator[dict[str, Any], None]
+                 ) -> AsyncIterator[Callable[[], Awaitable[dict[str, Any]]]]:
+    """What gives the next of a task's events; they are taken as they come, so that no slow client keeps a worker."""
+    queue: asyncio.Queue[dict[str, Any] | Exception] = asyncio.Queue()
+
+    async def take() -> None:
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    queue.put_nowait(event)
+        except Exception as error:
+            queue.put_nowait(error)
+
+    async def following() -> dict[str, Any]:
+        event = await queue.get()
+        if isinstance(event, Exception):
+            raise event
+        return event
+
+    taking = asyncio.create_task(take())
+    try:
+        yield following
+    finally:
+        taking.cancel()
+        with suppress(asyncio.CancelledError):
+            await taking
 
 
 async def _answer(service: Service, task: str, arguments: dict[str, Any], kind: str, request: Request, send: Send

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from .errors import ApiError
 from .service import Service
@@ -49,7 +50,7 @@ class Gate:
                 await error.response()(scope, receive, watched)
             else:
                 await self.app(scope, receive, watched)
-        except ClientDisconnect:
+        except (ClientDisconnect, WebSocketDisconnect):
             status = status or GONE
         except Exception as error:
             # Where, and not what: a message may quote what was said.

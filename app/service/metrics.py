@@ -17,8 +17,8 @@ class Metrics:
                                   ("endpoint",), registry=self.registry)
         self._sound = Counter("earsight_sound_seconds", "Sound and pictures that were recognised, in seconds",
                               registry=self.registry)
-        self._factor = Histogram("earsight_real_time_factor", "Seconds of sound a second, of a request without its wait "
-                                 "for a worker", buckets=SPEEDS, registry=self.registry)
+        self._factor = Histogram("earsight_real_time_factor", "Seconds of sound a second of a worker", buckets=SPEEDS,
+                                 registry=self.registry)
         self.streams = Gauge("earsight_streams", "Websockets that are open", registry=self.registry)
         for name, about, value in (
                 ("earsight_queue", "Requests that wait for a worker", lambda: pool.waiting),

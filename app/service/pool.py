@@ -8,7 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ class Pool:
         begun, finished = time.monotonic(), False
         try:
             await worker.send({"task": task, "arguments": {**arguments, "threads": self.threads}})
-            while not finished:
+            while True:
                 try:
                     async with asyncio.timeout_at(asyncio.get_running_loop().time() + begun + self.max_time
                                                   - time.monotonic()):
@@ -158,6 +158,7 @@ class Pool:
                 if finished:
                     _demand_done(event)
                     event["done"]["took"] = time.monotonic() - begun
+                    break
                 yield event
         finally:
             if finished:
@@ -165,12 +166,14 @@ class Pool:
                 self._give(worker)
             else:
                 self._keep(self._abandon(worker))
+        yield event
 
     async def result(self, task: str, arguments: dict[str, Any], patient: bool = False) -> dict[str, Any]:
         """What a task returns, and as `took` the seconds that a worker had it; see `events`."""
-        async for event in self.events(task, arguments, patient):
-            if "done" in event:
-                return event["done"]
+        async with aclosing(self.events(task, arguments, patient)) as events:
+            async for event in events:
+                if "done" in event:
+                    return event["done"]
         raise AssertionError("the events of a task end with `done`")
 
     async def _take(self) -> Worker:

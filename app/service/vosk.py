@@ -1,6 +1,7 @@
 """vosk-server's websocket on `/`: its four messages are configuration, sound, reset and end.
 
-Each but the first is answered (https://alphacephei.com/vosk/server): clients send a piece of sound, and wait for the answer before they send the next.
+Each but the first is answered (https://alphacephei.com/vosk/server): clients send a piece of sound, and wait for the
+answer before they send the next.
 """
 
 import json
