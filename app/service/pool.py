@@ -146,8 +146,7 @@ class Pool:
             await worker.send({"task": task, "arguments": {**arguments, "threads": self.threads}})
             while True:
                 try:
-                    async with asyncio.timeout_at(asyncio.get_running_loop().time() + begun + self.max_time
-                                                  - time.monotonic()):
+                    async with asyncio.timeout(begun + self.max_time - time.monotonic()):
                         event = await worker.receive()
                 except TimeoutError:
                     worker.kill("time")
@@ -238,7 +237,7 @@ class Pool:
 
     async def _abandon(self, worker: Worker) -> None:
         """A task that nobody waits for: let it finish if that is soon."""
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, ValueError):  # ValueError: who waited left within a message
             async with asyncio.timeout(GRACE):
                 while (event := await worker.receive()) is not None:
                     if not event.keys().isdisjoint(("done", "refused", "failed")):
