@@ -1,9 +1,12 @@
 """What the command line takes: the arguments of each command, and their help."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .examples import epilog
+from .service.settings import KEYS, Settings
 
 TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "ctm", "stm", "TextGrid", "tsv")
 CLASSIFICATION_FORMATS = ("txt", "json", "csv", "srt")
@@ -78,6 +81,9 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                      help="default: TextGrid, with a tier of words and one of their labels")
     sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
     sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
+
+    _add_service(command("serve", "transcribe and classify for others, over HTTP and websockets",
+                         " OpenAI's interface for transcriptions, vosk-server's for live sound."))
 
     sub = command("prepare", "turn a corpus into manifests")
     sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, series "
@@ -231,6 +237,50 @@ def _add_decoding(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--lexicon", metavar="FILE", help="words to search over: `word` or `word symbol ...` a line")
     sub.add_argument("--hotwords", nargs="+", metavar="WORDS[:WEIGHT]",
                      help="words to listen for: 'new york:5', or with phones 'york:5=Y AO R K'")
+
+
+def _add_service(sub: argparse.ArgumentParser) -> None:
+    def option(name: str, what: str, kind: Callable[[str], Any], metavar: str) -> None:
+        default = getattr(Settings, name)
+        told = "" if default is None else f" (default: {default:g})" if kind is _amount else f" (default: {default})"
+        sub.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, metavar=metavar, help=what + told)
+
+    option("host", "address to listen at; 0.0.0.0 for all of this machine's", str, "ADDRESS")
+    option("port", "0 for one that is free", _port, "N")
+    option("model", "model folder or installed model that transcribes", str, "MODEL")
+    option("video_model", "likewise, that classifies videos", str, "MODEL")
+    option("jobs", "worker processes (default: one a core)", _positive, "N")
+    option("keys", f"API keys, one a line; also those of {KEYS} in the environment", Path, "FILE")
+    option("certificate", "PEM file, for HTTPS", Path, "FILE")
+    option("certificate_key", "its private key, where that is in a file of its own", Path, "FILE")
+    option("temporary", "where uploads are while they are read (default: the system's folder)", Path, "DIR")
+    option("max_upload", "of a request", _amount, "MB")
+    option("max_duration", "of a file or a stream", _amount, "SECONDS")
+    option("max_queue", "requests that wait; more get 429", _positive, "N")
+    option("max_streams", "websockets at a time", _positive, "N")
+    option("max_time", "of a worker for a request", _amount, "SECONDS")
+    option("max_memory", "of a worker", _amount, "GB")
+    option("max_connections", "open sockets", _positive, "N")
+    option("upload_time", "for a request's body", _amount, "SECONDS")
+    option("idle_time", "for the next part of a request", _amount, "SECONDS")
+    option("stream_idle", "for the next message of a websocket", _amount, "SECONDS")
+    option("drain", "for requests under way, after SIGTERM", _amount, "SECONDS")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port, a number from 0 to 65535")
+    return int(text)
+
+
+def _amount(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
 
 
 def _share(text: str) -> float:

@@ -9,6 +9,8 @@ EXAMPLES = {
                 "earsight explain push-ups.mp4 --output push-ups.svg --layer 1 --direction backward"),
     "align": ('earsight align clip.wav "bin blue at f two now"',
               "earsight align data/mine/test.jsonl.gz --format ctm --output times/"),
+    "serve": ("earsight serve",
+              "earsight serve --host 0.0.0.0 --port 8443 --keys keys.txt --certificate server.pem"),
     "prepare": ("earsight prepare csv clips.csv data/mine",
                 "earsight prepare series sensors.csv data/mine series=recording time=t label=activity"),
     "check": ("earsight check data/mine/train.jsonl.gz data/mine/dev.jsonl.gz",
@@ -46,6 +48,7 @@ Recognise
   earsight classify push-ups.mp4                         what is done
   earsight align clip.wav "the words that are said"      when each word is said
   earsight explain clip.wav --output clip.png            what the model does with it
+  earsight serve                                         all of it over HTTP (pip install 'earsight[serve]')
 
 Train on your own clips (pip install 'earsight[train]')
   earsight learn clips/ --output models/mine             clips/LABEL/*.wav, *.mp4; or a table: path,label

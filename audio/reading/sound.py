@@ -12,7 +12,7 @@ from ...common.errors import EarsightError
 from ...common.parts import Part, oversized_data, parts, unread_tail
 from .channels import Mono, one_signal
 from .ogg import CAPTURE, look_through
-from .options import WHOLE, ReadingOptions
+from .options import WHOLE, ReadingOptions, TooLong
 from .pieces import Piece, no_sound
 from .with_libav import in_turns, libav_pieces, open_libav
 from .with_soundfile import Unread, open_soundfile, soundfile_pieces
@@ -71,7 +71,7 @@ def open_blocks(path: str | Path, sample_rate: int | None = None, options: Readi
     there (libav). What is wrong on the way raises EarsightError when it is met, after the blocks before it.
     """
     path = Path(path)
-    signal = _finite(path, one_signal(path, _pieces(path, options), options))
+    signal = _finite(path, one_signal(path, _bounded(path, _pieces(path, options), options), options))
     if (first := next(signal, None)) is None:
         raise no_sound(path)
     target = sample_rate or first.sample_rate
@@ -189,6 +189,16 @@ def _behind(pieces: Iterator[Piece], frames: int) -> Iterator[Piece]:
         if piece.samples.shape[1] > frames:
             yield piece._replace(samples=piece.samples[:, frames:])
         frames = max(frames - piece.samples.shape[1], 0)
+
+
+def _bounded(path: Path, pieces: Iterator[Piece], options: ReadingOptions) -> Iterator[Piece]:
+    """The same, as long as it may be: a small file can hold days of silence."""
+    seconds = 0.0
+    for piece in pieces:
+        seconds += piece.samples.shape[1] / piece.sample_rate
+        if options.longest is not None and seconds > options.longest:
+            raise TooLong(f"{path}: longer than {options.longest:g} s; give a part of it")
+        yield piece
 
 
 def _finite(path: Path, signal: Iterable[Mono]) -> Iterator[Mono]:

@@ -1,0 +1,102 @@
+"""What a worker does: transcribe a file, classify one, read what has been heard of a stream."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...audio.reading import ReadingOptions, TooLong, open_blocks, resample
+from ...common.escaping import printable
+from ...common.inference.recognition import Classification, Timeline, Utterance, as_json, plain_words, written
+from ..recognisers import DEFAULT_CLASSIFIERS, classifier, transcriber
+from .transcripts import body_of, joint
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+def warm(model: str, threads: int) -> None:
+    """Load a model, and have the runtime take what memory and time its first clip takes."""
+    recogniser = transcriber(model, threads)
+    recogniser.transcript_of(np.random.default_rng(1).normal(0, 0.01, recogniser.sample_rate).astype(np.float32))
+
+
+def transcribe(tell: Tell, path: str, name: str, model: str, threads: int, form: str, language: str, words: bool,
+               segments: bool, longest: float) -> dict[str, Any]:
+    """Read a file.
+
+    Each utterance is told as `delta`, what it adds to the text.
+
+    Args:
+        path: where it is.
+        name: what the client calls it.
+        form: of the answer; see `transcripts.body_of`, as for `language`.
+        words, segments: what verbose_json has.
+        longest: seconds that it may last.
+
+    Returns:
+        `body` and `text`; `duration` in seconds.
+    """
+    heard: list[Utterance] = []
+
+    def hear(utterance: Utterance) -> None:
+        text = utterance.transcript.text
+        if text:
+            before = any(one.transcript.text for one in heard)
+            tell({"delta": joint(before) + text})
+        heard.append(utterance)
+
+    options = ReadingOptions(quiet=True, longest=longest)
+    transcript = _named(path, name, partial(transcriber(model, threads).transcribe, path, heard=hear, options=options))
+    return {"body": body_of(transcript, heard, form, language, words, segments), "text": transcript.text,
+            "duration": transcript.duration}
+
+
+def classify(tell: Tell, path: str, name: str, model: str, threads: int, form: str, top: int,
+             longest: float, video_model: str) -> dict[str, Any]:
+    """Name what is done in a file, or with `form` timeline, srt or csv what is done when; arguments as `transcribe`'s.
+
+    Args:
+        model: "" for `video_model` where there are pictures, and else what knows sound.
+        top: how many classes csv and srt tell.
+    """
+    from ...video.content import has_pictures
+    from ...video.reading import probe
+
+    def work() -> Classification | Timeline:
+        pictures = has_pictures(path)
+        if not pictures:
+            for _ in open_blocks(path, options=ReadingOptions(quiet=True, longest=longest))[1]:
+                pass  # longer sound raises TooLong
+        elif probe(Path(path)).duration > longest:
+            raise TooLong(f"{path}: longer than {longest:g} s; give a part of it")
+        recogniser = classifier(model or (video_model if pictures else DEFAULT_CLASSIFIERS["sound"]), threads)
+        return recogniser.classify(path) if form == "json" else recogniser.timeline(path)
+
+    result = replace(_named(path, name, work), path=printable(name))
+    body = as_json(result) if form in ("json", "timeline") else written(result, form, top)
+    return {"body": body, "duration": result.duration}
+
+
+def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int) -> dict[str, Any]:
+    """Read what there is of an utterance: base64 of 16-bit samples -> `text`, `words`."""
+    recogniser = transcriber(model, threads)
+    waveform = np.frombuffer(base64.b64decode(samples), "<i2").astype(np.float32) / 32768
+    transcript = recogniser.transcript_of(resample(waveform, sample_rate, recogniser.sample_rate))
+    return {"text": transcript.text, "words": plain_words(transcript.words)}
+
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {"transcribe": transcribe, "classify": classify, "hear": hear}
+
+
+def _named(path: str, name: str, work: Callable[[], Any]) -> Any:
+    """What `work` gives; an error of its tells the client's name of the file, not where it is here."""
+    try:
+        return work()
+    except Exception as error:
+        if path in str(error) and error.args:
+            error.args = (str(error.args[0]).replace(path, printable(name)), *error.args[1:])
+        raise
