@@ -128,7 +128,8 @@ def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
     for name, stream in config.frontend.items() if config.medium == "video" else ():
         values = stream.values() if isinstance(stream, dict) else [stream]
         yield f"frontend.{name}", stream is None or all(
-            _is_number(value) or isinstance(value, list) and all(map(_is_count, value)) for value in values)
+            isinstance(value, str) or _is_number(value) or isinstance(value, list) and all(map(_is_count, value))
+            for value in values)
     for name, one in config.confidence.items():
         yield f"confidence.{name}", (isinstance(one, dict) and _is_number(one.get("bias"))
                                      and isinstance(one.get("weights"), list) and all(map(_is_number, one["weights"])))

@@ -11,6 +11,8 @@ from ..common.errors import EarsightError
 from ..common.nn.frames import stretch_frames
 from .corpora.importers import OPENERS
 from .frontends.pictures import PictureSettings, View, ViewSettings, draw_view, pictures
+from .pose.augmentation import PoseAugmentation, augment_pose, faster
+from .pose.features import N_FEATURES
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,12 @@ class SequenceAugmentation:
     Attributes:
         tempo: largest relative change of speed.
         part: smallest part of a clip that is shown, as a share of it.
+        pose: of the features of poses.
     """
 
     tempo: float = 0.0
     part: float = 1.0
+    pose: PoseAugmentation = PoseAugmentation()
 
 
 class VideoData(SequenceData):
@@ -61,7 +65,12 @@ class VideoData(SequenceData):
             return frames
         length = max(1, round(len(frames) * rng.uniform(self.augmentation.part, 1)))
         first = int(rng.integers(len(frames) - length + 1))
-        return stretch_frames(frames[first:first + length], 1 + self.augmentation.tempo * rng.uniform(-1, 1))
+        speed = 1 + self.augmentation.tempo * rng.uniform(-1, 1)
+        changed = stretch_frames(frames[first:first + length], speed)
+        if self.pictures and self.pictures.pose:  # the last stream
+            pose = faster(changed[:, -N_FEATURES:], speed)
+            changed[:, -N_FEATURES:] = augment_pose(pose, self.augmentation.pose, rng)
+        return changed
 
 
 def read_video(cut: Cut, settings: PictureSettings) -> Clip:

@@ -78,8 +78,8 @@ def _open(model: str) -> tuple[PictureSettings, Frames, Frames, Labels, int]:
     """How a model sees a video, its CNN and its encoder as functions, its labels and the width of its frames."""
     if not Path(model).is_file():
         runtime = Runtime(model)
-        return (PictureSettings.from_dict(runtime.config.frontend), runtime.frames, runtime.outputs, runtime.labels,
-                runtime.config.n_features)
+        settings = PictureSettings.from_dict(runtime.config.frontend, runtime.folder)
+        return settings, runtime.frames, runtime.outputs, runtime.labels, runtime.config.n_features
     trained = load_model(model)
 
     def embed(pictures: np.ndarray) -> np.ndarray:

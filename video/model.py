@@ -1,6 +1,7 @@
 """The video model: CNN embeddings of pictures under the encoder that speech and video share."""
 
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
@@ -22,7 +23,8 @@ from ..common.nn.restoring import model_options, restore
 from ..common.training.export import export_model
 from .data import read_video
 from .frontends.backbone import FrameEmbedder, export_onnx
-from .frontends.pictures import PictureSettings
+from .frontends.pictures import CNN_STREAMS, PictureSettings
+from .pose.graphs import DETECTOR, LANDMARKER, graphs_folder
 
 
 def load_model(path: str | Path) -> "VideoModel":
@@ -38,8 +40,19 @@ def load_model(path: str | Path) -> "VideoModel":
 def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, card: Path | None = None) -> Path:
     """Turn a checkpoint into a model folder; see `common.training.export.export_model`."""
     model = load_model(checkpoint)
-    settings = {"sample_rate": 0, "frame_shift": 1 / model.pictures.rate, "frontend": asdict(model.pictures)}
-    return export_model(model, destination, partial(export_onnx, model.frontend, model.pictures), settings, int8, card)
+    frontend = asdict(model.pictures)
+    if frontend["pose"]:
+        frontend["pose"]["graphs"] = "."  # beside this model's other graphs
+    settings = {"sample_rate": 0, "frame_shift": 1 / model.pictures.rate, "frontend": frontend}
+    return export_model(model, destination, partial(_export_frontend, model), settings, int8, card)
+
+
+def _export_frontend(model: "VideoModel", path: Path) -> None:
+    """Write the CNN's graph, and those of the pose stream beside it."""
+    export_onnx(model.frontend, model.pictures, path)
+    if model.pictures.pose:
+        for name in (DETECTOR, LANDMARKER):
+            shutil.copyfile(graphs_folder(model.pictures.pose.graphs) / name, path.parent / name)
 
 
 class VideoModel(SequenceModel):
@@ -82,12 +95,12 @@ class VideoModel(SequenceModel):
         lengths = batch.input_lengths
         time = int(lengths.max())
         columns = []
-        for pictures, stream in zip(batch.inputs, self.pictures.streams.values(), strict=True):
+        for pictures, (name, stream) in zip(batch.inputs, self.pictures.streams.items(), strict=True):
             shown = torch.div(lengths + stream.every - 1, stream.every, rounding_mode="floor")
             inside = length_mask(shown, pictures.shape[1]).squeeze(-1).bool()
             with torch.set_grad_enabled(torch.is_grad_enabled() and bool(self.frontend.tuned)):
                 # Padding is never embedded: it would cost time, and enter the statistics of batch normalisation.
-                embedded = self.frontend(pictures[inside]) if stream is not self.pictures.flow else pictures[inside]
+                embedded = self.frontend(pictures[inside]) if name in CNN_STREAMS else pictures[inside]
             column = embedded.new_zeros(*inside.shape, embedded.shape[-1])
             column[inside] = embedded
             columns.append(column.repeat_interleave(stream.every, dim=1)[:, :time])

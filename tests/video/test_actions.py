@@ -25,13 +25,20 @@ from earsight.video.data import VideoData
 from earsight.video.evaluating import evaluate_model
 from earsight.video.frontends.backbone import FrameEmbedder, export_onnx
 from earsight.video.frontends.embedding import BLOCK, embedding_blocks
-from earsight.video.frontends.pictures import FlowSettings, PictureSettings, StreamSettings, View, pictures
+from earsight.video.frontends.pictures import (
+    FlowSettings,
+    PictureSettings,
+    PoseSettings,
+    StreamSettings,
+    View,
+    pictures,
+)
 from earsight.video.model import export_checkpoint
 from earsight.video.recognition.recogniser import ActionRecogniser
 
 BACKBONE = "shufflenet_v2_x0_5"
 PICTURES = PictureSettings(rate=8, picture=StreamSettings(64, 96, every=3), motion=StreamSettings(48, 64, every=2),
-                           flow=FlowSettings(48, 64, grids=(2,)), lag=0.125)
+                           flow=FlowSettings(48, 64, grids=(2,)), pose=PoseSettings(every=2), lag=0.125)
 RECIPE = """
 model:
   init_args:
@@ -40,6 +47,7 @@ model:
       picture: {height: 64, width: 96, every: 3}
       motion: {height: 48, width: 64, every: 2}
       flow: {height: 48, width: 64, grids: [2]}
+      pose: {every: 2}
       lag: 0.125
     backbone: shufflenet_v2_x0_5
     weights: WEIGHTS
@@ -71,8 +79,8 @@ def training(folder, manifests, run, *options, epochs=1):
             "--data.batch_duration", "4", "--model", "earsight.video.model.VideoModel",
             "--model.pictures.rate", "8", "--model.pictures.picture", "{height: 64, width: 96, every: 3}",
             "--model.pictures.motion", "{height: 48, width: 64, every: 2}",
-            "--model.pictures.flow", "{height: 48, width: 64, grids: [2]}", "--model.pictures.lag", "0.125",
-            "--model.backbone", BACKBONE,
+            "--model.pictures.flow", "{height: 48, width: 64, grids: [2]}", "--model.pictures.pose", "{every: 2}",
+            "--model.pictures.lag", "0.125", "--data.augmentation.pose.mirror", "0.5", "--model.backbone", BACKBONE,
             "--model.weights", str(folder / "weights.pth"), "--model.encoder.hidden", "12",
             "--model.encoder.layers", "1", "--model.encoder.channels", "16", "--model.encoder.stride", "1",
             "--model.encoder.dropout", "0", "--model.head_dropout", "0",
@@ -92,7 +100,8 @@ def test_embeddings_are_those_of_the_cnn(world):
             return embedder.eval()(torch.from_numpy(pictures)).numpy()
 
     expected = np.concatenate(list(embedding_blocks(film, PICTURES, embed)))
-    assert expected.shape == (7, 2048 + 96)  # 16 frames at 16 Hz, 8 moments a second, the last without a frame after it
+    # 16 frames at 16 Hz, 8 moments a second, the last without a frame after it
+    assert expected.shape == (7, 2048 + 96 + 147)
     np.testing.assert_allclose(cut.load_frames(), expected, rtol=2e-3, atol=2e-3)  # kept as float16
     runtime = ActionRecogniser(world / "model")
     np.testing.assert_allclose(np.concatenate(list(runtime.blocks(film))), expected, rtol=1e-3, atol=1e-4)
@@ -227,11 +236,11 @@ def test_blocks_do_not_depend_on_their_size(world, tmp_path):
         return pictures.mean(axis=(1, 2)).astype(np.float32)
 
     whole = np.concatenate(list(embedding_blocks(film, PICTURES, embed)))
-    assert max(sizes) == BLOCK / 2 and sum(sizes) == 15 + 10 and whole.shape == (29, 6 + 96)
+    assert max(sizes) == BLOCK / 2 and sum(sizes) == 15 + 10 and whole.shape == (29, 6 + 96 + 147)
     # What a picture gave stands until the next one, across blocks too.
     moments = list(pictures(film, PICTURES))
     expected = [np.concatenate([*embed(moments[k - k % 3]["picture"][None]), *embed(moments[k - k % 2]["motion"][None]),
-                                moments[k]["flow"]]) for k in range(29)]
+                                moments[k]["flow"], moments[k - k % 2]["pose"]]) for k in range(29)]
     np.testing.assert_allclose(whole, expected)
     blocks = embedding_blocks(film, PICTURES, embed)
     next(blocks)

@@ -15,7 +15,8 @@ from ...common.data.cuts import video_of
 from ...common.errors import EarsightError
 from ...common.recipes import read_yaml
 from ..frontends.embedding import Embed, embedding_blocks
-from ..frontends.pictures import PictureSettings, View, ViewSettings, draw_view
+from ..frontends.pictures import CNN_STREAMS, PictureSettings, View, ViewSettings, draw_view
+from ..pose.graphs import DETECTOR, LANDMARKER, graphs_folder
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -62,6 +63,14 @@ class _VideoEmbedder:
     def __init__(self, recipe: _Recipe, embed: Embed, digest: str) -> None:
         self.recipe, self._embed, self._digest = recipe, embed, digest
         self.frame_shift = 1 / recipe.pictures.rate
+        pose = recipe.pictures.pose
+        self._pictures = asdict(recipe.pictures)
+        if pose:
+            del self._pictures["pose"]["graphs"]  # what they hold counts, not where they lie
+        else:
+            del self._pictures["pose"]  # the keys of recipes from before there was one stay
+        self._pose_digests = {name: file_digest(graphs_folder(pose.graphs) / name)
+                              for name in (DETECTOR, LANDMARKER) if pose}
 
     def plain_view(self) -> View:
         return View()
@@ -70,8 +79,8 @@ class _VideoEmbedder:
         return draw_view(self.recipe.views, rng)
 
     def settings(self, cut: Cut, view: View) -> dict[str, Any]:
-        return {"method": METHOD, "pictures": asdict(self.recipe.pictures), "view": asdict(view), "cnn": self._digest,
-                "video": file_digest(self._video(cut))}
+        return {"method": METHOD, "pictures": self._pictures, "view": asdict(view), "cnn": self._digest,
+                "video": file_digest(self._video(cut)), **self._pose_digests}
 
     def embed(self, cut: Cut, view: View) -> np.ndarray:
         blocks = embedding_blocks(self._video(cut), self.recipe.pictures, self._embed, view, cut.start,
@@ -87,7 +96,12 @@ class _VideoEmbedder:
 
 
 def _open_cnn(recipe: _Recipe) -> tuple[Embed, str]:
-    """The CNN of a recipe, ready to run, on a GPU in torch, else in ONNX Runtime; and a digest of its weights."""
+    """The CNN of a recipe, ready to run, on a GPU in torch, else in ONNX Runtime; and a digest of its weights.
+
+    A recipe without streams for it needs none.
+    """
+    if not recipe.pictures.streams.keys() & set(CNN_STREAMS):
+        return np.asarray, ""
     import torch
 
     from ...common.inference.runtime import open_session

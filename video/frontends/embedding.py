@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .pictures import Moment, PictureSettings, View, pictures
+from .pictures import CNN_STREAMS, Moment, PictureSettings, View, pictures
 
 BLOCK = 16  # moments that go through the CNN at once
 AHEAD = 2  # blocks that may wait for it: enough to keep it busy, little to hold
@@ -40,7 +40,7 @@ def embed_block(block: list[Moment], settings: PictureSettings, embed: Embed, he
         rows = [held[stream]] if stream in held else []
         if due:
             shown = np.stack([block[k][stream] for k in due])
-            rows.append(shown if stream == "flow" else embed(shown))
+            rows.append(embed(shown) if stream in CNN_STREAMS else shown)
         known = np.concatenate(rows)
         # The row before the first picture of this block is the one held from the blocks before.
         columns.append(known[np.searchsorted(due, np.arange(len(block)), side="right") + len(known) - len(due) - 1])

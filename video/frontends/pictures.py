@@ -8,13 +8,17 @@ import cv2
 import numpy as np
 
 from ...common.errors import EarsightError
+from ..pose.features import N_FEATURES, PoseFeatures
+from ..pose.graphs import open_graphs
+from ..pose.tracking import PoseTracker
 from ..reading import sample
 from .motion import Flow, histograms, motion_picture, n_histograms
 
-STREAMS = ("picture", "motion", "flow")
+STREAMS = ("picture", "motion", "flow", "pose")
+CNN_STREAMS = ("picture", "motion")  # the others are features as they come
 ROOM = 2  # a frame is kept up to this many times as high and wide as the largest picture of it
 
-# By stream, what is due: a picture (height, width, 3) uint8, or what the flow's histograms hold, (feature,) float32.
+# By stream, what is due: a picture (height, width, 3) uint8, or features of the flow or the pose, (feature,) float32.
 Moment = dict[str, np.ndarray]
 
 
@@ -59,6 +63,29 @@ class FlowSettings(StreamSettings):
 
 
 @dataclass(frozen=True)
+class PoseSettings:
+    """The pose of the largest person, which no CNN here reads; see `video.pose.features`.
+
+    Attributes:
+        every: moments from one pose to the next, which stands until then.
+        graphs: what finds and reads people: a folder that scripts/convert_pose.py wrote, or a model that has the same
+            (the packaged one unless told otherwise). An exported model has its own.
+    """
+
+    every: int = 1
+    graphs: str = "actions-10"
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise EarsightError(f"pictures.pose.every {self.every}: give 1 or more")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the picture that a person is read in."""
+        return 256, 256
+
+
+@dataclass(frozen=True)
 class PictureSettings:
     """How a video is sampled, and what of it the model sees.
 
@@ -67,6 +94,7 @@ class PictureSettings:
         picture: the frame itself; none leaves the stream out.
         motion: the optical flow from it to a later frame, as a picture; none leaves the stream out.
         flow: histograms of the optical flow; none leaves the stream out.
+        pose: the largest person's pose; none leaves the stream out.
         lag: seconds to that later frame.
         motion_scale: grey levels a pixel of motion.
     """
@@ -75,34 +103,38 @@ class PictureSettings:
     picture: StreamSettings | None = StreamSettings(224, 288)
     motion: StreamSettings | None = StreamSettings(224, 288)
     flow: FlowSettings | None = None
+    pose: PoseSettings | None = None
     lag: float = 0.12
     motion_scale: float = 12.0
 
     def __post_init__(self) -> None:
-        if not self.streams or all(stream.every > 1 for stream in self.streams.values()):
-            raise EarsightError("pictures: give picture, motion or flow, and `every: 1` to one of them "
+        # A stream alone may have the rate of the model that it is to join (scripts/join_streams.py).
+        if not self.streams or len(self.streams) > 1 and all(stream.every > 1 for stream in self.streams.values()):
+            raise EarsightError("pictures: give picture, motion, flow or pose, and `every: 1` to one of them "
                                 "(a lower `rate` serves where none needs each moment)")
         if min(self.rate, self.lag, self.motion_scale) <= 0:
             raise EarsightError(f"pictures: rate {self.rate:g}, lag {self.lag:g} and motion_scale "
                                 f"{self.motion_scale:g} must be above 0")
 
     @staticmethod
-    def from_dict(plain: dict) -> "PictureSettings":
-        """Settings as `dataclasses.asdict` or a recipe writes them."""
-        streams = {name: StreamSettings(**plain[name]) for name in ("picture", "motion") if plain.get(name)}
+    def from_dict(plain: dict, folder: Path | None = None) -> "PictureSettings":
+        """Settings as `dataclasses.asdict` or a recipe writes them; `folder`: of the model that has its own graphs."""
+        streams: dict = {name: StreamSettings(**plain[name]) for name in CNN_STREAMS if plain.get(name)}
         if plain.get("flow"):
             streams["flow"] = FlowSettings(**{**plain["flow"], "grids": tuple(plain["flow"].get("grids", (2, 4)))})
+        if plain.get("pose"):
+            streams["pose"] = PoseSettings(**{**plain["pose"], **({"graphs": str(folder)} if folder else {})})
         return PictureSettings(**{**plain, **streams})
 
     @property
-    def streams(self) -> dict[str, StreamSettings]:
+    def streams(self) -> dict[str, StreamSettings | PoseSettings]:
         """The streams there are, in the order of their features in a frame."""
         return {name: stream for name in STREAMS if (stream := getattr(self, name)) is not None}
 
     def widths(self, embedding: int) -> tuple[int, ...]:
         """Each stream's share of a frame's features, where the CNN gives `embedding` of them a picture."""
-        return tuple(n_histograms(stream.grids) if isinstance(stream, FlowSettings) else embedding
-                     for stream in self.streams.values())
+        own = {"flow": n_histograms(self.flow.grids) if self.flow else 0, "pose": N_FEATURES}
+        return tuple(own.get(name, embedding) for name in self.streams)
 
 
 @dataclass(frozen=True)
@@ -175,8 +207,9 @@ def pictures(path: str | Path, settings: PictureSettings, view: View = View(), s
     """
     rate = settings.rate / view.tempo
     streams = settings.streams.values()
-    height, width = max(stream.height for stream in streams), max(stream.width for stream in streams)
+    height, width = (max(sides) for sides in zip(*(stream.shape for stream in streams)))
     flow, greys = Flow(), _Greys(view)
+    pose = _Posing(settings.pose, settings.rate, view) if settings.pose else None
     moments = sample(path, rate, lag=settings.lag if settings.motion or settings.flow else None,
                      fit=lambda image: shrink(image, ROOM * height, ROOM * width),
                      start=start + view.delay / rate * (view != View()), end=end)
@@ -188,11 +221,13 @@ def pictures(path: str | Path, settings: PictureSettings, view: View = View(), s
                 fields[stream.shape] = flow(greys(moment.image, stream), greys(moment.later, stream))
         shown = {}
         if settings.picture and k % settings.picture.every == 0:
-            shown["picture"] = colour(fit(moment.image, settings.picture, view), view)
+            shown["picture"] = colour(fit(moment.image, settings.picture.shape, view), view)
         if settings.motion and k % settings.motion.every == 0:
             shown["motion"] = motion_picture(fields[settings.motion.shape], settings.motion_scale)
         if settings.flow and k % settings.flow.every == 0:
             shown["flow"] = histograms(fields[settings.flow.shape], settings.flow.grids)
+        if pose and k % pose.every == 0:
+            shown["pose"] = pose(moment.image)
         yield shown
 
 
@@ -207,9 +242,22 @@ class _Greys:
         last = self._last.get(stream.shape)
         if last is not None and last[0] is image:
             return last[1]
-        grey = fit(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), stream, self.view)
+        grey = fit(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), stream.shape, self.view)
         self._last[stream.shape] = image, grey
         return grey
+
+
+class _Posing:
+    """One image after another to features of the pose in it: of the whole frame, for a person may be anywhere in it."""
+
+    def __init__(self, settings: PoseSettings, rate: float, view: View):
+        self.every, self._view = settings.every, view
+        self._tracker = PoseTracker(open_graphs(settings.graphs))
+        self._features = PoseFeatures(settings.every / rate)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        seen = colour(fit(image, image.shape[:2], self._view), self._view)
+        return self._features(self._tracker(seen))
 
 
 def shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -221,17 +269,18 @@ def shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def fit(image: np.ndarray, stream: StreamSettings, view: View = View()) -> np.ndarray:
-    """Crop an image (height, width[, 3]) to the pictures' shape, around its centre or as `view` says, and scale it."""
+def fit(image: np.ndarray, shape: tuple[int, int], view: View = View()) -> np.ndarray:
+    """Crop an image (height, width[, 3]) to a shape (height, width), around its centre or as `view` says, and scale it.
+    """
     height, width = image.shape[:2]
-    scale = max(stream.height / height, stream.width / width)  # of the largest crop of that shape
-    rows = min(stream.height / scale * view.size * view.stretch**0.5, height)
-    columns = min(stream.width / scale * view.size / view.stretch**0.5, width)
+    scale = max(shape[0] / height, shape[1] / width)  # of the largest crop of that shape
+    rows = min(shape[0] / scale * view.size * view.stretch**0.5, height)
+    columns = min(shape[1] / scale * view.size / view.stretch**0.5, width)
     top, left = round((height - rows) * view.down), round((width - columns) * view.across)
     crop = image[top:top + max(round(rows), 1), left:left + max(round(columns), 1)]
     # Linear interpolation leaves no pixel out until it halves the image, and takes a quarter of the time of areas.
-    halves = crop.shape[0] >= 2 * stream.height
-    scaled = cv2.resize(crop, (stream.width, stream.height),
+    halves = crop.shape[0] >= 2 * shape[0]
+    scaled = cv2.resize(crop, (shape[1], shape[0]),
                         interpolation=cv2.INTER_AREA if halves else cv2.INTER_LINEAR)
     return np.ascontiguousarray(scaled[:, ::-1]) if view.flip else scaled
 

@@ -1,6 +1,6 @@
 """From video files to classes and timelines, with a model folder. torch is never imported on this path."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,9 @@ from ...common.inference.runtime import Runtime
 from ...common.inference.timeline import BATCH, timeline
 from ..frontends.embedding import embedding_blocks
 from ..frontends.pictures import PictureSettings
+from ..pose.graphs import open_graphs
+from ..pose.skeleton import draw_skeleton
+from ..pose.tracking import PoseTracker
 from ..reading import Moment, VideoInfo, probe, sample
 from .plotting import thumbnail_times
 
@@ -32,7 +35,7 @@ class ActionRecogniser:
             command = "transcribe" if config.task == "ctc" else "classify"
             raise EarsightError(f"model {self.runtime.name} is for {config.medium} and `earsight {command}`; "
                                 "choose another (see `earsight models`)")
-        self.pictures = PictureSettings.from_dict(config.frontend)
+        self.pictures = PictureSettings.from_dict(config.frontend, self.runtime.folder)
 
     def blocks(self, path: str | Path) -> Iterator[np.ndarray]:
         """A video's embeddings in order, a block (time, feature) at a time."""
@@ -65,29 +68,32 @@ class ActionRecogniser:
         """Pictures (time, height, width, 3) -> embeddings, one by one: a batch would not fit the caches."""
         return np.concatenate([self.runtime.frames(picture[None]) for picture in pictures])
 
-    @staticmethod
-    def thumbnails(result: Timeline) -> list[tuple[float, np.ndarray]]:
-        """Small pictures of a timeline's clip for `video.recognition.plotting.plot_timeline`."""
+    def thumbnails(self, result: Timeline) -> list[tuple[float, np.ndarray]]:
+        """Small pictures of a timeline's clip for `video.recognition.plotting.plot_timeline`; see `strip`."""
         info = probe(result.path)
         times = thumbnail_times(result.duration, info.width / info.height)
         seconds = max(result.duration - info.start, 1 / len(times))
-        return [(moment.time, moment.image) for moment in strip(result.path, len(times), info.start, seconds)]
+        return [(moment.time, moment.image) for moment in self.strip(result.path, len(times), info.start, seconds)]
+
+    def strip(self, path: str | Path, count: int, start: float, seconds: float) -> list[Moment]:
+        """Small pictures of equal parts of a clip; see `strip`. A model that reads poses has them drawn in.
+
+        The person is looked for in each picture anew, so that it may be another than the one that was followed.
+        """
+        if not self.pictures.pose:
+            return strip(path, count, start, seconds)
+        graphs = open_graphs(self.pictures.pose.graphs)
+
+        def with_pose(image: np.ndarray) -> np.ndarray:
+            small = shrunk(image)
+            return draw_skeleton(small, PoseTracker(graphs)(image), small.shape[0] / image.shape[0])
+
+        return strip(path, count, start, seconds, with_pose)
 
     def _end(self, info: VideoInfo, frames: int) -> float:
         """Seconds: the container's word where it fits what was seen, whose last moments have no frame after them."""
         seen, told = info.start + frames * self.runtime.config.frame_shift, info.duration
         return told if seen <= told <= seen + self.pictures.lag + 2 * self.runtime.config.frame_shift else seen
-
-
-def strip(path: str | Path, count: int, start: float, seconds: float) -> list[Moment]:
-    """Small pictures of `count` equal parts of a clip, from the middle of each, until the frames end; at least one.
-
-    Args:
-        start, seconds: where in the clip the first part begins, and how long all of them are together.
-    """
-    # The last frame of a clip of few may come before the first part's middle: the parts' beginnings are taken too.
-    halves = list(sample(path, 2 * count / seconds, fit=shrunk, start=start))
-    return halves[1::2] or halves[:1]
 
 
 def shrunk(image: np.ndarray) -> np.ndarray:
@@ -96,3 +102,16 @@ def shrunk(image: np.ndarray) -> np.ndarray:
 
     width = max(1, round(image.shape[1] * THUMBNAIL / image.shape[0]))
     return cv2.resize(image, (width, THUMBNAIL), interpolation=cv2.INTER_AREA)
+
+
+def strip(path: str | Path, count: int, start: float, seconds: float,
+          small: Callable[[np.ndarray], np.ndarray] = shrunk) -> list[Moment]:
+    """Small pictures of `count` equal parts of a clip, from the middle of each, until the frames end; at least one.
+
+    Args:
+        start, seconds: where in the clip the first part begins, and how long all of them are together.
+        small: frame -> picture.
+    """
+    # The last frame of a clip of few may come before the first part's middle: the parts' beginnings are taken too.
+    halves = list(sample(path, 2 * count / seconds, fit=small, start=start))
+    return halves[1::2] or halves[:1]
