@@ -22,7 +22,8 @@ def package_of(model: str | Path, module: str) -> ModuleType:
         from ..common.model_folder import medium_of
 
         medium = medium_of(model)
-    return importlib.import_module(f"..{'video' if medium == 'video' else 'audio'}.{module}", __package__)
+    package = {"video": "video", "lips": "video.lips"}.get(medium, "audio")
+    return importlib.import_module(f"..{package}.{module}", __package__)
 
 
 def openers() -> "Openers":
@@ -36,5 +37,5 @@ def openers() -> "Openers":
 
 def name_classes() -> None:
     """Import the models and data modules of both media, so that recipes can name them by their bare names."""
-    for medium in ("audio", "video"):
-        importlib.import_module(f"..{medium}.model", __package__)
+    for package in ("audio", "video", "video.lips"):
+        importlib.import_module(f"..{package}.model", __package__)
