@@ -30,6 +30,8 @@ def prepare_mouths(source: Path, destination: Path, *, config: str, detector: st
     path = Path(config)
     plain = read_yaml(path)
     try:
+        if not plain["model"]["class_path"].endswith("LipModel"):
+            raise TypeError(f"{plain['model']['class_path']} is of something else")
         settings = MouthSettings(**{**(plain["model"]["init_args"].get("mouth") or {}),
                                     **({"detector": detector} if detector else {})})
     except (KeyError, TypeError, AttributeError) as error:

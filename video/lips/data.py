@@ -1,6 +1,7 @@
 """Mouths as training reads them: stored pictures, or cut out of the film there and then."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from lhotse.cut import Cut
@@ -8,6 +9,7 @@ from lhotse.cut import Cut
 from ...common.data.cuts import film_of, frames_of
 from ...common.data.datamodule import SequenceData, read_frames_cut
 from ...common.errors import EarsightError
+from ...common.inference.runtime import Runtime
 from ...common.nn.frames import stretch_frames
 from ..corpora.importers import OPENERS
 from ..corpora.mouths import part_of
@@ -60,6 +62,12 @@ def read_mouths(cut: Cut, settings: MouthSettings) -> np.ndarray:
         raise EarsightError(f"{cut.id}: {pictures.shape[1]} values a frame, and the model takes mouths of "
                             f"{settings.side} x {settings.side} pixels; prepare them (`earsight prepare mouths`)")
     return pictures
+
+
+def frames_reader(runtime: Runtime) -> Callable[[Cut], np.ndarray]:
+    """What reads a clip's frames (time, feature) for a model folder."""
+    mouth = MouthSettings.from_dict(runtime.config.frontend, runtime.folder)
+    return lambda cut: runtime.frames(read_mouths(cut, mouth).astype(np.uint8))
 
 
 def count_pictures(cut: Cut, rate: float) -> int:

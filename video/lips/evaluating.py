@@ -1,7 +1,6 @@
 """`earsight evaluate` for models that read lips: a checkpoint or a model folder on films or stored mouths."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from ...common.reports.transcription import TranscriptionReport
 from ..corpora.importers import OPENERS
 from ..mouth.crops import MouthSettings
 from ..mouth.sheet import as_png, row
-from .data import read_mouths
+from .data import frames_reader, read_mouths
 from .model import load_model
 from .reader import LipReader
 
@@ -49,20 +48,16 @@ def _run(model: str, cuts: "CutSet", decoding: dict | None
         trained = load_model(model)
         return trained.labels, trained.mouth, run_checkpoint(trained, cuts, trained.reader())
     reader = LipReader(model, decoding=decoding)
-    return reader.runtime.labels, reader.mouth, run_parallel(list(cuts), partial(_judged, reader), default_jobs())
+    frames_of = frames_reader(reader.runtime)
 
+    def read(cut: Cut) -> JudgedTranscript:
+        frames = frames_of(cut)
+        return judge(reader.transcriber, reader.runtime.outputs(frames), frames)
 
-def _judged(reader: LipReader, cut: Cut) -> JudgedTranscript:
-    """What the model reads of a clip, as a film of it is read."""
-    frames = reader.frames(_pictures(cut, reader.mouth))
-    return judge(reader.transcriber, reader.runtime.outputs(frames), frames)
+    return reader.runtime.labels, reader.mouth, run_parallel(list(cuts), read, default_jobs())
 
 
 def _exhibit(cut: Cut, mouth: MouthSettings) -> Exhibit:
     """A strip of a clip's mouths, evenly spaced in time."""
-    return Exhibit(data_uri(as_png(row(_pictures(cut, mouth))), "image/png"), "The mouth, evenly spaced in time")
-
-
-def _pictures(cut: Cut, mouth: MouthSettings) -> np.ndarray:
-    """A clip's mouths (time, side, side) uint8."""
-    return read_mouths(cut, mouth).astype(np.uint8).reshape(-1, mouth.side, mouth.side)
+    pictures = read_mouths(cut, mouth).astype(np.uint8).reshape(-1, mouth.side, mouth.side)
+    return Exhibit(data_uri(as_png(row(pictures)), "image/png"), "The mouth, evenly spaced in time")

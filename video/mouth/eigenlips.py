@@ -3,8 +3,10 @@
 Principal components of grey levels: Turk and Pentland (1991) for faces, Bregler and Konig (1994) for lips.
 """
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -95,10 +97,11 @@ class Eigenlips(nn.Module):
         self.basis.copy_(basis * largest.sign())  # else the library chooses
         self.fitted.fill_(True)
 
-    def export_onnx(self, path: str) -> None:
+    def export_onnx(self, path: str | Path) -> None:
         """Write the graph pictures (1, time, side * side) uint8 -> frames (1, time, size)."""
         example = torch.zeros(1, 3, self.side**2, dtype=torch.uint8)
-        with whole_file(path) as temporary:
+        with whole_file(path) as temporary, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as for the other graphs: the older exporter
             torch.onnx.export(self.eval(), (example,), str(temporary), input_names=["pictures"],
                               output_names=["frames"], dynamic_axes={"pictures": {1: "time"}, "frames": {1: "time"}},
                               opset_version=17, dynamo=False)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...common.errors import EarsightError, first_line
 from ...common.inference.runtime import open_session
-from ...common.model_folder import find_model
+from ...common.model_folder import installed_models
 
 DETECTOR = "face_detector.onnx"
 OUTPUTS = {"heat": 1, "sizes": 2, "offsets": 2, "points": 10}  # of its graph, with their channels
@@ -93,7 +93,7 @@ def detector_file(folder: str) -> Path:
     Raises:
         EarsightError: there is no such folder or model, or it has no detector.
     """
-    path = find_model(folder) / DETECTOR
+    path = (Path(folder) if Path(folder).is_dir() else installed_models().get(folder, Path(folder))) / DETECTOR
     if not path.is_file():
         raise EarsightError(f"{path.parent}: no {DETECTOR}, so no face can be found; export the model again, or name "
                             "what scripts/convert_faces.py wrote (model.mouth.detector; detector=FOLDER of `prepare`)")
