@@ -33,8 +33,8 @@ model: {{class_path: LipModel, init_args: {{mouth: {{detector: {detector}, side:
   eigenlips: {{height: 42, width: 42, size: 12}},
   encoder: {{hidden: 32, layers: 1, stride: 1, channels: 0, dropout: 0}}, head_dropout: 0,
   normaliser: {{deltas: 0, normalise: set}}, optimiser: {{learning_rate: 0.01}}}}}}
-data: {{class_path: LipData, init_args: {{train: {folder}/mouths/train.jsonl.gz, batch_duration: 3, workers: 0, curriculum: 3,
-  validation: {folder}/mouths/train.jsonl.gz, augmentation: {{shift: 0.02, speed: 0.1}}}}}}
+data: {{class_path: LipData, init_args: {{train: {folder}/mouths/train.jsonl.gz, batch_duration: 3, workers: 0,
+  curriculum: 3, validation: {folder}/mouths/train.jsonl.gz, augmentation: {{shift: 0.02, speed: 0.1}}}}}}
 trainer: {{accelerator: cpu, max_epochs: 60, check_val_every_n_epoch: 10, enable_progress_bar: false,
   enable_model_summary: false}}
 """)
