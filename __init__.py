@@ -57,8 +57,9 @@ def transcribe(path: str | Path, model: str | Path | None = None, *, track: int 
     _demand_paths(path=path, model=model)
     reading, options = ReadingOptions(track, channels, damaged), given_options(**decoding)
     model = model or DEFAULT_TRANSCRIBER
+    lips = reads_lips(model, reading)
     read: Any = transcriber(model, default_jobs(), **options)
-    if reads_lips(model, reading):
+    if lips:
         return read.transcribe(path)
     if channels != "split":
         return read.transcribe(path, options=reading)

@@ -54,6 +54,9 @@ LM_NAMES = {True: "lm.bin", False: "lm.arpa"}  # in the model folder, by whether
 LEXICON_NAME = "lexicon.txt"
 
 
+FrameReader = Callable[[Cut], np.ndarray]  # a clip's frames (time, feature)
+
+
 @dataclass(frozen=True, eq=False)
 class Clip:
     """A clip's true text, frames (time * stride, feature) and log-probabilities (time, label).
@@ -64,9 +67,6 @@ class Clip:
     text: str
     frames: np.ndarray
     log_probs: np.ndarray
-
-
-FrameReader = Callable[[Cut], np.ndarray]
 
 
 def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, lexicon: Path | None = None,
@@ -96,9 +96,8 @@ def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, 
     demand_own(output or runtime.folder)
     if output and output.is_dir() and any(output.iterdir()) and not (output / CONFIG).is_file():
         raise EarsightError(f"{output}: exists and is no model folder; choose another --output")
-    if runtime.config.task != "ctc" or not reader and runtime.config.medium not in (
-            "speech", "frames"):
-        raise EarsightError(f"model {runtime.name} writes no text; there is no decoder to tune")
+    if runtime.config.task != "ctc" or not (reader or runtime.config.medium in ("speech", "frames")):
+        raise EarsightError(f"model {runtime.name} writes no text of speech; there is no decoder to tune")
     given = DecodingOptions(decoder="beam", lm=str(lm or ""), lexicon=str(lexicon or ""))
     Decoder(runtime.labels, given)  # what cannot be used is told before the long work
     clips, errors = read_clips(runtime, manifests, openers, reader)

@@ -45,7 +45,8 @@ def write_detector(folder: Path) -> Path:
     ]
     constants = [constant("redness", np.array([1, -1, 0]).reshape(1, 3, 1, 1) / 255),
                  constant("window", window[None, None]), constant("moments", moments), constant("little", 1e-6),
-                 constant("eighth", 1 / 8), constant("zeros", np.zeros((1, 2, 1, 1))), constant("size", np.full((1, 2, 1, 1), np.log(SIZE / 4))),
+                 constant("eighth", 1 / 8), constant("zeros", np.zeros((1, 2, 1, 1))),
+                 constant("size", np.full((1, 2, 1, 1), np.log(SIZE / 4))),
                  constant("ten_zeros", np.zeros((1, 10, 1, 1))), constant("places", places)]
     channels = {"heat": 1, "sizes": 2, "offsets": 2, "points": 10}
     graph = helper.make_graph(

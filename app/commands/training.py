@@ -1,6 +1,7 @@
 """Commands that make and measure a model: train, tune, evaluate, predict, export, tune-decoder."""
 
 import argparse
+from typing import Any
 
 from ...common.errors import EarsightError, report_errors, require
 from ...common.files import keep_inputs
@@ -78,7 +79,7 @@ def tune_decoder_command(args: argparse.Namespace) -> int:
     from ...audio.decoder_tuning import tune_decoder
     from ...common.model_folder import medium_of
 
-    options = {}
+    options: dict[str, Any] = {}
     if medium_of(args.model) == "lips":
         from ...video.lips.data import frames_reader
 

@@ -64,11 +64,9 @@ def landmarks(found: Sequence[Face | None], every: int, count: int, longest_gap:
     if not faces:
         return result
     nearest = np.abs(np.arange(count)[:, None] - places).argmin(axis=1)
-    pieces = _pieces(faces, places, longest_gap)
-    for piece in pieces:
+    for piece in _pieces(faces, places, longest_gap):
         points = _smoothed(np.stack([faces[k].points for k in piece]))
         own = np.flatnonzero(np.isin(nearest, piece))
-        own = np.arange(own[0], own[-1] + 1)
         flat = points.reshape(len(piece), -1)
         result[own] = np.stack([np.interp(own, places[piece], column) for column in flat.T], axis=1).reshape(-1, 5, 2)
     result[np.abs(np.arange(count) - places[nearest]) > longest_gap] = np.nan

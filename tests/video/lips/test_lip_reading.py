@@ -31,11 +31,11 @@ def lips(tmp_path_factory) -> dict[str, Path]:
     recipe.write_text(f"""
 model: {{class_path: LipModel, init_args: {{mouth: {{detector: {detector}, side: 48}},
   eigenlips: {{height: 42, width: 42, size: 12}},
-  encoder: {{hidden: 32, layers: 1, stride: 1, channels: 0, dropout: 0}}, head_dropout: 0,
-  normaliser: {{deltas: 0, normalise: set}}, optimiser: {{learning_rate: 0.01}}}}}}
-data: {{class_path: LipData, init_args: {{train: {folder}/mouths/train.jsonl.gz, batch_duration: 3, workers: 0,
-  curriculum: 3, validation: {folder}/mouths/train.jsonl.gz, augmentation: {{shift: 0.02, speed: 0.1}}}}}}
-trainer: {{accelerator: cpu, max_epochs: 60, check_val_every_n_epoch: 10, enable_progress_bar: false,
+  encoder: {{hidden: 24, layers: 1, stride: 1, channels: 0, dropout: 0}}, head_dropout: 0,
+  normaliser: {{deltas: 1, normalise: set}}, optimiser: {{learning_rate: 0.02}}}}}}
+data: {{class_path: LipData, init_args: {{train: {folder}/mouths/train.jsonl.gz, batch_duration: 40, workers: 0,
+  validation: {folder}/mouths/train.jsonl.gz, augmentation: {{shift: 0.02, speed: 0.1}}}}}}
+trainer: {{accelerator: cpu, max_epochs: 90, check_val_every_n_epoch: 15, enable_progress_bar: false,
   enable_model_summary: false}}
 """)
     assert main(["prepare", "csv", str(folder / "films.csv"), str(folder / "data"), "medium=video"]) == 0
@@ -93,6 +93,44 @@ def test_stored_mouths_are_the_films(lips):
 
     pictures = mouth_pictures(lips["folder"] / "00.mkv", LipReader(lips["model"]).mouth)
     assert np.array_equal(pictures.reshape(len(pictures), -1), stored)
+
+
+@pytest.mark.parametrize("manifest", ["films", "mouths"])
+def test_the_decoder_is_tuned_on_films_or_mouths(lips, manifest, tmp_path, capsys):
+    assert main(["tune-decoder", str(lips["model"]), str(lips[manifest]), "--output", str(tmp_path / "tuned")]) == 0
+    assert "Word error rates, 12 clips" in capsys.readouterr().out
+    assert json.loads((tmp_path / "tuned/config.json").read_text())["confidence"].keys() == {
+        "words", "transcript", "sound"}
+
+
+def test_mouths_fit_the_model_that_reads_them(lips, capsys):
+    assert main(["check", str(lips["mouths"]), "--model", str(lips["model"])]) == 0
+    assert "nothing wrong" in capsys.readouterr().out
+
+
+def test_other_commands_refuse_the_model_in_one_line(lips, tmp_path, capsys):
+    film = str(lips["folder"] / "00.mkv")
+    for arguments in (["classify", film], ["align", film, "a o"], ["explain", film, "--output",
+                                                                   str(tmp_path / "picture.png")]):
+        assert main([*arguments, "--model", str(lips["model"])]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "lips" in line
+
+
+def test_a_damaged_model_is_told(lips, tmp_path, capsys):
+    import shutil
+
+    for name, words in (("face_detector.onnx", "face_detector.onnx"), ("frontend.onnx", "frontend.onnx")):
+        broken = tmp_path / name
+        shutil.copytree(lips["model"], broken)
+        (broken / name).unlink()
+        assert main(["transcribe", str(lips["folder"] / "00.mkv"), "--model", str(broken)]) == 1
+        assert words in capsys.readouterr().err
+    config = json.loads((broken / "config.json").read_text())
+    config["frontend"]["side"] = "wide"
+    (broken / "config.json").write_text(json.dumps(config))
+    assert main(["transcribe", str(lips["folder"] / "00.mkv"), "--model", str(broken)]) == 1
+    assert "'frontend.side' is missing or wrong" in capsys.readouterr().err
 
 
 def test_a_sheet_shows_the_mouths(lips, tmp_path, capsys):
