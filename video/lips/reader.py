@@ -1,6 +1,6 @@
 """From films to transcripts, with a model folder that reads lips. torch is never imported on this path."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from itertools import chain
 from pathlib import Path
@@ -45,37 +45,28 @@ class LipReader:
         frames = self.frames(pictures)
         return self.transcriber(self.runtime.outputs(frames), frames, len(pictures) / self.mouth.rate, path)
 
-    def transcribe(self, path: str | Path, heard: Callable[[Utterance], None] = lambda utterance: None,
-                   progress: Callable[[float], None] = lambda seconds: None) -> Transcript:
+    def transcribe(self, path: str | Path) -> Transcript:
         """Read one film, in memory that does not grow with its length.
 
         A film no longer than the clips that the model was trained on is read as it is; a longer one is cut where the
         lips say nothing.
 
-        Args:
-            heard: is given each utterance when it is ready.
-            progress: is told how many seconds of a long film have been looked through.
-
         Raises:
             EarsightError: the film cannot be read, or no face is found in it.
         """
-        film, utterances = _Film(path, self.mouth), []
-        for utterance in self._utterances(film, progress):
-            utterances.append(utterance)
-            heard(utterance)
-        return joined(utterances, str(path), film.seconds, self.runtime.name)
+        film = _Film(path, self.mouth)
+        return joined(list(self._utterances(film)), str(path), film.seconds, self.runtime.name)
 
-    def _utterances(self, film: "_Film", progress: Callable[[float], None]) -> Iterator[Utterance]:
+    def _utterances(self, film: "_Film") -> Iterator[Utterance]:
         head: list[np.ndarray] = []
         for block in film:
             head.append(block)
             if film.seconds > self.runtime.config.longest_clip:
-                yield from self._between_pauses(chain(head, film), str(film.path), progress)
+                yield from self._between_pauses(chain(head, film), str(film.path))
                 return
         yield Utterance(0.0, film.seconds, self.transcript(np.concatenate(head), str(film.path)))
 
-    def _between_pauses(self, blocks: Iterable[np.ndarray], path: str, progress: Callable[[float], None]
-                        ) -> Iterator[Utterance]:
+    def _between_pauses(self, blocks: Iterable[np.ndarray], path: str) -> Iterator[Utterance]:
         unit, ahead = self.runtime.config.stride, 2 * self.threads
         seconds = unit / self.mouth.rate
 
@@ -84,8 +75,8 @@ class LipReader:
             return placed(self.transcript(part, path), *(frames * seconds for frames in astuple(place)))
 
         with thread_pool(self.threads) as pool:
-            found = stretches(blocks, self._levels, unit, cutting(self.runtime.config.longest_clip, seconds), pool,
-                              ahead, progress=lambda frames: progress(frames * seconds))
+            how = cutting(self.runtime.config.longest_clip, seconds)
+            found = stretches(blocks, self._levels, unit, how, pool, ahead)
             for _, utterance in in_order(pool, read_one, found, ahead):
                 yield utterance
 
