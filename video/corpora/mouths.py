@@ -66,7 +66,8 @@ class _MouthCropper:
 
 def part_of(cut: Cut) -> tuple[float, float | None]:
     """Where in its film a clip begins and ends, seconds; None is the film's end, which a sound track may miss."""
-    whole = cut.start == 0 and cut.has_recording and cut.duration == cut.recording.duration
+    recording = getattr(cut, "recording", None)
+    whole = recording is not None and cut.start == 0 and cut.duration == recording.duration
     return cut.start, None if whole else cut.start + cut.duration
 
 

@@ -1,6 +1,7 @@
 """`earsight evaluate` for models that read lips: a checkpoint or a model folder on films or stored mouths."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,8 @@ def _run(model: str, cuts: "CutSet", decoding: dict | None
          ) -> tuple[Labels, MouthSettings, Iterator[tuple[Cut, Outcome]]]:
     if Path(model).is_file():
         trained = load_model(model)
-        return trained.labels, trained.mouth, run_checkpoint(trained, cuts, trained.reader())
+        return trained.labels, trained.mouth, run_checkpoint(
+            trained, cuts, partial(read_mouths, settings=trained.mouth))
     reader = LipReader(model, decoding=decoding)
     frames_of = frames_reader(reader.runtime)
 

@@ -81,7 +81,9 @@ class Eigenlips(nn.Module):
     def fit(self, clips: Iterable[np.ndarray]) -> None:
         """Find the components of clips (time, side * side), whose pictures are seen once, in memory that does not grow.
         """
-        n, total, products = 0, 0.0, 0.0
+        pixels = self.settings.pixels
+        n, total = 0, torch.zeros(pixels, dtype=torch.float64)
+        products = torch.zeros(pixels, pixels, dtype=torch.float64)
         for clip in clips:
             x = self.normalised(torch.from_numpy(clip)[None])[0].double()
             x = x[x.abs().sum(dim=-1) > 0]  # without pictures of no face

@@ -84,4 +84,5 @@ def _pieces(faces: Sequence[Face], places: np.ndarray, longest_gap: int) -> list
 def _smoothed(points: np.ndarray) -> np.ndarray:
     """(finding, 5, 2), each with its neighbours; the first and the last are repeated outwards."""
     padded = np.concatenate([points[:1], points, points[-1:]])
-    return sum(share * padded[k:k + len(points)] for k, share in enumerate(SMOOTHING))
+    shifted = np.stack([padded[k:k + len(points)] for k in range(len(SMOOTHING))])
+    return np.average(shifted, axis=0, weights=SMOOTHING)

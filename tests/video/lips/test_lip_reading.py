@@ -100,8 +100,7 @@ def test_stored_mouths_are_the_films(lips):
 def test_the_decoder_is_tuned_on_films_or_mouths(lips, manifest, tmp_path, capsys):
     assert main(["tune-decoder", str(lips["model"]), str(lips[manifest]), "--output", str(tmp_path / "tuned")]) == 0
     assert "Word error rates, 12 clips" in capsys.readouterr().out
-    assert json.loads((tmp_path / "tuned/config.json").read_text())["confidence"].keys() == {
-        "words", "transcript", "sound"}
+    assert json.loads((tmp_path / "tuned/config.json").read_text())["confidence"].keys() == {"words", "transcript"}
 
 
 def test_mouths_fit_the_model_that_reads_them(lips, capsys):
