@@ -29,7 +29,7 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                                    epilog=epilog(name), formatter_class=argparse.RawDescriptionHelpFormatter)
 
     for name, what, paths, model, formats in (
-            ("transcribe", "write what is said in clips", "sound, videos with sound, or frames (.npy, .mfc)",
+            ("transcribe", "write what is said in clips", "sound, videos, or frames (.npy, .mfc)",
              transcriber, TRANSCRIPT_FORMATS),
             ("classify", "name what is done or heard in clips",
              "videos, sound, frames (.npy), or tables of series (.csv .tsv .parquet .ts .arff .npz)",
@@ -87,7 +87,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
 
     sub = command("prepare", "turn a corpus into manifests")
     sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, series "
-                     "for tables of them, lhotse:NAME for lhotse's recipes, or embeddings, shards of what is prepared")
+                     "for tables of them, lhotse:NAME for lhotse's recipes, or embeddings, mouths, shards of what is "
+                     "prepared")
     sub.add_argument("source", type=Path)
     sub.add_argument("destination", type=Path)
     sub.add_argument("option", nargs="*", metavar="NAME=VALUE", help="options of the corpus, e.g. hold_out=theo")
@@ -97,6 +98,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                      help="several are taken for the splits of one corpus")
     sub.add_argument("--model", help="model folder or installed model whose alphabet and frames the clips must fit")
     sub.add_argument("--sample-rate", type=_positive, help="Hz that every recording should have")
+    sub.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw some of the mouths that `prepare mouths` "
+                     "stored")
     sub.add_argument("--shared-speakers", action="store_true", help="a speaker may be in several splits")
 
     sub = command("learn", "make a measured model of clips, with one command",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..common.data.openers import Openers
 
 
-PACKAGES = {"video": "video", "series": "common.series"}  # by medium, those that are not `audio`
+PACKAGES = {"video": "video", "lips": "video.lips", "series": "common.series"}  # by medium, those that are not `audio`
 
 
 def package_of(model: str | Path, module: str) -> ModuleType:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ..common.errors import EarsightError
 
 if TYPE_CHECKING:
+    from ..audio.reading import ReadingOptions
     from ..audio.recognition.recogniser import SpeechRecogniser
     from ..common.series.recognition import SeriesRecogniser
+    from ..video.lips.reader import LipReader
     from ..video.recognition.recogniser import ActionRecogniser
 
 DEFAULT_TRANSCRIBER = "en"
@@ -32,8 +34,8 @@ def default_classifier(path: str | Path) -> str:
     return DEFAULT_CLASSIFIERS["video" if has_pictures(path) else "sound"]
 
 
-def transcriber(model: str | Path, threads: int, **decoding: Any) -> "SpeechRecogniser":
-    """What transcribes sound or frames, as the model takes them; made once for the same arguments and files.
+def transcriber(model: str | Path, threads: int, **decoding: Any) -> "SpeechRecogniser | LipReader":
+    """What transcribes sound, frames or lips, as the model takes them; made once for the same arguments and files.
 
     Args:
         model: a model folder or the name of an installed model.
@@ -62,8 +64,31 @@ def _as_it_is(model: str | Path, *further: Path) -> tuple[Path, tuple]:
     return folder, tuple(stats)
 
 
+def reads_lips(model: str | Path, reading: "ReadingOptions") -> bool:
+    """Whether a model reads lips, to which no option of reading sound applies.
+
+    Raises:
+        EarsightError: such an option is given with one, or there is no such model.
+    """
+    from ..audio.reading import ReadingOptions
+    from ..common.model_folder import medium_of
+
+    if medium_of(model) != "lips":
+        return False
+    if reading != ReadingOptions(quiet=reading.quiet):
+        raise EarsightError(f"model {model} reads lips and hears nothing; leave out what chooses or mends sound "
+                            "(track, channels, damaged)")
+    return True
+
+
 @lru_cache(8)
-def _transcriber(model: Path, _: tuple, threads: int, **decoding: Any) -> "SpeechRecogniser":
+def _transcriber(model: Path, _: tuple, threads: int, **decoding: Any) -> "SpeechRecogniser | LipReader":
+    from ..common.model_folder import medium_of
+
+    if medium_of(model) == "lips":
+        from ..video.lips.reader import LipReader
+
+        return LipReader(model, threads, decoding)
     from ..audio.recognition.recogniser import SpeechRecogniser
 
     return SpeechRecogniser(model, "ctc", threads, decoding)

@@ -1,6 +1,7 @@
 """Commands that make and measure a model: learn, train, tune, evaluate, predict, export, tune-decoder, calibrate."""
 
 import argparse
+from typing import Any
 
 from ...common.errors import EarsightError, report_errors, require
 from ...common.files import keep_inputs
@@ -92,8 +93,14 @@ def export_command(args: argparse.Namespace) -> int:
 def tune_decoder_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from ...audio.decoder_tuning import tune_decoder
+    from ...common.model_folder import medium_of
 
-    report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon, args.output)
+    options: dict[str, Any] = {}
+    if medium_of(args.model) == "lips":
+        from ...video.lips.data import frames_reader
+
+        options = {"openers": openers(), "reader": frames_reader}
+    report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon, args.output, **options)
     print(report)
     return report_errors(errors)
 

@@ -68,8 +68,9 @@ class Task:
 def prepare_views(source: Path, destination: Path, embedder: Embedder, views: int, progress: bool) -> Parts:
     """The embeddings of the clips of `source`, a manifest or a folder of train, dev and test manifests.
 
-    They are stored as float16 in `destination`/embeddings. What is there already is not computed again, so a run that
-    was broken off goes on where it was, and changed settings or clips never meet old embeddings.
+    They are stored in `destination`/embeddings as float16, or as uint8 where they are pictures' grey levels. What is
+    there already is not computed again, so a run that was broken off goes on where it was, and changed settings or
+    clips never meet old embeddings.
 
     Args:
         views: augmented views of each training clip beside the clip itself; each one is the same in every run.
@@ -140,7 +141,7 @@ def _store(task: Task, folder: Path, embedder: Embedder) -> Path:
     if not path.exists():
         frames = embedder.embed(task.cut, task.view)
         with whole_file(path) as temporary:
-            np.save(temporary, frames.astype(np.float16), allow_pickle=False)
+            np.save(temporary, frames if frames.dtype == np.uint8 else frames.astype(np.float16), allow_pickle=False)
     return path
 
 
