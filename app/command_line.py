@@ -139,12 +139,17 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("model", metavar="MODEL", help="checkpoint, model folder or installed model")
     sub.add_argument("manifest", metavar="MANIFEST")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
-    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification)")
+    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification), "
+                     "or with --noise the errors at each ratio")
     sub.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html: figures, and the worst clips to "
                      "hear and see")
     sub.add_argument("--others", dest="other_clips", nargs="+", default=[], metavar="MANIFEST",
                      help="clips that are none of a calibrated classifier's classes: how many of them get a name")
     sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
+    sub.add_argument("--noise", choices=("babble", "white", "music"), help="add noise to the clips' sound, babble of "
+                     "the other clips, and count errors at each of --snr; of films for sound, lips and both")
+    sub.add_argument("--snr", nargs="+", metavar="DB", default=["-10", "-5", "0", "5", "10", "20", "clean"],
+                     help="signal-to-noise ratios of --noise, and clean (default: -10 -5 0 5 10 20 clean)")
     _add_decoding(sub)
 
     sub = command("predict", "recognise a manifest with a checkpoint, one JSON line a clip",

@@ -141,7 +141,7 @@ def read_clips(runtime: Runtime, manifests: Sequence[Path], openers: Openers = O
 
 def _read_noise(runtime: Runtime) -> list[Clip]:
     """Clips in which nothing is said, for models that read sound."""
-    rate = runtime.config.sample_rate
+    rate = runtime.config.sample_rate if runtime.config.medium == "speech" else 0
     frames = [runtime.frames(sound) for sound in noise_clips(NOISE_CLIPS, rate)] if rate else []
     return [Clip("", of_clip, runtime.outputs(of_clip)) for of_clip in frames]
 

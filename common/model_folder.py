@@ -27,8 +27,8 @@ class ModelConfig:
     """What `config.json` holds.
 
     Attributes:
-        medium: "speech", "video", "lips" (films of a face), "series" (tables), or "frames" (stored
-            frames of any origin).
+        medium: "speech", "video", "lips" (films of a face), "audiovisual" (with their sound), "series" (tables),
+            or "frames" (stored frames of any origin).
         task: "ctc" (text) or "classification".
         labels: what the outputs mean; see `common.labels.Labels`.
         n_features: features of a frame that goes into the encoder.
@@ -103,7 +103,7 @@ def read_config(folder: Path) -> ModelConfig:
 
 def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
     """What the program reckons with, and whether it is as it should be: anybody may edit the file."""
-    yield "medium", config.medium in ("speech", "video", "lips", "series", "frames")
+    yield "medium", config.medium in ("speech", "video", "lips", "audiovisual", "series", "frames")
     yield "task", config.task in ("ctc", "classification")
     for name in ("n_features", "stride"):
         yield name, _is_count(getattr(config, name))
@@ -132,7 +132,7 @@ def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
             yield f"frontend.{name}", _is_count(config.frontend.get(name))
         yield "frontend.edges", config.frontend.get("edges") in EDGES
         yield "frontend.top_db", config.frontend.get("top_db", "") is None or _is_number(config.frontend.get("top_db"))
-    if config.medium == "lips":
+    if config.medium in ("lips", "audiovisual"):
         for name in ("side", "every"):
             yield f"frontend.{name}", _is_count(config.frontend.get(name))
         for name in ("rate", "width"):
@@ -199,7 +199,7 @@ def demand_own(folder: Path) -> None:
 
 
 def medium_of(model: str | Path) -> str:
-    """What a model folder or an installed model takes: "speech", "video", "lips", "series" or "frames"."""
+    """What a model folder or an installed model takes; see `ModelConfig.medium`."""
     return read_config(find_model(model)).medium
 
 

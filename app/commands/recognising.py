@@ -12,7 +12,7 @@ from ..recognisers import (
     DEFAULT_TRANSCRIBER,
     classifier,
     default_classifier,
-    reads_lips,
+    reads_films,
     transcriber,
 )
 
@@ -23,11 +23,11 @@ def transcribe_command(args: argparse.Namespace) -> int:
 
     reading = ReadingOptions(args.track, args.channels, args.damaged)
     make: Any = partial(transcriber, args.model, **decoding(args))
-    if reads_lips(args.model, reading):
+    if reads_films(args.model, reading):
         from ...video.lips.transcribing import transcribe_films
 
         return transcribe_films(args.paths, make, args.format, args.output, args.jobs, args.min_confidence,
-                                args.doubtful == "mark")
+                                args.doubtful == "mark", reading)
     return transcribe_files(args.paths, make, args.format, args.output, args.jobs, args.min_confidence,
                             args.doubtful == "mark", reading)
 

@@ -55,9 +55,30 @@ def evaluate_command(args: argparse.Namespace) -> int:
     if args.report:
         keep_inputs(args.report / "index.html", (args.manifest,), "--report")
         check_folder(args.report)
+    if args.noise:
+        return _evaluate_noise(args)
     evaluate = package_of(args.model, "evaluating").evaluate_model
     report, errors = evaluate(args.model, args.manifest, args.worst, decoding(args), args.report, args.other_clips)
     tell(report, args.json, args.plot)
+    return report_errors(errors)
+
+
+def _evaluate_noise(args: argparse.Namespace) -> int:
+    from ...common.files import write_whole
+    from ...common.reports.noise import parse_ratios
+
+    if args.report or args.other_clips:
+        raise EarsightError("evaluate --noise: writes a table (--json, --plot), and no page; leave --report and "
+                            "--others out")
+    measure = getattr(package_of(args.model, "evaluating"), "evaluate_noise", None)
+    if measure is None:
+        raise EarsightError(f"model {args.model} hears nothing that noise could disturb; leave --noise out")
+    table, errors = measure(args.model, args.manifest, args.noise, parse_ratios(args.snr), decoding(args))
+    if args.json:
+        write_whole(args.json, table.json())
+    if args.plot:
+        table.plot(args.plot)
+    print(table.text())
     return report_errors(errors)
 
 
@@ -96,10 +117,8 @@ def tune_decoder_command(args: argparse.Namespace) -> int:
     from ...common.model_folder import medium_of
 
     options: dict[str, Any] = {}
-    if medium_of(args.model) == "lips":
-        from ...video.lips.data import frames_reader
-
-        options = {"openers": openers(), "reader": frames_reader}
+    if medium_of(args.model) in ("lips", "audiovisual"):
+        options = {"openers": openers(), "reader": package_of(args.model, "data").frames_reader}
     report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon, args.output, **options)
     print(report)
     return report_errors(errors)

@@ -1,6 +1,6 @@
 """`earsight evaluate` for models that read lips: a checkpoint or a model folder on films or stored mouths."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,15 +31,17 @@ if TYPE_CHECKING:
 
 
 def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: dict | None = None,
-                   page: Path | None = None
+                   page: Path | None = None, others: Sequence[str | Path] = ()
                    ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Measure a checkpoint file, a model folder or an installed model on a manifest; see `audio.evaluating`."""
+    if others:
+        raise EarsightError(f"model {model} writes text, and knows no classes; leave --others out")
     cuts = read_manifest(manifest, OPENERS)
     labels, mouth, outcomes = _run(model, cuts, decoding)
     of_checkpoint = decoding_options(Path(), {}, decoding) if decoding and Path(model).is_file() else None
     report, errors = evaluate(cuts, labels, outcomes, worst, decoding=of_checkpoint)
     if page:
-        write_page(page, report, model, manifest, lambda name: _exhibit(cuts[name], mouth), errors)
+        write_page(page, report, model, manifest, lambda name: mouth_exhibit(cuts[name], mouth), errors)
     return report, errors
 
 
@@ -59,7 +61,7 @@ def _run(model: str, cuts: "CutSet", decoding: dict | None
     return reader.runtime.labels, reader.mouth, run_parallel(list(cuts), read, default_jobs())
 
 
-def _exhibit(cut: Cut, mouth: MouthSettings) -> Exhibit:
+def mouth_exhibit(cut: Cut, mouth: MouthSettings) -> Exhibit:
     """A strip of a clip's mouths, evenly spaced in time."""
     pictures = read_mouths(cut, mouth).astype(np.uint8).reshape(-1, mouth.side, mouth.side)
     return Exhibit(data_uri(as_png(row(pictures)), "image/png"), "The mouth, evenly spaced in time")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from ...common.labels import BLANK
 from ..mouth.crops import MouthSettings, mouth_blocks, no_face, stored
 
 
-class LipReader:
-    """A model folder that reads lips, applied to films. Safe to share between threads.
+class FilmReader:
+    """A model folder applied to films, of which it takes a row of numbers a picture. Safe to share between threads.
 
     Args:
         model: a model folder or an installed model's name.
@@ -27,44 +28,57 @@ class LipReader:
         calibrated: give confidences as the folder's calibration makes them, where it has one.
     """
 
+    medium = ""  # of the models that it takes
+
     def __init__(self, model: str | Path, threads: int = 1, decoding: dict | None = None, calibrated: bool = True):
         self.runtime, self.threads = Runtime(model), threads
         config = self.runtime.config
-        if config.medium != "lips" or config.task != "ctc":
+        if config.medium != self.medium or config.task != "ctc":
             raise EarsightError(f"model {self.runtime.name} is for {config.medium}, and reads no lips; choose another "
                                 "(see `earsight models`)")
         self.mouth = MouthSettings.from_dict(config.frontend, self.runtime.folder)
-        self.transcriber = folder_transcriber(self.runtime.folder, config, decoding, calibrated)
+        self.transcriber = folder_transcriber(self.runtime, decoding, calibrated)
 
-    def frames(self, pictures: np.ndarray) -> np.ndarray:
-        """Mouths (time, side, side) uint8 -> frames (time, feature)."""
-        return self.runtime.frames(stored(pictures))
+    def rows(self, path: str | Path, options: Any = None) -> Iterator[np.ndarray]:
+        """A film's rows (time, width), block by block, in memory that does not grow with its length.
 
-    def transcript(self, pictures: np.ndarray, path: str = "") -> Transcript:
-        """Read a clip's mouths (time, side, side) uint8."""
-        frames = self.frames(pictures)
-        return self.transcriber(self.runtime.outputs(frames), frames, len(pictures) / self.mouth.rate, path)
-
-    def transcribe(self, path: str | Path) -> Transcript:
-        """Read one film, in memory that does not grow with its length.
-
-        A film no longer than the clips that the model was trained on is read as it is; a longer one is cut where the
-        lips say nothing.
+        Args:
+            options: how its sound is read, by models that hear.
 
         Raises:
-            EarsightError: the film cannot be read, or no face is found in it.
+            EarsightError: the film cannot be read, or holds nothing that the model reads.
         """
-        film = _Film(path, self.mouth)
-        return joined(list(self._utterances(film)), str(path), film.seconds, self.runtime.name)
+        raise NotImplementedError
 
-    def _utterances(self, film: "_Film") -> Iterator[Utterance]:
+    def frames(self, rows: np.ndarray) -> np.ndarray:
+        """Rows (time, width) -> frames (time, feature)."""
+        return self.runtime.frames(rows)
+
+    def transcript(self, rows: np.ndarray, path: str = "") -> Transcript:
+        """Read a clip's rows (time, width)."""
+        frames = self.frames(rows)
+        return self.transcriber(self.runtime.outputs(frames), frames, len(rows) / self.mouth.rate, path)
+
+    def transcribe(self, path: str | Path, options: Any = None) -> Transcript:
+        """Read one film, in memory that does not grow with its length.
+
+        A film no longer than the clips that the model was trained on is read as it is; a longer one is cut where
+        nothing is said.
+
+        Raises:
+            EarsightError: the film cannot be read, or holds nothing that the model reads.
+        """
+        film = _Counted(self.rows(path, options), self.mouth.rate)
+        return joined(list(self._utterances(film, str(path))), str(path), film.seconds, self.runtime.name)
+
+    def _utterances(self, film: "_Counted", path: str) -> Iterator[Utterance]:
         head: list[np.ndarray] = []
         for block in film:
             head.append(block)
             if film.seconds > self.runtime.config.longest_clip:
-                yield from self._between_pauses(chain(head, film), str(film.path))
+                yield from self._between_pauses(chain(head, film), path)
                 return
-        yield Utterance(0.0, film.seconds, self.transcript(np.concatenate(head), str(film.path)))
+        yield Utterance(0.0, film.seconds, self.transcript(np.concatenate(head), path))
 
     def _between_pauses(self, blocks: Iterable[np.ndarray], path: str) -> Iterator[Utterance]:
         unit, ahead = self.runtime.config.stride, 2 * self.threads
@@ -80,26 +94,36 @@ class LipReader:
             for _, utterance in in_order(pool, read_one, found, ahead):
                 yield utterance
 
-    def _levels(self, pictures: np.ndarray) -> np.ndarray:
+    def _levels(self, rows: np.ndarray) -> np.ndarray:
         """Where a window says something, as `common.inference.segmenting.Cutter.push` takes it."""
-        blank = self.runtime.outputs(self.frames(pictures)).argmax(axis=-1) == BLANK
+        blank = self.runtime.outputs(self.frames(rows)).argmax(axis=-1) == BLANK
         return np.where(blank, -np.inf, 0.0)
 
 
-class _Film:
-    """A film's mouths, block by block, counted as they go by; one without a face is an error at its end."""
+class LipReader(FilmReader):
+    """A model folder that reads lips: rows are a mouth's pixels, (time, side * side) uint8."""
 
-    def __init__(self, path: str | Path, settings: MouthSettings):
-        self.path, self._rate = path, settings.rate
-        self._blocks, self._count, self._face = mouth_blocks(path, settings), 0, False
+    medium = "lips"
+
+    def rows(self, path: str | Path, options: Any = None) -> Iterator[np.ndarray]:
+        face = False
+        for block in mouth_blocks(path, self.mouth):
+            face |= bool(block.any())
+            yield stored(block)
+        if not face:
+            raise no_face(path)
+
+
+class _Counted:
+    """Blocks, counted as they go by."""
+
+    def __init__(self, blocks: Iterator[np.ndarray], rate: float):
+        self._blocks, self._rate, self._count = blocks, rate, 0
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for block in self._blocks:
             self._count += len(block)
-            self._face |= bool(block.any())
             yield block
-        if not self._face:
-            raise no_face(self.path)
 
     @property
     def seconds(self) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...common.errors import EarsightError
 from ..reading import sample
+from ..reading.source import JITTER
 from .faces import open_detector
 from .tracking import FaceTracker, landmarks
 
@@ -81,7 +82,11 @@ def mouth_blocks(path: str | Path, settings: MouthSettings, start: float = 0.0, 
     """The same in blocks of BLOCK seconds, so that memory does not grow with the film; a block may be black."""
     tracker, length = FaceTracker(open_detector(settings.detector)), max(1, round(BLOCK * settings.rate))
     found, greys = [], []
-    for moment in sample(path, settings.rate, fit=_shrunk, start=start, end=end):
+    for number, moment in enumerate(sample(path, settings.rate, fit=_shrunk, start=start, end=end)):
+        if number == 0 and moment.time > start + JITTER:  # times count from the film's start
+            late = round((moment.time - start) * settings.rate)
+            for first in range(0, late, length):
+                yield np.zeros((min(length, late - first), settings.side, settings.side), np.uint8)
         if len(greys) % settings.every == 0:
             found.append(tracker(moment.image))
         greys.append(cv2.cvtColor(moment.image, cv2.COLOR_RGB2GRAY))
