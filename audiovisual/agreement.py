@@ -1,10 +1,9 @@
 """Whether sound and lips say the same, and at the same time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from ..common.labels import BLANK
 
 FARTHEST = 0.6  # seconds by which sound is looked for before and behind the lips
 MENDED = 0.2  # seconds up to which it is moved to where it belongs
@@ -31,17 +30,18 @@ class Lag:
     tell: str = ""
 
 
-def estimate_lag(heard: np.ndarray, seen: np.ndarray, shift: float, rate: float) -> Lag:
+def estimate_lag(heard: np.ndarray, seen: np.ndarray, silent: Sequence[int], shift: float, rate: float) -> Lag:
     """By the probabilities (time, label) that sound alone and lips alone give.
 
-    The lag is the one at which the two agree most: at which the product of what they give to labels, blanks left out
-    and spread over neighbouring frames, is largest.
+    The lag is the one at which the two agree most: at which the product of what they give to labels, spread over
+    neighbouring frames, is largest.
 
     Args:
+        silent: labels that tell nothing of which words are said: the blank, and what stands between words.
         shift: seconds of an output frame.
         rate: pictures a second.
     """
-    one, other = (_labels(said) for said in (heard, seen))
+    one, other = (_spoken(said, silent) for said in (heard, seen))
     farthest = min(round(FARTHEST / shift), len(one) - 1)
     overlaps = {by: _overlap(one, other, by) for by in range(-farthest, farthest + 1)}
     best = max(overlaps, key=lambda by: (overlaps[by], -abs(by)))
@@ -70,9 +70,9 @@ def shifted(rows: np.ndarray, pixels: int, by: int) -> np.ndarray:
     return moved
 
 
-def _labels(said: np.ndarray) -> np.ndarray:
-    """Probabilities (time, label) without the blank's, spread over time, of a total energy of 1."""
-    rest = np.delete(said, BLANK, axis=1)
+def _spoken(said: np.ndarray, silent: Sequence[int]) -> np.ndarray:
+    """Probabilities (time, label) without those of some labels, spread over time, of a total energy of 1."""
+    rest = np.delete(said, silent, axis=1)
     spread = np.stack([np.convolve(column, SPREAD, mode="same") for column in rest.T], axis=1)
     return spread / max(np.sqrt(np.square(spread).sum()), 1e-9)
 

@@ -21,6 +21,8 @@ from ..video.mouth.augmentation import MouthAugmentation, augment_mouth
 from ..video.mouth.crops import MouthSettings
 from .rows import as_rows, samples_a_picture
 
+BABBLING = 100  # clips of whose voices babble is made
+
 
 @dataclass(frozen=True)
 class StreamAugmentation:
@@ -68,7 +70,7 @@ class AudioVisualData(SequenceData):
         super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
                          curriculum, buckets, workers, seed)
         self.sample_rate, self.lips, self.streams = sample_rate, lips, streams
-        self._noises = noise_sources(streams.kinds if streams.noise else (), list(self.cuts("train")), sample_rate)
+        self._noises = self._sources() if streams.noise else []
 
     def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
         pictures, samples = read_mouths(cut, self.mouth), read_sound(cut, self.sample_rate)
@@ -87,6 +89,14 @@ class AudioVisualData(SequenceData):
         elif one_alone < self.streams.deaf + self.streams.blind:
             seen = np.zeros_like(seen)
         return as_rows(seen.reshape(len(seen), -1), heard, each)
+
+    def _sources(self) -> list[NoiseSource]:
+        """Noise of the kinds wanted; babble of the voices of some clips, which are held in memory."""
+        cuts = list(self.cuts("train"))
+        chosen = np.random.default_rng(self.seed).permutation(len(cuts))[:BABBLING]
+        voices = {cuts[i].id: read_sound(cuts[i], self.sample_rate) for i in chosen} if "babble" in (
+            self.streams.kinds) else {}
+        return [NoiseSource(kind, self.sample_rate, list(voices), voices.__getitem__) for kind in self.streams.kinds]
 
     def _disturbed(self, samples: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
         s = self.streams
@@ -118,13 +128,6 @@ def read_sound(cut: Cut, sample_rate: int) -> np.ndarray:
     start += custom_of(cut).get("video_start", 0.0)
     first = round(start * sample_rate)
     return samples[first:None if end is None else first + round(cut.duration * sample_rate)]
-
-
-def noise_sources(kinds: tuple[str, ...], cuts: list[Cut], sample_rate: int) -> list[NoiseSource]:
-    """Noise of these kinds, babble of these clips' voices."""
-    by_name = {cut.id: cut for cut in cuts}
-    return [NoiseSource(kind, sample_rate, list(by_name), lambda name: read_sound(by_name[name], sample_rate))
-            for kind in kinds]
 
 
 def read_rows(cut: Cut, settings: MouthSettings, sample_rate: int,

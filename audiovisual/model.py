@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from lhotse.cut import Cut
 from torch import Tensor
 
@@ -15,18 +16,24 @@ from ..audio.frontends.mfcc_settings import MfccSettings
 from ..common.checkpoint import read_checkpoint
 from ..common.data.cuts import frames_of
 from ..common.data.datamodule import Batch, Clip
+from ..common.errors import EarsightError
+from ..common.inference.runtime import open_session, run_graph
 from ..common.nn.encoder import EncoderSettings
 from ..common.nn.frames import length_mask
 from ..common.nn.module import NormaliserSettings, OptimiserSettings, SequenceModel
 from ..common.nn.restoring import model_options, restore
 from ..common.training.export import export_model
-from ..video.lips.data import count_pictures, read_mouths
-from ..video.lips.model import EVERY
+from ..video.lips.data import count_pictures
+from ..video.lips.model import build_frontend, fit_eigenlips, network_of
 from ..video.mouth.crops import MouthSettings
 from ..video.mouth.eigenlips import EigenlipsSettings
 from ..video.mouth.faces import DETECTOR, detector_file
+from ..video.mouth.network import NetworkSettings
 from .data import AudioVisualData, read_rows
 from .frontend import AudioVisualFrontend
+from .rows import as_rows
+
+FRONTEND_TOLERANCE = 1e-3  # of its frames, as a share of the largest
 
 Fusion = Literal["early", "middle", "late"]
 
@@ -39,7 +46,7 @@ def load_model(path: str | Path) -> "AudioVisualModel":
     options["encoder"] = replace(options["encoder"], streams=(), joint=0, weighted=False)  # as `fusion` has them
     model = AudioVisualModel(mouth=MouthSettings(**settings["mouth"]), fusion=settings["fusion"],
                              eigenlips=EigenlipsSettings(**settings["eigenlips"]),
-                             mfcc=MfccSettings(**settings["mfcc"]), **options)
+                             network=network_of(settings), mfcc=MfccSettings(**settings["mfcc"]), **options)
     restore(model, checkpoint, path)
     return model
 
@@ -53,8 +60,21 @@ def export_checkpoint(checkpoint: Path, destination: Path, int8: bool = False, c
 
 
 def _write_frontend(model: "AudioVisualModel", path: Path) -> None:
-    """Write the frontend's graph, and the face detector's beside it."""
+    """Write the frontend's graph, and the face detector's beside it.
+
+    Raises:
+        EarsightError: the graph computes something else than the frontend that trained.
+    """
     model.frontend.export_onnx(path)
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (19, model.mouth.side**2)).astype(np.float32)
+    rows = as_rows(pixels, rng.uniform(-0.5, 0.5, 19 * model.frontend.each), model.frontend.each)[None]
+    with torch.no_grad():
+        expected = model.frontend(torch.from_numpy(rows), torch.tensor([19])).numpy()
+    error = float(np.abs(run_graph(open_session(path, 1), rows) - expected).max() / np.abs(expected).max())
+    if not error <= FRONTEND_TOLERANCE:
+        raise EarsightError(f"the exported frontend differs from the one that trained by {error:.2g} of its largest "
+                            "value; nothing was written; please report this with the versions of torch and onnx")
     shutil.copyfile(detector_file(model.mouth.detector), path.parent / DETECTOR)
 
 
@@ -64,7 +84,7 @@ class AudioVisualModel(SequenceModel):
     Args:
         labels, auxiliary_labels, normaliser, optimiser, auxiliary_weight, auxiliary_layer, head_dropout: see
             `SequenceModel`.
-        mouth, eigenlips: see `video.lips.model.LipModel`.
+        mouth, eigenlips, network: see `video.lips.model.LipModel`.
         mfcc: of the sound; a picture's time is to be whole hops.
         fusion: "early": one encoder reads all features; "middle": each stream has lower layers of its own, the upper
             ones read both; "late": each has an encoder and a head of its own, and what they say is weighed at each
@@ -75,16 +95,17 @@ class AudioVisualModel(SequenceModel):
     medium = "audiovisual"
 
     def __init__(self, labels: dict, auxiliary_labels: dict | None = None, mouth: MouthSettings = MouthSettings(),
-                 eigenlips: EigenlipsSettings = EigenlipsSettings(), mfcc: MfccSettings = MfccSettings(edges="round"),
-                 fusion: Fusion = "middle", normaliser: NormaliserSettings = NormaliserSettings(),
+                 eigenlips: EigenlipsSettings = EigenlipsSettings(), network: NetworkSettings | None = None,
+                 mfcc: MfccSettings = MfccSettings(edges="round"), fusion: Fusion = "middle",
+                 normaliser: NormaliserSettings = NormaliserSettings(),
                  encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(),
                  auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2):
-        frontend = AudioVisualFrontend(mouth, eigenlips, mfcc)
+        frontend = AudioVisualFrontend(mouth, build_frontend(mouth, eigenlips, network), mfcc)
         super().__init__(labels, auxiliary_labels, sum(frontend.widths), 1 / mouth.rate, normaliser,
                          _fused(encoder, fusion, frontend.widths), optimiser, auxiliary_weight, auxiliary_layer,
                          head_dropout)
         self.settings |= {"mouth": asdict(mouth), "eigenlips": asdict(eigenlips), "mfcc": asdict(mfcc),
-                          "fusion": fusion}
+                          "network": asdict(network) if network else None, "fusion": fusion}
         self.mouth, self.sample_rate, self.frontend = mouth, mfcc.sample_rate, frontend
 
     def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -104,11 +125,8 @@ class AudioVisualModel(SequenceModel):
     def setup(self, stage: str) -> None:
         data = getattr(self.trainer, "datamodule")  # Lightning sets it from without, and does not declare it
         data.mouth = self.mouth
-        if stage == "fit" and not self.frontend.lips.fitted:
-            self.frontend.lips.fit(map(self._some, data.cuts("train")))
-
-    def _some(self, cut: Cut) -> np.ndarray:
-        return np.ascontiguousarray(read_mouths(cut, self.mouth)[::EVERY])
+        if stage == "fit":
+            fit_eigenlips(self.frontend.lips, self.mouth, data.cuts("train"))
 
 
 def _fused(encoder: EncoderSettings, fusion: Fusion, widths: tuple[int, int]) -> EncoderSettings:

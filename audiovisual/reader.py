@@ -7,6 +7,7 @@ import numpy as np
 
 from ..audio.reading import WHOLE, ReadingOptions
 from ..common.inference.recognition import Transcript
+from ..common.labels import BLANK, BOUNDARY
 from ..video.lips.reader import FilmReader
 from .agreement import Lag, estimate_lag, shifted
 from .rows import film_rows
@@ -35,4 +36,6 @@ class AudioVisualReader(FilmReader):
         if not (heard.any() and seen.any()):
             return Lag()
         said = [np.exp(self.runtime.outputs(self.frames(part))) for part in (heard, seen)]
-        return estimate_lag(*said, shift=self.runtime.config.stride / self.mouth.rate, rate=self.mouth.rate)
+        names = self.runtime.labels.symbols
+        silent = [i for i, name in enumerate(names) if i == BLANK or not name.strip(f" {BOUNDARY}")]
+        return estimate_lag(*said, silent, self.runtime.config.stride / self.mouth.rate, self.mouth.rate)

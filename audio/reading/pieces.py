@@ -36,7 +36,7 @@ class Silence(NamedTuple):
 
 
 class NoSound(EarsightError):
-    """A file holds no sound at all."""
+    """A file holds no sound at all, or is a video without a sound track."""
 
 
 def no_sound(path: Path) -> NoSound:

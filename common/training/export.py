@@ -108,7 +108,7 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
             labels={**model.labels.to_dict(), "bpe_model": ""}, n_features=model.normaliser.n_input,
             stride=model.encoder.stride, precision="int8" if int8 else "float32",
             model={k: v for k, v in model.settings.items()
-                   if k not in ("mfcc", "pretrained", "pictures", "mouth", "longest_clip")},
+                   if k not in ("mfcc", "pretrained", "pictures", "mouth", "network", "longest_clip")},
             about=about, longest_clip=model.settings.get("longest_clip", ModelConfig.longest_clip),
             versions={name: importlib.metadata.version(name) for name in ("torch", "onnx", "onnxruntime")},
             **{"medium": model.medium, **settings}))

@@ -30,7 +30,7 @@ def prepare_mouths(source: Path, destination: Path, *, config: str, detector: st
     path = Path(config)
     plain = read_yaml(path)
     try:
-        if not plain["model"]["class_path"].endswith("LipModel"):
+        if not plain["model"]["class_path"].endswith(("LipModel", "AudioVisualModel")):
             raise TypeError(f"{plain['model']['class_path']} is of something else")
         settings = MouthSettings(**{**(plain["model"]["init_args"].get("mouth") or {}),
                                     **({"detector": detector} if detector else {})})

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ...common.errors import EarsightError
 from ...common.files import whole_file
+from ...common.nn.frames import length_mask
 
 FLAT = 8.0  # grey levels added to a picture's deviation, so that a black one stays black
 
@@ -45,7 +46,7 @@ class EigenlipsSettings:
 
 
 class Eigenlips(nn.Module):
-    """Pictures (batch, time, side * side) in grey levels -> components (batch, time, size).
+    """Pictures (batch, time, side * side) in grey levels, lengths (batch,) -> components (batch, time, size).
 
     Each picture is brought to a mean of 0 and a deviation of 1 first, so that the light does not count.
     """
@@ -64,8 +65,9 @@ class Eigenlips(nn.Module):
         self.register_buffer("basis", torch.zeros(settings.pixels, settings.size))
         self.register_buffer("fitted", torch.zeros((), dtype=torch.bool))
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return (self.normalised(pictures) - self.mean) @ self.basis
+    def forward(self, pictures: Tensor, lengths: Tensor) -> Tensor:
+        # The mask also tells the exporter that the components' time is the pictures': it would take the example's.
+        return (self.normalised(pictures) - self.mean) @ self.basis * length_mask(lengths, pictures.shape[1])
 
     def normalised(self, pictures: Tensor) -> Tensor:
         """(batch, time, side * side) -> (batch, time, pixels): the middle, shrunk, each picture of mean 0."""
@@ -104,6 +106,15 @@ class Eigenlips(nn.Module):
         example = torch.zeros(1, 3, self.side**2, dtype=torch.uint8)
         with whole_file(path) as temporary, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as for the other graphs: the older exporter
-            torch.onnx.export(self.eval(), (example,), str(temporary), input_names=["pictures"],
+            torch.onnx.export(_OneClip(self).eval(), (example,), str(temporary), input_names=["pictures"],
                               output_names=["frames"], dynamic_axes={"pictures": {1: "time"}, "frames": {1: "time"}},
                               opset_version=17, dynamo=False)
+
+
+class _OneClip(nn.Module):
+    def __init__(self, eigenlips: Eigenlips):
+        super().__init__()
+        self.eigenlips = eigenlips
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.eigenlips(pictures, torch.ones_like(pictures[:, :, 0], dtype=torch.int64).sum(dim=1))
