@@ -9,7 +9,7 @@ from lhotse.cut import Cut
 from ..audio.augmentation import add_noise
 from ..audio.noises import NOISES, NoiseSource
 from ..audio.reading import NoSound, read, resample
-from ..common.data.cuts import custom_of, film_of
+from ..common.data.cuts import film_of
 from ..common.data.datamodule import SequenceData
 from ..common.errors import EarsightError
 from ..common.inference.runtime import Runtime
@@ -125,9 +125,7 @@ def read_sound(cut: Cut, sample_rate: int) -> np.ndarray:
     except NoSound:
         return np.zeros(0, np.float32)
     start, end = part_of(cut)
-    start += custom_of(cut).get("video_start", 0.0)
-    first = round(start * sample_rate)
-    return samples[first:None if end is None else first + round(cut.duration * sample_rate)]
+    return samples[round(start * sample_rate):None if end is None else round(end * sample_rate)]
 
 
 def read_rows(cut: Cut, settings: MouthSettings, sample_rate: int,

@@ -84,6 +84,10 @@ def explain_command(args: argparse.Namespace) -> int:
         from ...video.explaining import explain
     elif medium == "series":
         from ...common.series.explaining import explain
+    elif medium == "lips":
+        from ...video.lips.explaining import explain
+    elif medium == "audiovisual":
+        from ...audiovisual.explaining import explain
     else:
         from ...audio.explaining import explain
     write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)

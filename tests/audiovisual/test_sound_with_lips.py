@@ -119,6 +119,15 @@ def test_the_streams_weights_add_up(talking):
     assert weights.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
+def test_a_picture_explains_a_film(talking, tmp_path):
+    from PIL import Image
+
+    picture = tmp_path / "picture.png"
+    film = write_talking(tmp_path / "late.mkv", "o a i", late=0.12)
+    assert main(["explain", str(film), "--model", str(talking["model"]), "--output", str(picture)]) == 0
+    assert Image.open(picture).width == 1800
+
+
 def test_the_decoder_is_tuned(talking, tmp_path, capsys):
     tuned = str(tmp_path / "tuned")
     assert main(["tune-decoder", str(talking["model"]), str(talking["mouths"]), "--output", tuned]) == 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...common.data.corpora.embeddings import file_digest, prepare_views
 from ...common.data.corpora.parts import Parts
-from ...common.data.cuts import film_of
+from ...common.data.cuts import custom_of, film_of
 from ...common.errors import EarsightError
 from ...common.recipes import read_yaml
 from ..mouth.crops import MouthSettings, mouth_pictures, stored
@@ -68,7 +68,8 @@ def part_of(cut: Cut) -> tuple[float, float | None]:
     """Where in its film a clip begins and ends, seconds; None is the film's end, which a sound track may miss."""
     recording = getattr(cut, "recording", None)
     whole = recording is not None and cut.start == 0 and cut.duration == recording.duration
-    return cut.start, None if whole else cut.start + cut.duration
+    start = cut.start + custom_of(cut).get("video_start", 0.0)
+    return start, None if whole else start + cut.duration
 
 
 def _film(cut: Cut) -> str:

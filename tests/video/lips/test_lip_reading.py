@@ -110,11 +110,19 @@ def test_mouths_fit_the_model_that_reads_them(lips, capsys):
 
 def test_other_commands_refuse_the_model_in_one_line(lips, tmp_path, capsys):
     film = str(lips["folder"] / "00.mkv")
-    for arguments in (["classify", film], ["align", film, "a o"], ["explain", film, "--output",
-                                                                   str(tmp_path / "picture.png")]):
+    for arguments in (["classify", film], ["align", film, "a o"]):
         assert main([*arguments, "--model", str(lips["model"])]) == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert "lips" in line
+
+
+def test_a_picture_explains_a_film(lips, tmp_path):
+    from PIL import Image
+
+    picture = tmp_path / "picture.png"
+    film = str(lips["folder"] / "00.mkv")
+    assert main(["explain", film, "--model", str(lips["model"]), "--output", str(picture)]) == 0
+    assert Image.open(picture).width == 1800
 
 
 def test_a_damaged_model_is_told(lips, tmp_path, capsys):
@@ -177,9 +185,11 @@ def test_options_of_sound_are_refused(lips, tmp_path, capsys):
 
 def test_prepare_without_a_detector_or_films_is_told(lips, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
+    np.save(tmp_path / "frames.npy", np.zeros((9, 3), np.float32))
+    (tmp_path / "frames.csv").write_text("path,text\nframes.npy,a\n")
     for source, options, words in (
             (lips["films"], [f"config={lips['recipe']}", f"detector={tmp_path / 'empty'}"], "convert_faces.py"),
-            (lips["mouths"], [f"config={lips['recipe']}"], "has no film"),
+            (tmp_path / "frames.csv", [f"config={lips['recipe']}"], "has no film"),
             (lips["films"], ["config=configs/an4.yaml"], "reads lips")):
         assert main(["prepare", "mouths", str(source), str(tmp_path / "out"), *options]) == 1
         assert words in capsys.readouterr().err
