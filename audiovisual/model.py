@@ -122,6 +122,16 @@ class AudioVisualModel(SequenceModel):
     def count_frames(self, cut: Cut) -> int:
         return super().count_frames(cut) if frames_of(cut) is not None else count_pictures(cut, self.mouth.rate)
 
+    def name_of(self, name: str, medium: str) -> str:
+        """What reads lips alone may become the stream that does so here."""
+        if medium != "lips" or self.settings["fusion"] == "early":
+            return name
+        encoders = "encoder.encoders.1." if self.settings["fusion"] == "late" else "encoder.below.encoders.1."
+        for theirs, ours in (("frontend.", "frontend.lips."), ("encoder.", encoders), ("head.", "head.heads.1.")):
+            if name.startswith(theirs):
+                return ours + name.removeprefix(theirs)
+        return name
+
     def setup(self, stage: str) -> None:
         data = getattr(self.trainer, "datamodule")  # Lightning sets it from without, and does not declare it
         data.mouth = self.mouth

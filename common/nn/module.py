@@ -238,6 +238,10 @@ class SequenceModel(pl.LightningModule):
             return [self.labels.symbols[i] for i in arrays.argmax(axis=-1)]
         return [self.labels.decode(greedy(clip[:length])[0]) for clip, length in zip(arrays, lengths.tolist())]
 
+    def name_of(self, name: str, medium: str) -> str:
+        """What a tensor of a checkpoint of some medium is called in this model, which may start from it."""
+        return name
+
     def learning_rates(self) -> list[tuple[list[nn.Parameter], float]]:
         """Parameters with their share of the learning rate; what is not listed is not trained."""
         return [(list(self.parameters()), 1.0)]

@@ -14,13 +14,15 @@ def start_from(model: SequenceModel, checkpoint: dict) -> tuple[int, int]:
     Returns:
         How many of the model's tensors were taken (in whole or in part), and how many were not.
     """
-    saved, given = checkpoint["earsight"], checkpoint["state_dict"]
+    saved = checkpoint["earsight"]
+    given = {model.name_of(name, saved["medium"]): value for name, value in checkpoint["state_dict"].items()}
     rows = {}
     for head, labels in (("head", "labels"), ("auxiliary_head", "auxiliary_labels")):
         ours, theirs = getattr(model, labels), saved[labels]
         if ours and theirs:
             place = {symbol: i for i, symbol in enumerate(theirs["symbols"])}
-            rows[f"{head}.output"] = [(i, place[s]) for i, s in enumerate(ours.symbols) if s in place]
+            head = model.name_of(f"{head}.output", saved["medium"])
+            rows[head] = [(i, place[s]) for i, s in enumerate(ours.symbols) if s in place]
     taken, state = 0, model.state_dict()
     for name, value in state.items():
         pairs = rows.get(name.rsplit(".", 1)[0])
