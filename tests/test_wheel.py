@@ -66,7 +66,7 @@ def test_the_wheel_holds_what_the_package_needs_and_no_more(wheel):
     wanted = {"py.typed", "common/reports/pages/page.css", "common/reports/pages/page.js",
               "audio/models/en/lm.bin", "audio/models/en-small/config.json", "video/models/actions-10/encoder.onnx"}
     assert wanted <= inside and any(name.endswith("licenses/LICENSE") for name in names)
-    modules = {path.relative_to(REPOSITORY).as_posix() for folder in ("app", "audio", "common", "video")
+    modules = {path.relative_to(REPOSITORY).as_posix() for folder in ("app", "audio", "audiovisual", "common", "video")
                for path in (REPOSITORY / folder).rglob("*.py")}
     assert {name for name in inside if name.endswith(".py")} == modules | {"__init__.py", "__main__.py"}
     tops = sorted({name.split("/")[0] for name in names})
@@ -80,7 +80,7 @@ def test_both_ways_to_start_it_work(installed, tmp_path):
 
 
 def test_a_user_may_have_packages_of_the_same_names(installed, tmp_path):
-    for name in ("common", "audio", "video", "app", "configs", "scripts"):
+    for name in ("common", "audio", "audiovisual", "video", "app", "configs", "scripts"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(f"OWN = '{name}'\n")
     (tmp_path / "job.py").write_text(

@@ -29,9 +29,9 @@ class EigenlipsSettings:
         size: components.
     """
 
-    height: int = 60
-    width: int = 84
-    shrink: int = 3
+    height: int = 32
+    width: int = 48
+    shrink: int = 1
     size: int = 64
 
     def __post_init__(self) -> None:
