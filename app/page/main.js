@@ -55,6 +55,7 @@ function showHead() {
   else $$("progress").value = current.progress;
   $$("problem").hidden = !current.problem;
   $$("problem").textContent = current.problem;
+  $$("problem").classList.toggle("note", current.state === "done"); // a part of it could not be read
 }
 
 function beginDoubt() {
@@ -68,6 +69,7 @@ function beginDoubt() {
     showHead();
   });
   $$("doubtful").addEventListener("click", () => words.nextDoubtful(1));
+  $$("correct").addEventListener("click", () => words.edit());
   show();
 }
 

@@ -15,13 +15,15 @@ const LABELS = 45; // pixels a word must have for the words to stand along the w
 const nonce = document.querySelector("script[nonce]").nonce;
 
 const film = $$("film"), sound = make("audio");
-let wave = null, media = sound, url = "", shown = 0; // `shown` counts what was opened, to know who came too late
+let wave = null, media = sound, url = "";
+let held = null; // the recording whose times `media` has, once it is ready
+let shown = 0; // counts what was opened, to know who came too late
 const watchers = [];
 
 /** Have `heard(seconds)` called whenever the time changes, some 60 times a second while it plays. */
 export const onTime = heard => watchers.push(heard);
 
-export const now = () => media.currentTime || 0;
+export const now = () => (held ? media.currentTime : current?.position ?? 0);
 
 /** Seconds of the open recording; 0 where not known yet. */
 export const duration = () => (Number.isFinite(media.duration) && media.duration) || current?.duration || 0;
@@ -67,7 +69,7 @@ export function begin() {
   for (const each of [film, sound]) {
     each.addEventListener("play", () => { button(); requestAnimationFrame(tick); });
     each.addEventListener("pause", () => { button(); keepPlace(); });
-    each.addEventListener("seeked", told);
+    each.addEventListener("seeked", () => { told(); if (media.paused) keepPlace(); });
     each.addEventListener("loadedmetadata", told);
     each.addEventListener("durationchange", told);
   }
@@ -85,7 +87,7 @@ export function redraw() {
 const colours = () => ({ waveColor: colour("wave"), progressColor: colour("accent"), cursorColor: colour("ink") });
 
 function button() {
-  $$("play").textContent = media.paused ? "▶" : "❚❚";
+  $$("play").classList.toggle("playing", !media.paused);
   $$("play").setAttribute("aria-label", media.paused ? "Play" : "Pause");
 }
 
@@ -101,13 +103,15 @@ function told() {
 }
 
 function keepPlace() {
-  if (!current || Math.abs(current.position - now()) < 0.05) return;
-  current.position = now();
-  save(current);
+  if (!held || Math.abs(held.position - media.currentTime) < 0.05) return;
+  held.position = media.currentTime;
+  save(held);
 }
 
 async function show(recording) {
   const turn = ++shown;
+  keepPlace();
+  held = null;
   media.pause();
   wave?.destroy();
   wave = null;
@@ -120,6 +124,7 @@ async function show(recording) {
   film.hidden = true;
   film.replaceChildren();
   $$("wave").replaceChildren();
+  $$("wave").hidden = false;
   if (!recording) return;
   const file = await fileOf(recording);
   if (turn !== shown) return;
@@ -139,7 +144,9 @@ async function show(recording) {
   if (turn !== shown) return;
   if (!recording.duration && Number.isFinite(media.duration)) change(recording, { duration: media.duration }, false);
   media.playbackRate = settings.speed;
-  if (recording.position) media.currentTime = recording.position;
+  media.currentTime = recording.position;
+  held = recording;
+  told();
   draw(recording, turn);
 }
 
@@ -172,9 +179,11 @@ function draw(recording, turn) {
   wave.on("scroll", labels);
   wave.on("redrawcomplete", labels);
   wave.on("interaction", told);
-  // Without sound, or where it cannot be decoded, a flat line to click at.
+  // Where it cannot be decoded, a flat line to click at; a film without sound has its timeline for that.
   wave.once("error", () => {
-    if (turn === shown && seconds > 0) wave.load(url, flat.peaks, seconds).catch(() => {});
+    if (turn !== shown || !(seconds > 0)) return;
+    $$("wave").hidden = Boolean(recording.film && recording.timeline && !recording.words.length);
+    wave.load(url, flat.peaks, seconds).catch(() => {});
   });
 }
 

@@ -9,6 +9,7 @@ import { here, places } from "./search.js";
 import { settings } from "./settings.js";
 
 const box = $$("words");
+const utterances = new Map(); // number of its line -> element
 let spans = [], heardAt = -1, chosenAt = -1, editor = null, scrolled = 0;
 
 export function begin() {
@@ -38,25 +39,18 @@ function atOf(target) {
   return span ? Number(span.dataset.at) : -1;
 }
 
-/** All paragraphs anew. Spans are made anew only where words have changed, but for their numbers. */
+/** Draw the words: all of them, or the utterances that an edit is of. */
 function draw(edited) {
   keepChoice(edited);
-  const words = current?.words ?? [];
-  const paragraphs = [];
-  spans = words.map(spanOf);
-  for (let first = 0; first < words.length;) {
-    let last = first + 1;
-    while (last < words.length && words[last].line === words[first].line) last += 1;
-    const start = words[first].start;
-    const time = make("button", { type: "button", className: "time", textContent: clock(start, false),
-                                  data: { start }, "aria-label": `Play from ${clock(start, false)}` });
-    const text = make("p");
-    spans.slice(first, last).forEach((span, i) => text.append(i ? " " : "", span));
-    paragraphs.push(make("div", { className: "utterance" }, time, text));
-    first = last;
+  const words = current?.words ?? [], focused = box.contains(document.activeElement);
+  if (edited) {
+    redrawn(edited, words);
+  } else {
+    spans = words.map(spanOf);
+    utterances.clear();
+    for (let at = 0; at < words.length; at = behind(words, at)) utterances.set(words[at].line, utteranceOf(words, at));
+    box.replaceChildren(...utterances.values());
   }
-  const focused = box.contains(document.activeElement);
-  box.replaceChildren(...paragraphs);
   heardAt = -1;
   marks();
   light(now(), false);
@@ -64,9 +58,43 @@ function draw(edited) {
   const silent = current && !words.length && current.state === "done";
   $$("wordless").hidden = !silent || Boolean(current.timeline);
   $$("wordless").textContent = "Nothing was said in it.";
+  $$("tools").hidden = !words.length;
   $$("doubtful").disabled = !words.some(word => word.confidence < settings.doubt);
   $$("undo").disabled = !current?.past.length;
   $$("redo").disabled = !current?.future.length;
+}
+
+function redrawn({ at, removed, added }, words) {
+  for (const span of spans) span.classList.remove("now");
+  spans = spans.toSpliced(at, removed.length, ...added.map((word, i) => spanOf(word, at + i)));
+  if (added.length !== removed.length) for (let i = at + added.length; i < spans.length; i += 1) spans[i].dataset.at = i;
+  for (const line of new Set([...removed, ...added].map(word => word.line))) {
+    const first = words.findIndex(word => word.line === line), old = utterances.get(line);
+    if (first < 0) {
+      old.remove();
+      utterances.delete(line);
+      continue;
+    }
+    const drawn = utteranceOf(words, first), next = words[behind(words, first)];
+    if (old) old.replaceWith(drawn);
+    else box.insertBefore(drawn, next ? utterances.get(next.line) : null);
+    utterances.set(line, drawn);
+  }
+}
+
+/** The number of the first word behind an utterance's. */
+function behind(words, first) {
+  let last = first + 1;
+  while (last < words.length && words[last].line === words[first].line) last += 1;
+  return last;
+}
+
+function utteranceOf(words, first) {
+  const start = words[first].start, text = make("p");
+  const time = make("button", { type: "button", className: "time", textContent: clock(start, false),
+                                data: { start }, "aria-label": `Play from ${clock(start, false)}` });
+  spans.slice(first, behind(words, first)).forEach((span, i) => text.append(i ? " " : "", span));
+  return make("div", { className: "utterance" }, time, text);
 }
 
 function keepChoice(edited) {
