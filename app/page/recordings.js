@@ -153,9 +153,11 @@ store.onOthers(async id => {
   } else if (here && isPending(here)) {
     return; // it is read here
   } else if (here) {
-    Object.assign(here, kept);
+    const same = here.state === kept.state && here.past.length === kept.past.length
+      && here.future.length === kept.future.length && here.words.length === kept.words.length;
+    Object.assign(here, kept, { position: here.position, words: same ? here.words : kept.words });
     announce("list", here);
-    if (here === current) announce("words", null);
+    if (here === current && !same) announce("words", null);
   } else {
     recordings.set(id, kept);
     announce("list", kept);

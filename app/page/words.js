@@ -219,7 +219,7 @@ export function edit(at = acting()) {
   const input = make("input", { type: "text", className: "editor", value: word.text, spellcheck: true, autocomplete: "off",
                                 "aria-label": `Correct “${word.text}”`, size: Math.max(word.text.length, 3) });
   span.replaceChildren(input);
-  editor = { at, input, of: current };
+  editor = { at, input, of: current, word };
   input.addEventListener("input", () => { input.size = Math.max(input.value.length, 3); });
   input.addEventListener("blur", () => keep());
   input.addEventListener("keydown", event => {
@@ -250,10 +250,10 @@ export function edit(at = acting()) {
 /** Take what is typed; `checked`: an unchanged word too, which is then held for right. */
 function keep(checked = false) {
   if (!editor) return;
-  const { at, input, of } = editor, word = of.words[at];
+  const { at, input, of, word } = editor, text = input.value.trim().split(/\s+/).join(" ");
   leave();
   if (of !== current) return;
-  const text = input.value.trim().split(/\s+/).join(" ");
+  if (of.words[at]?.start !== word.start) return tell(`The words have changed meanwhile; not put in: ${text}`, 15000);
   if (text !== word.text || checked && word.confidence < 1) correct(typed(of.words, at, text));
 }
 
@@ -261,5 +261,5 @@ function leave() {
   if (!editor) return;
   const { at, of } = editor;
   editor = null;
-  if (of === current && spans[at]) spans[at].replaceChildren(of.words[at].text);
+  if (of === current && spans[at] && of.words[at]) spans[at].replaceChildren(of.words[at].text);
 }
