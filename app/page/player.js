@@ -76,7 +76,11 @@ export function begin() {
   addEventListener("pagehide", keepPlace);
   on("open", show);
   on("words", () => { labels(); subtitles(); });
-  on("list", recording => { if (recording === current && recording?.film && media === sound) show(recording); });
+  on("list", recording => {
+    if (recording !== current || !recording?.film) return;
+    if (media === sound) show(recording); // now that it is known to be one
+    else if (recording.state === "done") subtitles();
+  });
 }
 
 /** Draw anew in the colours of the style sheet. */
@@ -123,6 +127,7 @@ async function show(recording) {
   url = "";
   film.hidden = true;
   film.replaceChildren();
+  subtitled = null;
   $$("wave").replaceChildren();
   $$("wave").hidden = false;
   if (!recording) return;
@@ -229,21 +234,23 @@ function lit() {
   }
 }
 
-let writing = 0;
+let subtitled = null; // the words that the film's subtitles have, or will have in a moment
 
 /** The words as a player shows them, in the cues of the exported subtitles. */
 async function subtitles() {
-  const turn = ++writing, recording = current;
+  const recording = current, words = recording?.words;
+  if (!words?.length) film.replaceChildren();
+  if (!recording?.film || !words.length || recording.state !== "done" || words === subtitled) return;
+  subtitled = words;
   await new Promise(done => setTimeout(done, 500)); // of several corrections the last
-  if (turn !== writing || recording !== current || !recording?.film || !recording.words.length) return;
-  if (recording.state !== "done") return;
+  if (subtitled !== words) return;
   let text;
   try {
     text = await written(transcriptOf(recording), "vtt");
   } catch {
     return; // the words stand below it all the same
   }
-  if (turn !== writing || recording !== current) return;
+  if (subtitled !== words) return;
   const track = make("track", { kind: "subtitles", label: "Words", srclang: "en", default: true,
                                 src: URL.createObjectURL(new Blob([text], { type: "text/vtt" })) });
   track.addEventListener("load", () => URL.revokeObjectURL(track.src));

@@ -6,7 +6,10 @@ import re
 import shutil
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+import soundfile
 from services import EXAMPLES, FILMS, PATIENCE, TRANSCRIPTIONS, running
 
 import earsight
@@ -64,6 +67,11 @@ def visit(browser):
     assert wrong == []
 
 
+def reload(page):
+    page.reload()
+    page.locator("html[data-ready]").wait_for(state="attached")
+
+
 def put(page, *files):
     """Give files to the page and wait until they are read."""
     page.set_input_files("#files", files)
@@ -107,7 +115,7 @@ def test_words_are_seen_gone_to_corrected_kept_and_saved(visit, service, tmp_pat
 
     correct(page, 2, "  23rd ")
     correct(page, 4, "eighty or")
-    page.reload()
+    reload(page)
     page.locator("#words .corrected").first.wait_for()
     texts = [word.text for word in expected.words]
     assert words(page) == [*texts[:2], "23rd", texts[3], "eighty", "or", *texts[5:]]
@@ -222,13 +230,13 @@ def test_several_are_queued_and_cancelled(visit, tmp_path):
         page.get_by_role("button", name="Cancel: one.mp3").click()
         page.get_by_role("button", name="Again: one.mp3").wait_for()
         page.unroute(f"**{TRANSCRIPTIONS}")
-        page.reload()  # who waited waits again
+        reload(page)  # who waited waits again
         for name, told in (("two.mp3", "words"), ("broken.wav", "not read"), ("one.mp3", "cancelled")):
             rows.filter(has_text=name).locator(".facts", has_text=told).wait_for()
         page.get_by_role("button", name="Again: one.mp3").click()
         rows.filter(has_text="one.mp3").locator(".facts", has_text="words").wait_for()
         page.get_by_role("button", name="Remove broken.wav").click()
-        page.reload()
+        reload(page)
         assert rows.count() == 2
 
 
@@ -243,8 +251,141 @@ def test_a_key_is_asked_for_once(visit):
                 page.locator("#key-wrong").wait_for()
         page.locator("html[data-ready]").wait_for(state="attached")
         put(page, CLIP)
-        page.reload()
+        reload(page)
         page.locator("#words .word").first.wait_for()
         assert not page.is_visible("#key-dialog")
         assert page.context.storage_state()["origins"][0]["localStorage"] and TOKEN not in json.dumps(
             page.context.storage_state())
+
+
+@pytest.fixture(scope="module")
+def talking_film(tmp_path_factory):
+    """A film that a browser plays, of one example's pictures and another's sound."""
+    path = tmp_path_factory.mktemp("film") / "talking.mp4"
+    with av.open(FILM) as pictures, av.open(EXAMPLES / "grid-sentence.wav") as sound, av.open(path, "w") as film:
+        picture_track = film.add_stream_from_template(pictures.streams.video[0])
+        sound_track = film.add_stream("aac", rate=16000)
+        for packet in pictures.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = picture_track
+                film.mux(packet)
+        for frame in sound.decode(audio=0):
+            film.mux(sound_track.encode(frame))
+        film.mux(sound_track.encode(None))
+    return path
+
+
+def subtitles(page, word: str) -> list[str]:
+    """The words of the film's subtitles, once one of them is there."""
+    return page.evaluate("""word => new Promise(done => {
+        const look = () => {
+            const cues = document.querySelector("track")?.track.cues ?? [];
+            const words = [...cues].flatMap(cue => cue.text.split(/\\s+/));
+            if (words.includes(word)) done(words);
+            else setTimeout(look, 50);
+        };
+        look();
+    })""", word)
+
+
+def test_a_film_with_sound_has_subtitles_and_a_timeline(visit, service, talking_film):
+    page = visit(service)
+    put(page, talking_film)
+    assert subtitles(page, words(page)[0]) == words(page)
+    correct(page, 1, "twice")
+    assert subtitles(page, "twice") == words(page)
+    page.locator("#saved", has_text="Saved").wait_for()
+    assert page.locator(".segment").count() == 1 and page.locator("#film").evaluate("film => film.videoWidth") == 320
+    assert saved(page, "timeline txt")[0] == "talking.actions.txt"
+    assert saved(page, "transcript txt") == ("talking.txt", " ".join(words(page)) + "\n")
+
+
+def test_first_lines_are_there_before_the_last_is_read(visit, service, tmp_path):
+    sound, rate = soundfile.read(EXAMPLES / "command-telephone.wav")
+    pause = 1e-4 * np.random.default_rng(1).standard_normal(2 * rate)
+    (tmp_path / "talks").mkdir()
+    soundfile.write(tmp_path / "talks" / "long.wav", np.concatenate([sound, pause] * 8), rate)
+    page = visit(service)
+    page.evaluate("""() => {
+        window.counts = [];
+        new MutationObserver(() => counts.push(document.querySelectorAll("#words .word").length))
+            .observe(document.getElementById("words"), { childList: true });
+    }""")
+    page.set_input_files("#folder", tmp_path / "talks")
+    row = page.locator("#recordings li", has_text="talks/long.wav")
+    row.locator(".facts", has_text="words").wait_for()
+    row.locator("progress").wait_for(state="hidden")
+    total = len(words(page))
+    assert any(0 < count < total for count in page.evaluate("counts")) and page.locator(".utterance").count() > 2
+    assert saved(page, "transcript txt")[1].splitlines() == [
+        " ".join(one.split()) for one in page.locator(".utterance p").all_text_contents()]
+
+
+def test_a_recording_that_is_cut_off_is_recovered(visit, service):
+    page = visit(service, permissions=["microphone"])
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.click("#record")
+    page.wait_for_timeout(2500)
+    reload(page)  # a browser that dies asks as little
+    row = page.locator("#recordings li", has_text="Recovered recording")
+    row.wait_for()
+    row.locator("progress").wait_for(state="hidden")
+    assert row.locator(".facts.bad").count() == 0
+    reload(page)
+    assert page.locator("#recordings li").count() == 1
+
+
+def test_another_tab_shows_what_one_corrects(visit, service):
+    page = visit(service)
+    put(page, CLIP)
+    other = visit(service)
+    other.locator("#words .word").first.wait_for()
+    correct(page, 0, "changed")
+    other.locator("#words .corrected", has_text="changed").wait_for()
+    correct(other, 1, "too")
+    page.locator("#words .corrected", has_text="too").wait_for()
+    assert words(page) == words(other)
+
+
+def test_a_phone_light_and_dark(visit, service):
+    page = visit(service, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    put(page, CLIP, FILM)
+    grounds = set()
+    for _ in range(3):
+        grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        page.click("#theme")
+    assert len(grounds) == 2
+    for row in page.locator(".row").all():
+        row.click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for button in page.locator("button:visible").all():
+        assert button.evaluate("each => each.innerText.trim() || each.ariaLabel"), button.evaluate("each => each.outerHTML")
+
+
+def test_the_page_may_do_nothing_else(service):
+    with service.client() as client:
+        answers = [client.get("/") for _ in range(2)]
+        policies = [answer.headers["content-security-policy"] for answer in answers]
+        assert policies[0] != policies[1]  # by the nonce
+        rules = dict(rule.strip().split(" ", 1) for rule in policies[0].split(";"))
+        assert rules["default-src"] == "'none'" and rules["script-src"] == "'self'" and "unsafe" not in policies[0]
+        assert rules["connect-src"] == "'self' blob:"
+        for name in ("main.js", "page.css", "icon.svg", "vendor/wavesurfer.esm.js"):
+            answer = client.get(f"/page/{name}")
+            assert answer.status_code == 200 and answer.headers["x-content-type-options"] == "nosniff"
+            assert re.match("text/javascript|application/javascript|text/css|image/svg", answer.headers["content-type"])
+        for path in ("/page/nothing.js", "/page/../service/page.py", "/page/%2e%2e/service/page.py", "/page/"):
+            assert client.get(path).status_code == 404
+
+
+def test_the_page_asks_nobody_else():
+    for path in PAGE.glob("*"):
+        if path.is_file():
+            assert not re.search(r"(https?:)?//(?!www\.w3\.org/)\w+\.", path.read_text()), path.name
+
+
+def test_what_is_vendored_is_what_was_published():
+    about = json.loads((PAGE / "vendor" / "wavesurfer.json").read_text())
+    assert hashlib.sha256((PAGE / "vendor" / "wavesurfer.esm.js").read_bytes()).hexdigest() == about["sha256"]
+    assert about["licence"] == "BSD-3-Clause" and "BSD 3-Clause" in (PAGE / "vendor" / "wavesurfer.LICENSE").read_text()
+    assert {path.name.split(".")[0] for path in (PAGE / "vendor").iterdir()} == {"wavesurfer"}
