@@ -57,7 +57,7 @@ function segmentOf(segment, timeline) {
   const button = make("button", {
     type: "button", className: `segment class-${timeline.labels.indexOf(segment.label) % COLOURS}`,
     title: `${segment.label}, ${clock(segment.start)} – ${clock(segment.end)}, ${percent(segment.probability)}`,
-    "aria-label": `${segment.label}, from ${clock(segment.start)} to ${clock(segment.end)}, ${percent(segment.probability)}`,
+    "aria-label": `${segment.label} ${percent(segment.probability)}, from ${clock(segment.start)} to ${clock(segment.end)}`,
     data: { start: segment.start } }, make("b", { textContent: segment.label }), " ", percent(segment.probability));
   item.style.left = share;
   item.style.width = `${100 * (segment.end - segment.start) / timeline.duration}%`;
