@@ -2,7 +2,7 @@
 
 import { facts, tell } from "./dom.js";
 import { lined } from "./editing.js";
-import { change, fileOf, hear, isPending, on, recordings } from "./recordings.js";
+import { change, fileOf, hear, isPending, on, recordings, settle } from "./recordings.js";
 import { classify, transcribe } from "./service.js";
 
 const ATONCE = Math.min(facts.jobs, 4);
@@ -32,7 +32,8 @@ export function cancel(recording) {
 
 /** Read one again, with the models chosen now. */
 export function again(recording, chosen) {
-  change(recording, { ...chosen, state: "waiting", problem: "", words: [], timeline: null, past: [], future: [] });
+  settle(recording, []);
+  change(recording, { ...chosen, state: "waiting", problem: "", timeline: null, past: [], future: [] });
 }
 
 async function run(recording) {
@@ -115,20 +116,19 @@ async function read(recording, signal) {
 }
 
 async function speech(recording, file, name, signal, sent) {
-  const heard = [];
   let line = 0;
+  settle(recording, []); // of an attempt that was cut off nothing stays
   const result = await transcribe(file, name, recording.sound, {
     signal, sent,
     heard: words => {
-      heard.push(...words.map(({ word, ...rest }) => ({ text: word, ...rest, line })));
+      hear(recording, words.map(({ word, ...rest }) => ({ text: word, ...rest, line })));
       line += 1;
-      hear(recording, [...heard], false);
-      const end = heard.at(-1)?.end ?? 0;
+      const end = words.at(-1)?.end ?? 0;
       change(recording, { progress: recording.duration ? Math.min(end / recording.duration, 1) : null }, false);
     },
   });
   change(recording, { duration: result.duration, model: result.model, confidence: result.confidence }, false);
-  hear(recording, lined(result.words, result.segments), false);
+  settle(recording, lined(result.words, result.segments));
 }
 
 /** Whether a file has pictures, as far as this browser can tell: else its name says. */

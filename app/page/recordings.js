@@ -10,7 +10,8 @@ export const recordings = new Map();
 export let current = null;
 
 const bus = new EventTarget();
-/** Kinds: "list" (one came, went, or its state changed), "open", "words" (of the open one; with the edit, if it was one). */
+/** Kinds: "list" (one came, went, or its state changed), "open", "words" (of the open one; with the edit, if it was one,
+ * `heard` where it was the service's). */
 export const on = (kind, heard) => bus.addEventListener(kind, event => heard(event.detail));
 const announce = (kind, detail) => bus.dispatchEvent(new CustomEvent(kind, { detail }));
 
@@ -76,11 +77,20 @@ export function change(recording, changes, lasting = true) {
   if (lasting) save(recording);
 }
 
-/** New words from the service. */
-export function hear(recording, words, lasting) {
+/** Further words from the service, behind those that it has told. */
+export function hear(recording, words) {
+  const edit = { at: recording.words.length, removed: [], added: words, heard: true };
+  recording.words = applied(recording.words, edit);
+  if (recording === current) announce("words", edit);
+}
+
+/** All words from the service; most often those that have been heard. */
+export function settle(recording, words) {
+  const heard = recording.words;
   recording.words = words;
-  if (recording === current) announce("words", null);
-  if (lasting) save(recording);
+  const same = words.length === heard.length && words.every((word, i) => word.text === heard[i].text
+    && word.start === heard[i].start && word.confidence === heard[i].confidence && word.line === heard[i].line);
+  if (recording === current && !same) announce("words", null);
 }
 
 /** Correct words of the open recording. */

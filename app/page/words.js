@@ -65,11 +65,11 @@ function draw(edited) {
 }
 
 function redrawn({ at, removed, added }, words) {
-  for (const span of spans) span.classList.remove("now");
+  spans[heardAt]?.classList.remove("now");
   spans = spans.toSpliced(at, removed.length, ...added.map((word, i) => spanOf(word, at + i)));
   if (added.length !== removed.length) for (let i = at + added.length; i < spans.length; i += 1) spans[i].dataset.at = i;
   for (const line of new Set([...removed, ...added].map(word => word.line))) {
-    const first = words.findIndex(word => word.line === line), old = utterances.get(line);
+    const first = firstOf(words, line), old = utterances.get(line);
     if (first < 0) {
       old.remove();
       utterances.delete(line);
@@ -80,6 +80,17 @@ function redrawn({ at, removed, added }, words) {
     else box.insertBefore(drawn, next ? utterances.get(next.line) : null);
     utterances.set(line, drawn);
   }
+}
+
+/** The number of a line's first word, or -1; lines rise. */
+function firstOf(words, line) {
+  let low = 0, high = words.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (words[middle].line < line) low = middle + 1;
+    else high = middle;
+  }
+  return words[low]?.line === line ? low : -1;
 }
 
 /** The number of the first word behind an utterance's. */
@@ -98,9 +109,9 @@ function utteranceOf(words, first) {
 }
 
 function keepChoice(edited) {
-  if (!edited) {
-    if (edited === undefined) chosenAt = -1;
-  } else {
+  if (edited === undefined) {
+    chosenAt = -1;
+  } else if (edited && !edited.heard) {
     chosenAt = Math.min(edited.at, current.words.length - 1);
   }
 }
