@@ -64,8 +64,9 @@ async function sift(found, take) {
   fit.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
   for (const { file, name } of fit) await take(file, name);
   if (others.length) {
-    const names = others.slice(0, 3).map(each => each.name.split("/").at(-1)).join(", ");
-    tell(`Left out, neither sound nor film: ${names}${others.length > 3 ? ` and ${others.length - 3} more` : ""}`, 8000);
+    const names = others.slice(0, 3).map(each => each.name.split("/").at(-1));
+    if (others.length > 3) names.push(`${others.length - 3} more`);
+    tell(`Left out, neither sound nor film: ${names.join(", ")}`, 8000);
   } else if (!found.length) {
     tell("There is no file in that");
   }

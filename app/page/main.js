@@ -20,17 +20,17 @@ const chosen = () => ({ sound: $$("sound-model").value, pictures: $$("picture-mo
 async function take(file, name) {
   navigator.storage?.persist?.().catch(() => {}); // asks the browser to throw nothing away
   const recording = await add(file, name, chosen());
-  if (!current || current.state === "done" && !document.querySelector(".editor") && recordings.size === 1) open(recording);
+  if (!current) open(recording);
 }
 
 async function offerModels() {
   const found = await service.models();
   for (const model of found) queue.models.set(model.id, model);
-  const option = (value, textContent) => make("option", { value, textContent });
   const offer = (id, fits, usual, none) => {
     const ids = found.filter(fits).map(model => model.id);
     // "" is none; what the service itself takes has the name that OpenAI's clients know.
-    $$(id).replaceChildren(option("whisper-1", `usual (${usual})`), ...ids.map(each => option(each, each)), option("", none));
+    const all = [["whisper-1", `usual (${usual})`], ...ids.map(each => [each, each]), ["", none]];
+    $$(id).replaceChildren(...all.map(([value, textContent]) => make("option", { value, textContent })));
   };
   offer("sound-model", model => model.medium === "speech", facts.models.sound, "do not read");
   offer("picture-model", model => model.medium === "video", facts.models.pictures, "do not look");

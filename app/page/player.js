@@ -134,7 +134,8 @@ async function show(recording) {
   const file = await fileOf(recording);
   if (turn !== shown) return;
   if (!file) {
-    $$("wave").append(make("p", { className: "soft", textContent: "This browser no longer has the file; its words are here." }));
+    const told = "This browser no longer has the file; its words are here.";
+    $$("wave").append(make("p", { className: "soft", textContent: told }));
     return;
   }
   media = recording.film ? film : sound;

@@ -78,7 +78,7 @@ async function read(recording, signal) {
   const file = await fileOf(recording);
   if (!file) throw new Error("this browser no longer has the file; add it again");
   if (file.size > facts.max_upload * 1e6) {
-    throw new Error(`larger than the ${facts.max_upload} MB that this service takes; give a part of it, or compressed sound`);
+    throw new Error(`larger than the ${facts.max_upload} MB that this service takes; give a part, or compressed sound`);
   }
   const film = recording.film ?? await hasPictures(file, recording.name);
   change(recording, { film, state: "sending", progress: 0, told: "" }, false);
@@ -134,7 +134,8 @@ async function speech(recording, file, name, signal, sent) {
 /** Whether a file has pictures, as far as this browser can tell: else its name says. */
 async function hasPictures(file, name) {
   const suffix = name.slice(name.lastIndexOf(".")).toLowerCase();
-  if (file.type.startsWith("audio/") || !file.type.startsWith("video/") && !facts.pictures.includes(suffix)) return false;
+  if (file.type.startsWith("audio/")) return false;
+  if (!file.type.startsWith("video/") && !facts.pictures.includes(suffix)) return false;
   const film = document.createElement("video"), url = URL.createObjectURL(file);
   try {
     return await new Promise(done => {

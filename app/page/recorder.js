@@ -30,7 +30,7 @@ async function record(take) {
     // What suppresses noise for a listener distorts what a recogniser was trained on.
     stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false } });
   } catch (error) {
-    tell(error.name === "NotAllowedError" ? "The browser was not allowed to use the microphone; allow it beside the address"
+    tell(error.name === "NotAllowedError" ? "The browser may not use the microphone; allow it beside the page's address"
       : `There is no microphone that can be used (${error.message})`, 10000);
     return;
   }

@@ -10,8 +10,8 @@ export const recordings = new Map();
 export let current = null;
 
 const bus = new EventTarget();
-/** Kinds: "list" (one came, went, or its state changed), "open", "words" (of the open one; with the edit, if it was one,
- * `heard` where it was the service's). */
+/** Kinds: "list" (one came, went, or its state changed), "open", "words" (of the open one; with the edit, if it was
+ * one, `heard` where it was the service's). */
 export const on = (kind, heard) => bus.addEventListener(kind, event => heard(event.detail));
 const announce = (kind, detail) => bus.dispatchEvent(new CustomEvent(kind, { detail }));
 
@@ -32,8 +32,8 @@ export async function add(file, name, models) {
   const recording = {
     id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, name, size: file.size, type: file.type,
     added: Math.max(Date.now(), ...[...recordings.values()].map(each => each.added + 1)),
-    state: "waiting", problem: "", film: null, ...models, duration: 0, model: "", confidence: 1, words: [], timeline: null,
-    past: [], future: [], position: 0,
+    state: "waiting", problem: "", film: null, ...models, duration: 0, model: "", confidence: 1,
+    words: [], timeline: null, past: [], future: [], position: 0,
   };
   recordings.set(recording.id, recording);
   files.set(recording.id, file);
@@ -143,7 +143,8 @@ export async function save(recording) {
       if (recording === current) $$("saved").textContent = recording.past.length ? "Saved" : "";
     } catch (error) {
       $$("saved").textContent = "Not saved";
-      tell(`The browser cannot save this (${error?.message ?? "no storage"}): save a file before you close the page`, 15000);
+      const why = error?.message ?? "no storage";
+      tell(`The browser cannot save this (${why}): save a file before you close the page`, 15000);
       saving.set(recording.id, "failed");
     }
   } while (saving.get(recording.id) === "again" && recordings.has(recording.id));

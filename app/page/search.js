@@ -37,7 +37,8 @@ export const here = () => (current ? places(current)[at] : undefined);
 export function begin(shown, drawList) {
   const box = $$("search");
   const told = () => {
-    const count = current ? places(current).length : 0, all = [...recordings.values()].reduce((n, r) => n + places(r).length, 0);
+    const count = current ? places(current).length : 0;
+    const all = [...recordings.values()].reduce((sum, each) => sum + places(each).length, 0);
     $$("search-result").textContent = !wanted ? ""
       : `${at >= 0 ? `${at + 1} of ` : ""}${count} here${all > count ? `, ${all} in all` : ""}`;
   };

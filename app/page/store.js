@@ -45,7 +45,7 @@ export async function keep(recording) {
 export const keepMedia = (id, file) => within(["media"], "readwrite", store => store.put(file, id));
 
 export async function remove(id) {
-  await within(["recordings", "media"], "readwrite", (recordings, files) => { recordings.delete(id); files.delete(id); });
+  await within(["recordings", "media"], "readwrite", (...stores) => { for (const each of stores) each.delete(id); });
   others.postMessage(id);
 }
 

@@ -44,22 +44,23 @@ function draw() {
   const segments = make("ol", { className: "segments", "aria-label": "Segments" }, ...timeline.segments.map(
     segment => segmentOf(segment, timeline)));
   const curves = make("div", { className: "curves" }, ...ranked.map(each => curveOf(each, timeline)));
-  const parts = [segments, make("div", { className: "ticks", "aria-hidden": "true" }, ...ticks(timeline.duration)), curves];
+  const axis = make("div", { className: "ticks", "aria-hidden": "true" }, ...ticks(timeline.duration));
+  const lanes = [...current.film ? [strip] : [], segments, axis, curves, make("i", { className: "cursor" })];
+  const none = make("p", { className: "soft", textContent: "Nothing in it is one of the model's classes." });
   box.replaceChildren(
-    make("div", { className: "lanes" }, ...current.film ? [strip] : [], ...parts, make("i", { className: "cursor" })),
-    ...timeline.segments.length ? [] : [make("p", { className: "soft", textContent: "Nothing in it is one of the model's classes." })],
+    make("div", { className: "lanes" }, ...lanes), ...timeline.segments.length ? [] : [none],
     make("p", { className: "soft model", textContent: `How likely each class is, by ${timeline.model}` }));
   if (current.film) pictures(strip, current, pictured);
 }
 
 function segmentOf(segment, timeline) {
-  const item = make("li"), share = `${100 * segment.start / timeline.duration}%`;
+  const item = make("li"), certain = percent(segment.probability);
   const button = make("button", {
     type: "button", className: `segment class-${timeline.labels.indexOf(segment.label) % COLOURS}`,
-    title: `${segment.label}, ${clock(segment.start)} – ${clock(segment.end)}, ${percent(segment.probability)}`,
-    "aria-label": `${segment.label} ${percent(segment.probability)}, from ${clock(segment.start)} to ${clock(segment.end)}`,
-    data: { start: segment.start } }, make("b", { textContent: segment.label }), " ", percent(segment.probability));
-  item.style.left = share;
+    title: `${segment.label}, ${clock(segment.start)} – ${clock(segment.end)}, ${certain}`,
+    "aria-label": `${segment.label} ${certain}, from ${clock(segment.start)} to ${clock(segment.end)}`,
+    data: { start: segment.start } }, make("b", { textContent: segment.label }), " ", certain);
+  item.style.left = `${100 * segment.start / timeline.duration}%`;
   item.style.width = `${100 * (segment.end - segment.start) / timeline.duration}%`;
   item.append(button);
   return item;
@@ -72,7 +73,8 @@ function curveOf({ label, i, most }, timeline) {
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", `${label}: at most ${percent(most)}`);
-  const points = timeline.times.map((time, t) => [1000 * time / timeline.duration, 100 - 98 * timeline.probabilities[t][i]]);
+  const points = timeline.times.map((time, t) => [
+    1000 * time / timeline.duration, 100 - 98 * timeline.probabilities[t][i]]);
   const ends = points.length ? [[0, points[0][1]], ...points, [1000, points.at(-1)[1]]] : [];
   area.setAttribute("d", `M0 100 ${ends.map(([x, y]) => `L${x.toFixed(1)} ${y.toFixed(1)}`).join(" ")} L1000 100 Z`);
   area.setAttribute("class", `area class-${i % COLOURS}`);

@@ -29,7 +29,9 @@ export function begin() {
     if (at >= 0 && !event.target.closest("input")) edit(at);
   });
   // Who scrolls wants to look elsewhere for a while.
-  for (const kind of ["wheel", "touchmove"]) addEventListener(kind, () => { scrolled = Date.now(); }, { passive: true });
+  for (const kind of ["wheel", "touchmove"]) {
+    addEventListener(kind, () => { scrolled = Date.now(); }, { passive: true });
+  }
   for (const kind of ["pagehide", "visibilitychange"]) addEventListener(kind, () => { if (document.hidden) keep(); });
   addEventListener("pagehide", () => keep());
 }
@@ -67,7 +69,7 @@ function draw(edited) {
 function redrawn({ at, removed, added }, words) {
   spans[heardAt]?.classList.remove("now");
   spans = spans.toSpliced(at, removed.length, ...added.map((word, i) => spanOf(word, at + i)));
-  if (added.length !== removed.length) for (let i = at + added.length; i < spans.length; i += 1) spans[i].dataset.at = i;
+  for (let i = at + added.length; added.length !== removed.length && i < spans.length; i += 1) spans[i].dataset.at = i;
   for (const line of new Set([...removed, ...added].map(word => word.line))) {
     const first = firstOf(words, line), old = utterances.get(line);
     if (first < 0) {
@@ -161,8 +163,13 @@ function light(seconds, follow = true) {
   if (!span) return;
   span.classList.add("now");
   if (!follow || editor || Date.now() - scrolled < 4000) return;
+  intoView(span, "smooth");
+}
+
+/** Scroll to a word that is above or below, or behind the player. */
+function intoView(span, behavior = "auto") {
   const place = span.getBoundingClientRect(), top = $$("player").getBoundingClientRect().bottom;
-  if (place.top < top + 8 || place.bottom > innerHeight - 40) span.scrollIntoView({ block: "center", behavior: "smooth" });
+  if (place.top < top + 8 || place.bottom > innerHeight - 40) span.scrollIntoView({ block: "center", behavior });
 }
 
 /** The word that keys act on: the one that was clicked or gone to, else the one that is heard. */
@@ -183,8 +190,7 @@ function goTo(at) {
   if (!spans[at]) return;
   choose(at);
   seek(current.words[at].start);
-  const place = spans[at].getBoundingClientRect(), top = $$("player").getBoundingClientRect().bottom;
-  if (place.top < top + 8 || place.bottom > innerHeight - 40) spans[at].scrollIntoView({ block: "center" });
+  intoView(spans[at]);
 }
 
 /** A word on or back. */
@@ -227,8 +233,9 @@ export function edit(at = acting()) {
   keep();
   choose(at, false);
   const word = current.words[at], span = spans[at];
-  const input = make("input", { type: "text", className: "editor", value: word.text, spellcheck: true, autocomplete: "off",
-                                "aria-label": `Correct “${word.text}”`, size: Math.max(word.text.length, 3) });
+  const input = make("input", {
+    type: "text", className: "editor", value: word.text, size: Math.max(word.text.length, 3), spellcheck: true,
+    autocomplete: "off", "aria-label": `Correct “${word.text}”` });
   span.replaceChildren(input);
   editor = { at, input, of: current, word };
   input.addEventListener("input", () => { input.size = Math.max(input.value.length, 3); });

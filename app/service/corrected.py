@@ -1,4 +1,4 @@
-"""A transcript or a timeline that comes back, as after somebody has corrected it, by the writers of the command line."""
+"""A transcript or a timeline that comes back, as after corrections, by the writers of the command line."""
 
 import json
 from pathlib import Path
@@ -63,16 +63,22 @@ def _timeline(plain: dict[str, Any]) -> Timeline:
     labels = plain.get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise EarsightError("`labels` have to be a list of names")
-    try:
-        times = np.array(plain.get("times"), np.float64)
-        probabilities = np.array(plain.get("probabilities"), np.float32).reshape(-1, len(labels))
-        fits = times.ndim == 1 and len(times) == len(probabilities) <= MOST
-    except (ValueError, TypeError, OverflowError):
-        fits = False
-    if not fits or not np.isfinite(times).all() or not np.isfinite(probabilities).all():
-        raise EarsightError("`times` have to be a list of seconds, and `probabilities` one for each of a number a label")
+    times, probabilities = _numbers(plain, "times", np.float64), _numbers(plain, "probabilities", np.float32)
+    if times.ndim != 1 or probabilities.shape != (len(times), len(labels)):
+        raise EarsightError("`times` have to be a list of seconds, and `probabilities` a list of lists, one for each "
+                            "time with a number for each label")
     return Timeline(_path(plain), segments, tuple(labels), times, probabilities, _duration(plain),
                     _text(plain, "model"))
+
+
+def _numbers(plain: dict[str, Any], name: str, kind: type) -> np.ndarray:
+    try:
+        values = np.array(plain.get(name), kind)
+    except (ValueError, TypeError, OverflowError):
+        values = np.array(np.nan)
+    if not np.isfinite(values).all():
+        raise EarsightError(f"`{name}` have to be numbers")
+    return values
 
 
 def _objects(plain: dict[str, Any], name: str) -> list[dict[str, Any]]:
