@@ -29,6 +29,14 @@ export function ask(dialog) {
   return new Promise(done => dialog.addEventListener("close", () => done(dialog.returnValue), { once: true }));
 }
 
+/** Whether somebody means it, who would lose something. */
+export async function sure(title, text, label) {
+  $$("sure-title").textContent = title;
+  $$("sure-text").textContent = text;
+  $$("sure-ok").textContent = label;
+  return await ask($$("sure-dialog")) === "ok";
+}
+
 /** 3725.46 -> "1:02:05.5", or without tenths "1:02:05". */
 export function clock(seconds, tenths = true) {
   const all = tenths ? Math.round(10 * seconds) / 10 : Math.floor(seconds);

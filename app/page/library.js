@@ -1,6 +1,6 @@
 // The list of recordings: what each is, how far it is, and what can be done with it.
 
-import { $$, ask, clock, make, percent } from "./dom.js";
+import { $$, clock, make, percent, sure } from "./dom.js";
 import { settings } from "./settings.js";
 import { again, cancel } from "./queue.js";
 import { current, doubts, isPending, on, open, recordings, remove } from "./recordings.js";
@@ -13,10 +13,13 @@ export function begin(models) {
   on("list", draw);
   on("open", () => draw());
   $$("remove-all").addEventListener("click", async () => {
-    $$("sure-title").textContent = "Remove all recordings?";
-    $$("sure-text").textContent = "All recordings and corrections of this page are deleted from this browser.";
-    if (await ask($$("sure-dialog")) !== "ok") return;
+    const told = "All recordings and corrections of this page are deleted from this browser.";
+    if (!await sure("Remove all recordings?", told, "Remove all")) return;
     for (const recording of [...recordings.values()]) await dismissed(recording);
+  });
+  $$("again").addEventListener("click", async () => {
+    const one = current, told = "Its corrections give way to what the model reads.";
+    if (!one.past.length || await sure(`Read ${one.name} again?`, told, "Read again")) again(one, chosen());
   });
   draw();
 }
@@ -89,9 +92,8 @@ function rowOf(recording) {
   row.dismiss.addEventListener("click", async () => {
     const one = recordings.get(recording.id);
     if (one.past.length || !isPending(one) && one.words.length) {
-      $$("sure-title").textContent = `Remove ${one.name}?`;
-      $$("sure-text").textContent = one.past.length ? "Its corrections go with it." : "Its words go with it.";
-      if (await ask($$("sure-dialog")) !== "ok") return;
+      const told = one.past.length ? "Its corrections go with it." : "Its words go with it.";
+      if (!await sure(`Remove ${one.name}?`, told, "Remove")) return;
     }
     await dismissed(one);
   });

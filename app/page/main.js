@@ -50,6 +50,7 @@ function showHead() {
   $$("about").textContent = [library.summary(current), model && `by ${model}`].filter(Boolean).join(" · ");
   const pending = isPending(current);
   $$("working").hidden = !pending;
+  $$("again").disabled = pending;
   $$("state").textContent = library.stateOf(current);
   if (current.progress == null || current.state === "waiting") $$("progress").removeAttribute("value");
   else $$("progress").value = current.progress;

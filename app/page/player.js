@@ -43,6 +43,10 @@ export function playPause() {
   else media.pause();
 }
 
+export const isPlaying = () => !media.paused;
+
+export const pause = () => media.pause();
+
 export function faster(by) {
   const at = Math.min(Math.max(SPEEDS.indexOf(settings.speed) + by, 0), SPEEDS.length - 1);
   $$("speed").value = SPEEDS[at];

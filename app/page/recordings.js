@@ -124,9 +124,10 @@ function apply(edit) {
 }
 
 export async function remove(recording) {
+  const all = [...recordings.values()], at = all.indexOf(recording);
   recordings.delete(recording.id);
   files.delete(recording.id);
-  if (current === recording) open(null);
+  if (current === recording) open(all[at + 1] ?? all[at - 1] ?? null);
   announce("list", recording);
   await store.remove(recording.id);
 }

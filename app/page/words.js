@@ -3,7 +3,7 @@
 
 import { $$, clock, make, percent, tell } from "./dom.js";
 import { joined, typed, wordAt } from "./editing.js";
-import { now, onTime, seek } from "./player.js";
+import { isPlaying, now, onTime, pause, seek } from "./player.js";
 import { correct, current, isPending, on } from "./recordings.js";
 import { here, places } from "./search.js";
 import { settings } from "./settings.js";
@@ -162,6 +162,7 @@ function light(seconds, follow = true) {
   const span = spans[at];
   if (!span) return;
   span.classList.add("now");
+  if (follow && isPlaying()) choose(-1); // keys now act on what is heard
   if (!follow || editor || Date.now() - scrolled < 4000) return;
   intoView(span, "smooth");
 }
@@ -231,6 +232,7 @@ export function join() {
 export function edit(at = acting()) {
   if (!mayEdit()) return;
   keep();
+  pause();
   choose(at, false);
   const word = current.words[at], span = spans[at];
   const input = make("input", {

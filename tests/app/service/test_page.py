@@ -131,6 +131,8 @@ def test_words_are_seen_gone_to_corrected_kept_and_saved(visit, service, tmp_pat
     assert times[4][0] == own[4][0] and times[4][1] == times[5][0] and times[5][1] == own[4][1]
     assert [told["words"][at]["confidence"] for at in (2, 4, 5)] == [1, 1, 1]
 
+    page.get_by_role("button", name="Read again").click()
+    page.get_by_role("button", name="Cancel").last.click()  # of the question, as corrections would be lost
     for _ in range(2):
         page.keyboard.press("Control+z")
     assert words(page) == texts
@@ -179,6 +181,10 @@ def test_keys_and_doubts(visit, service):
     page.keyboard.press("Space")
     page.locator("#play[aria-label=Pause]").wait_for()
     page.locator("#words .word.now").wait_for()
+
+    page.keyboard.press("Enter")  # on the word that is heard, wherever one was chosen
+    assert page.locator(".editor").count() == 1 and page.locator("#play[aria-label=Play]").count() == 1
+    page.keyboard.press("Escape")
 
     page.keyboard.press("/")
     page.keyboard.type(expected[-1].text)
