@@ -64,6 +64,7 @@ def test_the_wheel_holds_what_the_package_needs_and_no_more(wheel):
         names = set(archive.namelist())
     inside = {name.removeprefix("earsight/") for name in names if name.startswith("earsight/")}
     wanted = {"py.typed", "common/reports/pages/page.css", "common/reports/pages/page.js",
+              *(path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "app" / "page").rglob("*.*")),
               "audio/models/en/lm.bin", "audio/models/en-small/config.json", "video/models/actions-10/encoder.onnx"}
     assert wanted <= inside and any(name.endswith("licenses/LICENSE") for name in names)
     modules = {path.relative_to(REPOSITORY).as_posix() for folder in ("app", "audio", "audiovisual", "common", "video")

@@ -2,5 +2,5 @@
 
 A request's way: `connections` (sockets) -> `gate` (keys, log, metrics) -> `transcriptions`, `classifications` or
 `streams` -> `uploads` (a file on disk) -> `pool` -> `worker`, a process of its own, whose `tasks` recognise and write.
-Nothing that a client sends is opened in the process that listens.
+Nothing that a client sends is opened in the process that listens. `page` answers with the files of app/page/.
 """

@@ -6,16 +6,17 @@ from functools import partial
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from .clips import Classifications, Transcriptions
+from .clips import Classifications, Exports, Transcriptions
 from .description import description
 from .ear import refuse_socket
 from .errors import ApiError
 from .gate import Gate
+from .page import ADDRESS, PageFiles, page
 from .realtime import realtime
 from .service import Service
 from .vosk import vosk
@@ -33,7 +34,8 @@ def application(service: Service) -> ASGIApp:
         return endpoint
 
     routes = [
-        Route("/", _index),
+        Route("/", partial(page, service)),
+        Mount(ADDRESS, PageFiles()),
         Route("/health", _health),
         Route("/ready", partial(_ready, service)),
         Route("/metrics", partial(_metrics, service)),
@@ -42,17 +44,13 @@ def application(service: Service) -> ASGIApp:
         Route("/v1/models/{name}", partial(_model, service)),
         Route("/v1/audio/transcriptions", Transcriptions(service), methods=["POST"]),
         Route("/v1/video/classifications", Classifications(service), methods=["POST"]),
+        Route("/v1/exports", Exports(service), methods=["POST"]),
         WebSocketRoute("/v1/realtime", socket(realtime)),
         WebSocketRoute("/", socket(vosk)),
     ]
     app = Starlette(routes=routes, exception_handlers={ApiError: _refused, HTTPException: _no_such})
     app.router.redirect_slashes = False
     return Gate(app, service, frozenset(route.path for route in routes))
-
-
-async def _index(request: Request) -> Response:
-    return PlainTextResponse("Earsight: speech into text, video into actions. POST /v1/audio/transcriptions, "
-                             "/v1/video/classifications; /openapi.json describes them.\n")
 
 
 async def _health(request: Request) -> Response:

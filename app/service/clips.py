@@ -1,4 +1,4 @@
-"""Requests with a file: transcriptions and classifications."""
+"""Requests with a file: transcriptions, classifications, and results to be written again."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from .corrected import KINDS
 from .errors import ApiError
 from .service import Service
 from .transcripts import FORMATS, usage
@@ -26,6 +27,7 @@ CLASSIFICATION_FIELDS = {"file": "a file, with a filename", "model": "a model's 
                          "top": "a whole number from 1"}
 CLASSIFICATION_FORMATS = {"json": "application/json", "timeline": "application/json",
                           "srt": FORMATS["srt"], "csv": "text/csv; charset=utf-8"}
+EXPORT_FIELDS = {"file": "a file of JSON, with a filename", "response_format": "a format"}
 GRANULARITIES = ("word", "segment")
 
 
@@ -57,7 +59,11 @@ class Transcriptions:
                 await _answer(self.service, "transcribe", arguments, FORMATS[form], request, send)
 
     async def _stream(self, arguments: dict[str, Any], request: Request, send: Send) -> None:
-        """Server-sent events: what each utterance adds to the text, then all of it."""
+        """Server-sent events: what each utterance adds to the text, then all of it.
+
+        With verbose_json the first have the utterance's words too, and the last all that a whole answer has.
+        """
+        verbose = arguments["form"] == "verbose_json"
         async with _ahead(self.service.pool.events("transcribe", arguments)) as following:
             first = await following()  # an error before it has a status of its own
 
@@ -73,10 +79,11 @@ class Transcriptions:
 
             def told(event: dict[str, Any]) -> bytes:
                 if "delta" in event:
-                    return _sent({"type": "transcript.text.delta", "delta": event["delta"]})
+                    return _sent({"type": "transcript.text.delta", **event})
                 done = event["done"]
                 _count(self.service, request, done)
-                return _sent({"type": "transcript.text.done", "text": done["text"], "usage": usage(done["duration"])})
+                return _sent({"type": "transcript.text.done", "text": done["text"], "usage": usage(done["duration"]),
+                              **(json.loads(done["body"]) if verbose else {})})
 
             response = StreamingResponse(lines(), media_type="text/event-stream",
                                          headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
@@ -99,6 +106,19 @@ class Classifications:
                          "longest": self.service.settings.max_duration,
                          "video_model": self.service.settings.video_model}
             await _answer(self.service, "classify", arguments, CLASSIFICATION_FORMATS[form], request, send)
+
+
+class Exports:
+    """POST /v1/exports: a result, as after corrections, in any format that the command line writes."""
+
+    def __init__(self, service: Service):
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        async with _received(request, self.service, EXPORT_FIELDS) as upload:
+            form = _choice(upload, "response_format", KINDS, "json")
+            await _answer(self.service, "write", {"path": str(upload.path), "form": form}, KINDS[form], request, send)
 
 
 def _received(request: Request, service: Service, known: dict[str, str]):

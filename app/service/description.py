@@ -4,6 +4,7 @@ from importlib.metadata import version
 from typing import Any
 
 from .clips import CLASSIFICATION_FORMATS, GRANULARITIES
+from .corrected import KINDS
 from .transcripts import FORMATS
 
 ERROR = {"$ref": "#/components/schemas/Error"}
@@ -53,6 +54,9 @@ def description() -> dict[str, Any]:
                 "top": {"type": "integer", "minimum": 1, "maximum": 1000},
             }, {**_json(_named("Classification")),
                 **{kind.partition(";")[0]: {} for kind in CLASSIFICATION_FORMATS.values() if "json" not in kind}})},
+            "/v1/exports": {"post": _upload("A transcript or timeline, of JSON, in another format", {
+                "response_format": {"type": "string", "enum": [*KINDS]},
+            }, {kind.partition(";")[0]: {} for kind in KINDS.values()})},
         },
     }
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from .errors import ApiError
+from .page import is_page
 from .service import Service
 
 log = logging.getLogger("earsight.service")
@@ -74,7 +75,8 @@ class Gate:
         if connection.scope["type"] == "websocket" and origin:
             if urlsplit(origin).netloc != connection.headers.get("host"):
                 raise ApiError(403, "pages of other sites may not listen here", "wrong_origin")
-        if not self.service.keys or connection.url.path in OPEN:
+        path = connection.url.path
+        if not self.service.keys or path in OPEN or connection.scope["type"] == "http" and is_page(path):
             return
         scheme, _, given = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":

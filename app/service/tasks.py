@@ -1,4 +1,4 @@
-"""What a worker does: transcribe a file, classify one, read what has been heard of a stream."""
+"""What a worker does: transcribe a file, classify one, write a result again, read what was heard of a stream."""
 
 import base64
 from collections.abc import Callable
@@ -13,7 +13,8 @@ from ...audio.reading import ReadingOptions, TooLong, open_blocks, resample
 from ...common.escaping import printable
 from ...common.inference.recognition import Classification, Timeline, Utterance, as_json, plain_words, written
 from ..recognisers import DEFAULT_CLASSIFIERS, classifier, transcriber
-from .transcripts import body_of, joint
+from .corrected import written_again
+from .transcripts import body_of, joint, plain_word
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -28,7 +29,7 @@ def transcribe(tell: Tell, path: str, name: str, model: str, threads: int, form:
                segments: bool, longest: float) -> dict[str, Any]:
     """Read a file.
 
-    Each utterance is told as `delta`, what it adds to the text.
+    Each utterance is told as `delta`, what it adds to the text, and with `words` of verbose_json as these too.
 
     Args:
         path: where it is.
@@ -46,7 +47,10 @@ def transcribe(tell: Tell, path: str, name: str, model: str, threads: int, form:
         text = utterance.transcript.text
         if text:
             before = any(one.transcript.text for one in heard)
-            tell({"delta": joint(before) + text})
+            event: dict[str, Any] = {"delta": joint(before) + text}
+            if words and form == "verbose_json":
+                event["words"] = [plain_word(word) for word in utterance.transcript.words]
+            tell(event)
         heard.append(utterance)
 
     options = ReadingOptions(quiet=True, longest=longest)
@@ -81,6 +85,11 @@ def classify(tell: Tell, path: str, name: str, model: str, threads: int, form: s
     return {"body": body, "duration": result.duration}
 
 
+def write(tell: Tell, path: str, threads: int, form: str) -> dict[str, Any]:
+    """Write a file of JSON, a transcript or a timeline, in another format; see `corrected.written_again`."""
+    return {"body": written_again(Path(path).read_bytes(), form), "duration": 0.0}
+
+
 def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int) -> dict[str, Any]:
     """Read what there is of an utterance: base64 of 16-bit samples -> `text`, `words`."""
     recogniser = transcriber(model, threads)
@@ -89,7 +98,8 @@ def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int) -
     return {"text": transcript.text, "words": plain_words(transcript.words)}
 
 
-TASKS: dict[str, Callable[..., dict[str, Any]]] = {"transcribe": transcribe, "classify": classify, "hear": hear}
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {"transcribe": transcribe, "classify": classify,
+                                                   "write": write, "hear": hear}
 
 
 def _named(path: str, name: str, work: Callable[[], Any]) -> Any:

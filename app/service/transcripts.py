@@ -51,14 +51,15 @@ def verbose(transcript: Transcript, utterances: Sequence[Utterance], language: s
                              "text": transcript.text, "confidence": round(transcript.confidence, 4),
                              "model": transcript.model, "usage": usage(transcript.duration)}
     if words:
-        plain["words"] = [_word(word) for word in transcript.words]
+        plain["words"] = [plain_word(word) for word in transcript.words]
     if segments:
         spoken = [utterance for utterance in utterances if utterance.transcript.text]
         plain["segments"] = [_segment(number, utterance) for number, utterance in enumerate(spoken)]
     return plain
 
 
-def _word(word: Word) -> dict[str, Any]:
+def plain_word(word: Word) -> dict[str, Any]:
+    """A word, with its confidence."""
     return {"word": word.text, "start": round(word.start, 3), "end": round(word.end, 3),
             "confidence": round(word.confidence, 4)}
 
