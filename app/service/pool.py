@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ...common.errors import EarsightError
+from ...common.workers import LAST, LENGTH, packed
 from .errors import ApiError
-from .messages import LENGTH, packed
 
 log = logging.getLogger("earsight.service")
 
@@ -153,7 +153,7 @@ class Pool:
                     raise ApiError(504, f"not done within {self.max_time:g} s; send a part of it", "timeout") from None
                 if event is None:
                     raise _lost(worker)
-                finished = not event.keys().isdisjoint(("done", "refused", "failed"))
+                finished = not event.keys().isdisjoint(LAST)
                 if finished:
                     _demand_done(event)
                     event["done"]["took"] = time.monotonic() - begun
@@ -240,7 +240,7 @@ class Pool:
         with suppress(TimeoutError, ValueError):  # ValueError: who waited left within a message
             async with asyncio.timeout(GRACE):
                 while (event := await worker.receive()) is not None:
-                    if not event.keys().isdisjoint(("done", "refused", "failed")):
+                    if not event.keys().isdisjoint(LAST):
                         return self._give(worker)
         worker.kill("nobody waits")
 

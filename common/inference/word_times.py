@@ -85,10 +85,12 @@ def gathered(words: Sequence[PathWord], frames: np.ndarray, timing: Timing) -> l
     quiet = quiet_frames(frames, timing) if words else None
     time = -(-len(frames) // timing.stride)
     backwards = None if quiet is None else quiet[::-1]
-    result = []
+    result, far = [], _frames(FAR, timing)
     for word in words:
-        word = _front_gathered(word, quiet, timing)
-        result.append(_mirrored(_front_gathered(_mirrored(word, time), backwards, timing), time))
+        if any(after.first - token.end > far for token, after in zip(word.tokens, word.tokens[1:])):
+            word = _front_gathered(word, quiet, timing)
+            word = _mirrored(_front_gathered(_mirrored(word, time), backwards, timing), time)
+        result.append(word)
     if result and quiet is not None:
         behind = result[1].tokens[0].first if len(result) > 1 else time
         result[0] = _sounding(result[0], quiet, behind, timing)
