@@ -1,8 +1,9 @@
 """Worker processes: what they run, how they are talked to, and those that are forks of a command.
 
-Tasks go to a worker by one pipe, and what it tells comes back by another: JSON objects, each behind its length. No pickle
-and no code goes over them. The service's workers are programs of their own, which it kills at limits and replaces
-(`app/service/pool.py`); a command's are forks of it, which have its models from their first moment. Both run `work`.
+Tasks go to a worker by one pipe, and what it tells comes back by another: JSON objects, each behind its length. No
+pickle and no code goes over them. The service's workers are programs of their own, which it kills at limits and
+replaces (`app/service/pool.py`); a command's are forks of it, which have its models from their first moment. Both run
+`work`.
 """
 
 import json
@@ -50,9 +51,9 @@ def work(commands: BinaryIO, events: BinaryIO, do: Callable[[Message, Tell], Any
 
     Args:
         commands: where tasks come from.
-        events: where what `do` tells goes, and behind it one of `done` (what it returned), `refused` (what is wrong with
-            the input; with `limit`, whether it asks for more than is allowed) and `failed` (where, and not what: a
-            message may quote what was said).
+        events: where what `do` tells goes, and behind it one of `done` (what it returned), `refused` (what is wrong
+            with the input; with `limit`, whether it asks for more than is allowed) and `failed` (where, and not what:
+            a message may quote what was said).
         do: does one task.
     """
     def tell(event: Message) -> None:

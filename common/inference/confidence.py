@@ -107,7 +107,8 @@ def word_features(readings: Sequence[Hypothesis], log_probs: np.ndarray) -> np.n
         first, end, count = word.tokens[0].first, word.tokens[-1].end, len(word.tokens)
         rows.append((min(islice(highest, count)), -entropies[first:end].mean(), (end - first) / count, count))
     lowest, entropy, lasting, counts = np.array(rows, dtype=np.float64).reshape(-1, 4).T
-    return np.column_stack([lowest, entropy, np.log(np.maximum(1 - agreement(readings), LOWEST)), np.log(lasting), counts])
+    others = np.log(np.maximum(1 - agreement(readings), LOWEST))
+    return np.column_stack([lowest, entropy, others, np.log(lasting), counts])
 
 
 def agreement(readings: Sequence[Hypothesis]) -> np.ndarray:
