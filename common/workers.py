@@ -91,7 +91,6 @@ class _Fork:
         """Its answer; None where it has ended."""
         try:
             self.commands.write(packed(message))
-            self.commands.flush()
             return read_message(self.events)
         except (OSError, ValueError):  # ValueError: closed, since all is over
             return None
@@ -173,16 +172,16 @@ class Forks:
         if not pid:
             end_with_parent()
             if os.getppid() == parent:  # else it ended before that
-                for fork in self._forks:
-                    fork.commands.close()
-                    fork.events.close()
+                for fork in self._forks:  # the files themselves may be locked, by a thread that there is not here
+                    os.close(fork.commands.fileno())
+                    os.close(fork.events.fileno())
                 os.close(commands)
                 os.close(events)
                 self._be_one(its_commands, its_events)
             os._exit(0)
         os.close(its_commands)
         os.close(its_events)
-        fork = _Fork(pid, os.fdopen(commands, "wb"), os.fdopen(events, "rb"))
+        fork = _Fork(pid, os.fdopen(commands, "wb", buffering=0), os.fdopen(events, "rb"))
         self._forks.add(fork)
         if self._closed:
             fork.end()

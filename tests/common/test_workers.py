@@ -63,6 +63,16 @@ def test_an_item_whose_fork_is_killed_is_read_again_or_told(times, outcome, tmp_
     assert results == {item: item for item in ITEMS if item != "item 5"}
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_fork_that_is_killed_at_rest_is_replaced():
+    with Forks(1, lambda message: os.getpid()) as forks:
+        first = forks.ask({}, "one")
+        os.kill(first, signal.SIGKILL)
+        os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+        second = forks.ask({}, "two")
+        assert second != first and forks.ask({}, "three") == second
+
+
 def test_a_mistake_of_the_program_is_no_bad_file(capfd):
     def mistaken(item):
         raise KeyError(item)
