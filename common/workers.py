@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from signal import SIGKILL, Signals
+from threading import Lock
 from typing import Any, BinaryIO
 
 from .errors import EarsightError, TooLong
@@ -97,12 +98,13 @@ class _Fork:
 
     def end(self) -> int:
         """Kill it; its exit status, or the negative number of the signal that had ended it before."""
-        with suppress(ProcessLookupError):
+        status = 0
+        with suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.pid, SIGKILL)
-        try:
-            return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        except ChildProcessError:
-            return 0
+            status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self.commands.close()
+        self.events.close()  # who waits for an answer meets the end of the pipe now, and lets go of it
+        return status
 
 
 class Forks:
@@ -118,6 +120,7 @@ class Forks:
 
     def __init__(self, count: int, do: Callable[[Message], Any]):
         self._do, self._closed = do, False
+        self._forking = Lock()  # no fork gets an end of another's pipes, which would then not end with that
         self._forks: set[_Fork] = set()
         self._idle: SimpleQueue[_Fork] = SimpleQueue()
         for _ in range(count):
@@ -151,7 +154,8 @@ class Forks:
             status = fork.end()
             if self._closed:
                 break
-            self._idle.put(self._fork())
+            with self._forking:
+                self._idle.put(self._fork())
         if answer is None:
             how = Signals(-status).name if status < 0 else f"status {status}"
             raise EarsightError(f"{name}: the process that read it ended, twice ({how}); the machine may lack memory, "
