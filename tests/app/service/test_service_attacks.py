@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -96,6 +97,7 @@ def told(sock):
     ([("file", SOUND)], {"model": ["en-small", "en"]}, 400, "invalid_value"),
     ([("file", SOUND)], {"prompt": "x" * 100_000}, 413, "too_large"),
     ([("file", SOUND)], {"prompt": ["x"] * 100}, 400, "bad_body"),
+    ([("file", SOUND)], {"prompt": "x" * 40_000, "language": "y" * 40_000}, 413, "too_large"),
     ([("file", b"")], {}, 400, "bad_file"),
     ([("file", b"hello" * 1000)], {}, 400, "bad_file"),
     ([("file", SOUND[: len(SOUND) // 2])], {"stream": "true"}, None, None),
@@ -390,6 +392,8 @@ def test_keys(tmp_path):
             with connect(f"{address}/v1/realtime", **how) as sock:
                 assert "session.created" in sock.recv(PATIENCE)
         assert not any("-key" in line for line in service.lines)
+        for worker in service.workers():  # who opens what clients send knows no key
+            assert b"-key" not in Path(f"/proc/{worker}/environ").read_bytes()
 
 
 def test_a_request_that_takes_too_long():
