@@ -44,9 +44,10 @@ class Worker:
         """The next event; None where the process has ended. Who waits may leave at any moment, and nothing is lost."""
         assert self.process.stdout is not None
         try:
-            if self._size is None:
-                self._size = LENGTH.unpack(await self.process.stdout.readexactly(LENGTH.size))[0]
-            body = await self.process.stdout.readexactly(self._size)
+            size = self._size
+            if size is None:
+                self._size = size = int(LENGTH.unpack(await self.process.stdout.readexactly(LENGTH.size))[0])
+            body = await self.process.stdout.readexactly(size)
             self._size = None
             return json.loads(body)
         except (asyncio.IncompleteReadError, ConnectionError):
