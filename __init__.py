@@ -50,7 +50,8 @@ def transcribe(path: str | Path, model: str | Path | None = None, *, track: int 
 def transcribe(path: str | Path, model: str | Path | None = None, *, track: int | None = None,
                channels: str | int = "mix", damaged: str = "refuse", **decoding: Any
                ) -> "Transcript | tuple[Transcript, ...]":
-    """Read the speech in a sound file, a video's sound track, or stored frames.
+    """Read the speech in a sound file, a video's sound track or stored frames; or the lips in a film, or both together,
+    with a model of such.
 
     Args:
         path: the file.
@@ -64,15 +65,17 @@ def transcribe(path: str | Path, model: str | Path | None = None, *, track: int 
     Raises:
         EarsightError: the file or the model cannot be read; the message says what to do.
     """
-    from .app.recognisers import DEFAULT_TRANSCRIBER, transcriber
+    from .app.recognisers import DEFAULT_TRANSCRIBER, reads_films, transcriber
     from .audio.reading import FRAME_SUFFIXES, ReadingOptions, each_channel
     from .common.batch_run import default_jobs
     from .common.decoding.options import given_options
 
     _demand_paths(path=path, model=model)
     reading, options = ReadingOptions(track, channels, damaged), given_options(**decoding)
-    read = transcriber(model or DEFAULT_TRANSCRIBER, default_jobs(), **options)
-    if channels != "split":
+    model = model or DEFAULT_TRANSCRIBER
+    films = reads_films(model, reading)
+    read: Any = transcriber(model, default_jobs(), **options)
+    if films or channels != "split":
         return read.transcribe(path, options=reading)
     if Path(path).suffix.lower() in FRAME_SUFFIXES:
         return (read.transcribe(path),)

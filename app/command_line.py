@@ -29,7 +29,7 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                                    epilog=epilog(name), formatter_class=argparse.RawDescriptionHelpFormatter)
 
     for name, what, paths, model, formats in (
-            ("transcribe", "write what is said in clips", "sound, videos with sound, or frames (.npy, .mfc)",
+            ("transcribe", "write what is said in clips", "sound, videos, or frames (.npy, .mfc)",
              transcriber, TRANSCRIPT_FORMATS),
             ("classify", "name what is done or heard in clips",
              "videos, sound, frames (.npy), or tables of series (.csv .tsv .parquet .ts .arff .npz)",
@@ -87,7 +87,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
 
     sub = command("prepare", "turn a corpus into manifests")
     sub.add_argument("corpus", help="an4, grid, fsdd, librispeech, ucf101, hmdb51, kinetics, csv, folder, series "
-                     "for tables of them, lhotse:NAME for lhotse's recipes, or embeddings, shards of what is prepared")
+                     "for tables of them, lhotse:NAME for lhotse's recipes, or embeddings, mouths, shards of what is "
+                     "prepared")
     sub.add_argument("source", type=Path)
     sub.add_argument("destination", type=Path)
     sub.add_argument("option", nargs="*", metavar="NAME=VALUE", help="options of the corpus, e.g. hold_out=theo")
@@ -97,6 +98,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                      help="several are taken for the splits of one corpus")
     sub.add_argument("--model", help="model folder or installed model whose alphabet and frames the clips must fit")
     sub.add_argument("--sample-rate", type=_positive, help="Hz that every recording should have")
+    sub.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw some of the mouths that `prepare mouths` "
+                     "stored")
     sub.add_argument("--shared-speakers", action="store_true", help="a speaker may be in several splits")
 
     sub = command("learn", "make a measured model of clips, with one command",
@@ -136,12 +139,17 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("model", metavar="MODEL", help="checkpoint, model folder or installed model")
     sub.add_argument("manifest", metavar="MANIFEST")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
-    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification)")
+    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix (classification), "
+                     "or with --noise the errors at each ratio")
     sub.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html: figures, and the worst clips to "
                      "hear and see")
     sub.add_argument("--others", dest="other_clips", nargs="+", default=[], metavar="MANIFEST",
                      help="clips that are none of a calibrated classifier's classes: how many of them get a name")
     sub.add_argument("--worst", type=_positive, default=10, help="how many of the worst clips to show (default: 10)")
+    sub.add_argument("--noise", choices=("babble", "white", "music"), help="add noise to the clips' sound, babble of "
+                     "the other clips, and count errors at each of --snr; of films for sound, lips and both")
+    sub.add_argument("--snr", nargs="+", metavar="DB", default=["-10", "-5", "0", "5", "10", "20", "clean"],
+                     help="signal-to-noise ratios of --noise, and clean (default: -10 -5 0 5 10 20 clean)")
     _add_decoding(sub)
 
     sub = command("predict", "recognise a manifest with a checkpoint, one JSON line a clip",

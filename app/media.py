@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from ..common.data.openers import Openers
 
 
-PACKAGES = {"video": "video", "series": "common.series"}  # by medium, those that are not `audio`
+# By medium, those that are not `audio`.
+PACKAGES = {"video": "video", "lips": "video.lips", "audiovisual": "audiovisual", "series": "common.series"}
 
 
 def package_of(model: str | Path, module: str) -> ModuleType:

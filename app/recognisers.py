@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ..common.errors import EarsightError
 
 if TYPE_CHECKING:
+    from ..audio.reading import ReadingOptions
     from ..audio.recognition.recogniser import SpeechRecogniser
     from ..common.series.recognition import SeriesRecogniser
+    from ..video.lips.reader import FilmReader
     from ..video.recognition.recogniser import ActionRecogniser
 
 DEFAULT_TRANSCRIBER = "en"
@@ -32,8 +34,10 @@ def default_classifier(path: str | Path) -> str:
     return DEFAULT_CLASSIFIERS["video" if has_pictures(path) else "sound"]
 
 
-def transcriber(model: str | Path, threads: int, **decoding: Any) -> "SpeechRecogniser":
-    """What transcribes sound or frames, as the model takes them; made once for the same arguments and files.
+def transcriber(model: str | Path, threads: int, **decoding: Any) -> "SpeechRecogniser | FilmReader":
+    """What transcribes sound, frames, lips, or sound with lips, as the model takes them.
+
+    It is made once for the same arguments and files.
 
     Args:
         model: a model folder or the name of an installed model.
@@ -62,8 +66,37 @@ def _as_it_is(model: str | Path, *further: Path) -> tuple[Path, tuple]:
     return folder, tuple(stats)
 
 
+def reads_films(model: str | Path, reading: "ReadingOptions") -> bool:
+    """Whether a model reads films: lips, to which no option of reading sound applies, or sound with lips.
+
+    Raises:
+        EarsightError: an option is given that does not apply, or there is no such model.
+    """
+    from ..audio.reading import ReadingOptions
+    from ..common.model_folder import medium_of
+
+    medium = medium_of(model)
+    if medium == "lips" and reading != ReadingOptions(quiet=reading.quiet):
+        raise EarsightError(f"model {model} reads lips and hears nothing; leave out what chooses or mends sound "
+                            "(track, channels, damaged)")
+    if medium == "audiovisual" and reading.channels == "split":
+        raise EarsightError(f"model {model} reads one face with one sound; name the channel that belongs to it "
+                            "(channels), or mix them")
+    return medium in ("lips", "audiovisual")
+
+
 @lru_cache(8)
-def _transcriber(model: Path, _: tuple, threads: int, **decoding: Any) -> "SpeechRecogniser":
+def _transcriber(model: Path, _: tuple, threads: int, **decoding: Any) -> "SpeechRecogniser | FilmReader":
+    from ..common.model_folder import medium_of
+
+    if (medium := medium_of(model)) == "lips":
+        from ..video.lips.reader import LipReader
+
+        return LipReader(model, threads, decoding)
+    if medium == "audiovisual":
+        from ..audiovisual.reader import AudioVisualReader
+
+        return AudioVisualReader(model, threads, decoding)
     from ..audio.recognition.recogniser import SpeechRecogniser
 
     return SpeechRecogniser(model, "ctc", threads, decoding)

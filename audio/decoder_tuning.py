@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from lhotse.cut import Cut
 from tqdm import tqdm
 
 from ..common import metrics
@@ -18,6 +19,7 @@ from ..common.batch_run import default_jobs
 from ..common.data.cuts import text_of
 from ..common.data.datamodule import read_frames_cut
 from ..common.data.manifest import read_manifest
+from ..common.data.openers import Openers
 from ..common.decoding.decoders import Decoder, Hypothesis
 from ..common.decoding.lexicon import find_lexicon
 from ..common.decoding.ngrams.kenlm_binary import is_binary
@@ -52,6 +54,9 @@ LM_NAMES = {True: "lm.bin", False: "lm.arpa"}  # in the model folder, by whether
 LEXICON_NAME = "lexicon.txt"
 
 
+FrameReader = Callable[[Cut], np.ndarray]  # a clip's frames (time, feature)
+
+
 @dataclass(frozen=True, eq=False)
 class Clip:
     """A clip's true text, frames (time * stride, feature) and log-probabilities (time, label).
@@ -65,13 +70,16 @@ class Clip:
 
 
 def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, lexicon: Path | None = None,
-                 output: Path | None = None) -> tuple[str, list[EarsightError]]:
+                 output: Path | None = None, openers: Openers = OPENERS,
+                 reader: Callable[[Runtime], FrameReader] | None = None) -> tuple[str, list[EarsightError]]:
     """Tune a model folder's decoding on development sets, calibrate its confidence, and store both.
 
     Beam search becomes the folder's default where it makes fewer errors than greedy decoding.
 
     Args:
         output: a folder for a tuned copy; None changes the model's own, unless that is installed.
+        openers: how clips that a CSV or folder names are looked into.
+        reader: of a model of another medium than sound and frames: what reads a clip's frames (time, feature) for it.
 
     Returns:
         What was found, for a reader, and an error for each clip that could not be read.
@@ -88,11 +96,11 @@ def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, 
     demand_own(output or runtime.folder)
     if output and output.is_dir() and any(output.iterdir()) and not (output / CONFIG).is_file():
         raise EarsightError(f"{output}: exists and is no model folder; choose another --output")
-    if runtime.config.task != "ctc" or runtime.config.medium not in ("speech", "frames"):
+    if runtime.config.task != "ctc" or not (reader or runtime.config.medium in ("speech", "frames")):
         raise EarsightError(f"model {runtime.name} writes no text of speech; there is no decoder to tune")
     given = DecodingOptions(decoder="beam", lm=str(lm or ""), lexicon=str(lexicon or ""))
     Decoder(runtime.labels, given)  # what cannot be used is told before the long work
-    clips, errors = read_clips(runtime, manifests)
+    clips, errors = read_clips(runtime, manifests, openers, reader)
     if not clips:
         raise errors[0]
     noise = _read_noise(runtime)
@@ -112,12 +120,13 @@ def _no_text(manifests: Sequence[Path]) -> EarsightError:
                          "a development set with a column text")
 
 
-def read_clips(runtime: Runtime, manifests: Sequence[Path]) -> tuple[list[Clip], list[EarsightError]]:
-    """What a model makes of manifests' clips, and an error for each clip that could not be read."""
+def read_clips(runtime: Runtime, manifests: Sequence[Path], openers: Openers = OPENERS,
+               reader: Callable[[Runtime], FrameReader] | None = None) -> tuple[list[Clip], list[EarsightError]]:
+    """What a model makes of manifests' clips, and an error for each clip that could not be read; see `tune_decoder`."""
     rate = runtime.config.sample_rate
-    read = partial(read_clip, sample_rate=rate) if rate else read_frames_cut
+    read = reader(runtime) if reader else partial(read_clip, sample_rate=rate) if rate else read_frames_cut
     clips, errors, form = [], [], form_of(runtime.labels)
-    sets = [read_manifest(manifest, OPENERS) for manifest in manifests]
+    sets = [read_manifest(manifest, openers) for manifest in manifests]
     if not any((text_of(cut) or "").strip() for cuts in sets for cut in cuts):
         raise _no_text(manifests)  # before the long work
     for cuts in sets:
@@ -132,7 +141,7 @@ def read_clips(runtime: Runtime, manifests: Sequence[Path]) -> tuple[list[Clip],
 
 def _read_noise(runtime: Runtime) -> list[Clip]:
     """Clips in which nothing is said, for models that read sound."""
-    rate = runtime.config.sample_rate
+    rate = runtime.config.sample_rate if runtime.config.medium == "speech" else 0
     frames = [runtime.frames(sound) for sound in noise_clips(NOISE_CLIPS, rate)] if rate else []
     return [Clip("", of_clip, runtime.outputs(of_clip)) for of_clip in frames]
 

@@ -1,6 +1,6 @@
 """`earsight evaluate` for speech: which of checkpoint and model folder is meant, and how its clips are read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -26,12 +26,14 @@ from ..common.reports.evaluation import (
     run_checkpoint,
     run_folder,
 )
+from ..common.reports.noise import CLEAN, NoiseTable, error_rate
 from ..common.reports.pages.page import write_page
 from ..common.reports.transcription import Confidence, TranscriptionReport
 from .corpora.importers import OPENERS
 from .data import read_clip
 from .exhibits import exhibit
 from .model import SpeechModel, load_model
+from .noises import NoiseSource
 from .recognition.recogniser import SpeechRecogniser
 
 
@@ -61,22 +63,74 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
     return report, errors
 
 
-def _run(model: str, cuts: CutSet, decoding: dict | None) -> tuple[Labels, Iterator[tuple[Cut, Outcome]]]:
+def evaluate_noise(model: str, manifest: str | Path, kind: str, ratios: Sequence[float], decoding: dict | None = None
+                   ) -> tuple[NoiseTable, list[EarsightError]]:
+    """Measure a model on a manifest of sound with noise at each of several signal-to-noise ratios.
+
+    Args:
+        kind: one of `audio.noises.NOISES`; babble is made of the manifest's other clips.
+        ratios: dB, infinity for none.
+        decoding: see `evaluate_model`.
+
+    Returns:
+        The table, and an error for each clip that could not be read, once.
+
+    Raises:
+        EarsightError: the model takes stored frames, or the kind is unknown.
+    """
+    cuts = read_manifest(manifest, OPENERS)
+    rate = _sample_rate(model)
+    by_id = {cut.id: cut for cut in cuts}
+    source = NoiseSource(kind, rate, list(by_id), lambda name: read_clip(by_id[name], rate))
+    rates, measure, clips, errors = [], "", 0, {}
+    for ratio in ratios:
+        def change(clip: np.ndarray, name: str, ratio: float = ratio) -> np.ndarray:
+            return clip if ratio == CLEAN else source.disturbed(clip, name, ratio)
+
+        labels, outcomes = _run(model, cuts, decoding, change)
+        options = decoding_options(Path(), {}, decoding) if decoding and Path(model).is_file() else None
+        report, failed = evaluate(cuts, labels, outcomes, 0, decoding=options)
+        (measure, errors_share), clips = error_rate(report), len(cuts) - len(failed)
+        rates.append(errors_share)
+        errors |= {str(error): error for error in failed}
+    return NoiseTable(kind, measure, tuple(ratios), {"sound": tuple(rates)}, clips), list(errors.values())
+
+
+def _sample_rate(model: str) -> int:
+    """Of the sound that a model takes, Hz. Raises EarsightError where it takes none."""
+    if Path(model).is_file():
+        trained = load_model(model)
+        rate = trained.frontend.sample_rate if isinstance(trained, SpeechModel) else 0
+    else:
+        rate = Runtime(model).config.sample_rate
+    if not rate:
+        raise EarsightError(f"model {model} takes stored frames, to which no noise can be added; name one that hears")
+    return rate
+
+
+def _run(model: str, cuts: CutSet, decoding: dict | None,
+         change: Callable[[np.ndarray, str], np.ndarray] = lambda clip, name: clip
+         ) -> tuple[Labels, Iterator[tuple[Cut, Outcome]]]:
+    def sound(cut: Cut, rate: int) -> np.ndarray:
+        return change(read_clip(cut, rate), cut.id)
+
     if Path(model).is_file():
         trained = load_model(model)
         if decoding and trained.labels.kind == "classes":
             raise _no_text(model)
-        read = partial(read_clip, sample_rate=trained.frontend.sample_rate) if isinstance(
+        read = partial(sound, rate=trained.frontend.sample_rate) if isinstance(
             trained, SpeechModel) else read_frames_cut
         return trained.labels, run_checkpoint(trained, cuts, read)
     runtime = Runtime(model)
     if runtime.config.task == "ctc":
         rate, reader = runtime.config.sample_rate, Judge(model, decoding)
-        read = partial(read_clip, sample_rate=rate) if rate else read_frames_cut
+        read = partial(sound, rate=rate) if rate else read_frames_cut
         return runtime.labels, run_parallel(list(cuts), lambda cut: reader(cut.id, read(cut)), default_jobs())
     if decoding:
         raise _no_text(runtime.name)
-    return runtime.labels, run_folder(runtime, cuts, frames_reader(runtime), default_jobs(), runtime.judged)
+    rate = runtime.config.sample_rate
+    frames_of = (lambda cut: runtime.frames(sound(cut, rate))) if rate else read_frames_cut
+    return runtime.labels, run_folder(runtime, cuts, frames_of, default_jobs(), runtime.judged)
 
 
 def frames_reader(runtime: Runtime) -> Read:

@@ -51,7 +51,7 @@ def _knocks(time: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.
     return sound
 
 
-def _music(time: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
+def music(time: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     """Notes and chords that die away or last, now and then with a beat."""
     sound = np.zeros(len(time))
     beat = round(sample_rate * rng.uniform(0.15, 0.7))
@@ -72,4 +72,4 @@ def _harmonics(cycles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return sum(waves, np.zeros(len(cycles)))
 
 
-KINDS = (_noise, _hum, _tone, _siren, _knocks, _music)
+KINDS = (_noise, _hum, _tone, _siren, _knocks, music)

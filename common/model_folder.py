@@ -27,7 +27,8 @@ class ModelConfig:
     """What `config.json` holds.
 
     Attributes:
-        medium: "speech", "video", "series" (tables), or "frames" (stored frames of any origin).
+        medium: "speech", "video", "lips" (films of a face), "audiovisual" (with their sound), "series" (tables),
+            or "frames" (stored frames of any origin).
         task: "ctc" (text) or "classification".
         labels: what the outputs mean; see `common.labels.Labels`.
         n_features: features of a frame that goes into the encoder.
@@ -102,7 +103,7 @@ def read_config(folder: Path) -> ModelConfig:
 
 def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
     """What the program reckons with, and whether it is as it should be: anybody may edit the file."""
-    yield "medium", config.medium in ("speech", "video", "series", "frames")
+    yield "medium", config.medium in ("speech", "video", "lips", "audiovisual", "series", "frames")
     yield "task", config.task in ("ctc", "classification")
     for name in ("n_features", "stride"):
         yield name, _is_count(getattr(config, name))
@@ -131,6 +132,13 @@ def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
             yield f"frontend.{name}", _is_count(config.frontend.get(name))
         yield "frontend.edges", config.frontend.get("edges") in EDGES
         yield "frontend.top_db", config.frontend.get("top_db", "") is None or _is_number(config.frontend.get("top_db"))
+    if config.medium in ("lips", "audiovisual"):
+        for name in ("side", "every"):
+            yield f"frontend.{name}", _is_count(config.frontend.get(name))
+        for name in ("rate", "width"):
+            number = config.frontend.get(name)
+            yield f"frontend.{name}", isinstance(number, int | float) and _is_number(number) and number > 0
+        yield "frontend", config.frontend.keys() == {"rate", "side", "width", "every", "detector"}
     for name, stream in config.frontend.items() if config.medium == "video" else ():
         values = [value for key, value in stream.items() if key != "graphs"] if isinstance(stream, dict) else [stream]
         yield f"frontend.{name}", stream is None or all(
@@ -191,7 +199,7 @@ def demand_own(folder: Path) -> None:
 
 
 def medium_of(model: str | Path) -> str:
-    """What a model folder or an installed model takes: "speech", "video", "series" or "frames"."""
+    """What a model folder or an installed model takes; see `ModelConfig.medium`."""
     return read_config(find_model(model)).medium
 
 

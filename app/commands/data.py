@@ -52,6 +52,11 @@ def check_command(args: argparse.Namespace) -> int:
     from ...common.data.checking import check_files, model_options
     from ...video.checking import VideoCheck
 
+    if args.sheet:
+        from ...video.lips.checking import write_sheet
+
+        keep_inputs(args.sheet, args.manifests, "--sheet")
+        write_sheet(args.manifests, args.sheet)
     checks = {"sound": SoundCheck(args.sample_rate), "video": VideoCheck()}
     options = model_options(args.model) if args.model else {}
     reports = check_files(args.manifests, openers(), checks, shared_speakers=args.shared_speakers, **options)

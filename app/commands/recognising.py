@@ -3,6 +3,7 @@
 import argparse
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ...common.errors import EarsightError, require
 from ...common.files import keep_inputs
@@ -11,6 +12,7 @@ from ..recognisers import (
     DEFAULT_TRANSCRIBER,
     classifier,
     default_classifier,
+    reads_films,
     transcriber,
 )
 
@@ -20,7 +22,12 @@ def transcribe_command(args: argparse.Namespace) -> int:
     from ...audio.recognition.transcribing import transcribe_files
 
     reading = ReadingOptions(args.track, args.channels, args.damaged)
-    make = partial(transcriber, args.model, **decoding(args))
+    make: Any = partial(transcriber, args.model, **decoding(args))
+    if reads_films(args.model, reading):
+        from ...video.lips.transcribing import transcribe_films
+
+        return transcribe_films(args.paths, make, args.format, args.output, args.jobs, args.min_confidence,
+                                args.doubtful == "mark", reading)
     return transcribe_files(args.paths, make, args.format, args.output, args.jobs, args.min_confidence,
                             args.doubtful == "mark", reading)
 
@@ -77,6 +84,10 @@ def explain_command(args: argparse.Namespace) -> int:
         from ...video.explaining import explain
     elif medium == "series":
         from ...common.series.explaining import explain
+    elif medium == "lips":
+        from ...video.lips.explaining import explain
+    elif medium == "audiovisual":
+        from ...audiovisual.explaining import explain
     else:
         from ...audio.explaining import explain
     write_figure(explain(args.clip, model, Choice(args.layer, args.direction, tuple(args.units))), args.output)

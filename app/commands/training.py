@@ -1,6 +1,7 @@
 """Commands that make and measure a model: learn, train, tune, evaluate, predict, export, tune-decoder, calibrate."""
 
 import argparse
+from typing import Any
 
 from ...common.errors import EarsightError, report_errors, require
 from ...common.files import keep_inputs
@@ -54,9 +55,30 @@ def evaluate_command(args: argparse.Namespace) -> int:
     if args.report:
         keep_inputs(args.report / "index.html", (args.manifest,), "--report")
         check_folder(args.report)
+    if args.noise:
+        return _evaluate_noise(args)
     evaluate = package_of(args.model, "evaluating").evaluate_model
     report, errors = evaluate(args.model, args.manifest, args.worst, decoding(args), args.report, args.other_clips)
     tell(report, args.json, args.plot)
+    return report_errors(errors)
+
+
+def _evaluate_noise(args: argparse.Namespace) -> int:
+    from ...common.files import write_whole
+    from ...common.reports.noise import parse_ratios
+
+    if args.report or args.other_clips:
+        raise EarsightError("evaluate --noise: writes a table (--json, --plot), and no page; leave --report and "
+                            "--others out")
+    measure = getattr(package_of(args.model, "evaluating"), "evaluate_noise", None)
+    if measure is None:
+        raise EarsightError(f"model {args.model} hears nothing that noise could disturb; leave --noise out")
+    table, errors = measure(args.model, args.manifest, args.noise, parse_ratios(args.snr), decoding(args))
+    if args.json:
+        write_whole(args.json, table.json())
+    if args.plot:
+        table.plot(args.plot)
+    print(table.text())
     return report_errors(errors)
 
 
@@ -92,8 +114,12 @@ def export_command(args: argparse.Namespace) -> int:
 def tune_decoder_command(args: argparse.Namespace) -> int:
     require("lhotse", "train")
     from ...audio.decoder_tuning import tune_decoder
+    from ...common.model_folder import medium_of
 
-    report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon, args.output)
+    options: dict[str, Any] = {}
+    if medium_of(args.model) in ("lips", "audiovisual"):
+        options = {"openers": openers(), "reader": package_of(args.model, "data").frames_reader}
+    report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon, args.output, **options)
     print(report)
     return report_errors(errors)
 

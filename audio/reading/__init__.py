@@ -15,6 +15,7 @@ a pipe) give no means to notice that their end is missing, unless their last pie
 
 from .frames import FRAME_SUFFIXES, read_frames
 from .options import WHOLE, ReadingOptions
+from .pieces import NoSound
 from .sound import (
     SOUND_SUFFIXES,
     SoundInfo,
@@ -27,5 +28,5 @@ from .sound import (
     resample,
 )
 
-__all__ = ["FRAME_SUFFIXES", "SOUND_SUFFIXES", "WHOLE", "ReadingOptions", "SoundInfo", "Waveform",
+__all__ = ["FRAME_SUFFIXES", "SOUND_SUFFIXES", "WHOLE", "NoSound", "ReadingOptions", "SoundInfo", "Waveform",
            "announced_duration", "each_channel", "info", "open_blocks", "read", "read_frames", "resample"]

@@ -35,5 +35,9 @@ class Silence(NamedTuple):
             left -= part
 
 
-def no_sound(path: Path) -> EarsightError:
-    return EarsightError(f"{path}: holds no sound (0 samples); record or export it again")
+class NoSound(EarsightError):
+    """A file holds no sound at all, or is a video without a sound track."""
+
+
+def no_sound(path: Path) -> NoSound:
+    return NoSound(f"{path}: holds no sound (0 samples); record or export it again")

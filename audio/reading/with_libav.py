@@ -12,7 +12,7 @@ from ...common.containers import cut_short, is_matroska, is_mp4, is_mpeg, tag_si
 from ...common.errors import EarsightError
 from ...common.parts import Part, container_start
 from .options import ReadingOptions
-from .pieces import BLOCK, Piece, Silence
+from .pieces import BLOCK, NoSound, Piece, Silence
 from .timing import JITTER, Clock, Timing
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def libav_pieces(path: Path, head: bytes, options: ReadingOptions, part: Part) -
     with open_libav(path, head, part) as container:
         tracks = len(container.streams.audio)
         if not tracks:
-            raise EarsightError(f"{path}: a video without sound; name a file that has a sound track")
+            raise NoSound(f"{path}: a video without sound; name a file that has a sound track")
         if options.track and options.track > tracks:
             raise EarsightError(f"{path}: has no sound track {options.track}, its last is {tracks}; choose another")
         track = options.track or (_first_heard(path, head, part, tracks) if tracks > 1 else 1)

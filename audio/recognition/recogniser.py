@@ -23,16 +23,13 @@ from ...common.inference.recognition import (
     placed,
 )
 from ...common.inference.runtime import Runtime
-from ...common.inference.segmenting import Cutting, Stretch, in_order, stretches
+from ...common.inference.segmenting import Cutting, Stretch, cutting, in_order, stretches
 from ...common.inference.timeline import BATCH, timeline
 from ...common.inference.transcribing import folder_transcriber
 from ...common.labels import BLANK
 from ...common.model_folder import CONFIG, ENCODER
 from ..reading import FRAME_SUFFIXES, WHOLE, ReadingOptions, open_blocks, read, read_frames, resample
 
-# How long recordings are cut, in seconds; chosen on clips of the development parts of AN4 and GRID, one behind another.
-CORE, CONTEXT = 8.0, 1.0
-PAUSE, MARGIN, OVERLAP, BRIEF = 0.45, 0.66, 1.0, 0.25
 LOUD = 95  # percentile of a window's levels that counts as loud
 MUTE = -50.0  # dB beside what is loud: no room is so quiet; such frames would be far from those of training
 
@@ -175,9 +172,7 @@ class SpeechRecogniser:
                 yield utterance
 
     def _cutting(self, shift: float) -> Cutting:
-        longest = self.runtime.config.longest_clip
-        return Cutting(*(max(1, round(seconds / shift)) for seconds in (
-            CORE, CONTEXT, PAUSE, MARGIN, longest, min(OVERLAP, longest / 4), BRIEF)))
+        return cutting(self.runtime.config.longest_clip, shift)
 
     def _levels(self, signal: np.ndarray, unit: int) -> np.ndarray:
         """How loud each output frame of a window is, in dB beside what is loud in it; see `Cutter.push`."""

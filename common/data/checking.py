@@ -121,7 +121,9 @@ def model_options(model: str | Path) -> dict[str, Any]:
     """Options of `check` that ask whether clips fit a model folder or an installed model."""
     config = read_config(find_model(model))
     labels = Labels.from_dict(config.labels)
-    options: dict[str, Any] = {"frame_shift": config.frame_shift, "stride": config.stride, "width": config.n_features}
+    # What is stored for a model of films are pictures of mouths, and not its frames.
+    width = config.frontend["side"]**2 if config.medium in ("lips", "audiovisual") else config.n_features
+    options: dict[str, Any] = {"frame_shift": config.frame_shift, "stride": config.stride, "width": width}
     if config.task == "ctc":
         options["target_length"] = lambda text: labels.minimum_frames(labels.encode(text))
     else:

@@ -285,6 +285,12 @@ def video_of(cut: Any) -> dict[str, Any] | None:
     return {**{key: video[key] for key in video if key != "size"}, "width": width, "height": height}
 
 
+def film_of(cut: Any) -> str | None:
+    """The file of the film that a cut is of, or None: its pictures', or the one that its sound was taken from."""
+    video = custom_of(cut).get("video")
+    return video["path"] if isinstance(video, dict) else video if isinstance(video, str) else None
+
+
 def _custom_of(cut: Any, key: str) -> str | None:
     if not cut.supervisions:
         return None

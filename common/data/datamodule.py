@@ -112,6 +112,7 @@ class SequenceData(pl.LightningDataModule):
     """
 
     openers: Openers | None = None  # how clips that a CSV or folder names are looked into
+    epoch = 0  # of the clips that are being read for training, from 0
     layout: dict | None = None  # of frames whose channels the data names, see `series.data`; linked to the model
 
     def __init__(self, train: str | list[str], validation: str | list[str], test: str | list[str] | None = None,
@@ -302,6 +303,7 @@ class ClipDataset(Dataset):
 
     def __getitem__(self, share: Share) -> Batch:
         cuts = share.cuts
+        self.data.epoch = self.sampler.epoch if self.sampler else 0
         batch = make_batch([(cut, self.data.read(cut, self._rng(cut))) for cut in cuts])
         by_id = {cut.id: self.data.target_of(cut) for cut in cuts}
         references = [by_id[name] for name in batch.ids]

@@ -12,6 +12,7 @@ from ..model_folder import CONFIG, ENCODER, FRONTEND, find_model, read_config
 from ..threads import spins
 from .unknown import FAMILIARITY, Familiarity, Rejection
 
+WEIGHTS = "weights"  # an encoder's output: how much each of its streams counts
 PIECE, BESIDE = 20.0, 2.0  # s, of what goes through a pretrained encoder at once, and of what it hears at both ends
 
 
@@ -94,6 +95,13 @@ class Runtime:
             raise EarsightError(f"{self.folder / CONFIG}: damaged, it has {len(self.labels)} labels for "
                                 f"{outputs[0].shape[-1]} outputs; export the model again")
         return outputs
+
+    def weights(self, frames: np.ndarray) -> np.ndarray | None:
+        """How much each stream of frames (time, feature) counts, (time / stride, stream), adding up to 1; None where
+        the model does not weigh them."""
+        if WEIGHTS not in (output.name for output in self._encoder.get_outputs()):
+            return None
+        return self._encoded(frames[None], ("outputs", WEIGHTS))[1][0]
 
     def judged(self, frames: np.ndarray) -> tuple[np.ndarray, Familiarity | None]:
         """A classifier's calibrated logits (label,) of frames (time, feature), and whether they are of a class.

@@ -14,6 +14,10 @@ from typing import TypeVar
 
 import numpy as np
 
+# How long recordings are cut, in seconds; chosen on clips of the development parts of AN4 and GRID, one behind another.
+CORE, CONTEXT = 8.0, 1.0
+PAUSE, MARGIN, OVERLAP, BRIEF = 0.45, 0.66, 1.0, 0.25
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -42,6 +46,13 @@ class Cutting:
     overlap: int
     brief: int
     faint: float = -12.0
+
+
+def cutting(longest: float, shift: float) -> Cutting:
+    """How recordings are cut for a model whose training clips are up to `longest` seconds, an output frame every
+    `shift` seconds."""
+    return Cutting(*(max(1, round(seconds / shift)) for seconds in (
+        CORE, CONTEXT, PAUSE, MARGIN, longest, min(OVERLAP, longest / 4), BRIEF)))
 
 
 @dataclass(frozen=True)

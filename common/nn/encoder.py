@@ -32,6 +32,10 @@ class EncoderSettings:
         input_dropout: share of the input's features dropped.
         streams: widths of the parts that a frame's features fall into (picture and motion, say), each of which is read
             by an encoder of its own; their outputs stand side by side. None reads all features together.
+        joint: of the layers, the upper ones that read the states of all streams together (middle fusion); 0 leaves
+            each stream its own head (late fusion).
+        weighted: late fusion weighs the streams, at each moment, by how sure each is of what it says, which is learnt;
+            else all count alike. Under a CTC head.
         residual: add to each recurrent layer's outputs, from the second on, what it reads, so that gradients reach the
             lower ones of many layers past the others' cells (He et al., 2016; between LSTM layers: Wu et al., 2016,
             section 3.1). A Transformer layer always does.
@@ -51,12 +55,16 @@ class EncoderSettings:
     heads: int = 4
     input_dropout: float = 0.0
     streams: tuple[int, ...] = ()
+    joint: int = 0
+    weighted: bool = False
     members: int = 1
     residual: bool = False
 
 
-def build_encoder(n_features: int, settings: EncoderSettings) -> "Encoder | StreamEncoder":
+def build_encoder(n_features: int, settings: EncoderSettings) -> "Encoder | StreamEncoder | JointEncoder":
     """An encoder for frames of `n_features`, as the settings want it."""
+    if settings.joint:
+        return JointEncoder(n_features, settings)
     several = settings.streams or settings.members != 1
     return StreamEncoder(n_features, settings) if several else Encoder(n_features, settings)
 
@@ -128,6 +136,30 @@ class StreamEncoder(nn.Module):
     def parts(self, frames: Tensor) -> list[Tensor]:
         """What each of the encoders reads of frames (batch, time, feature)."""
         return [part for part in frames.split(self.widths, dim=-1) for _ in range(self.members)]
+
+    output_lengths = Encoder.output_lengths
+
+
+class JointEncoder(nn.Module):
+    """An encoder for each stream of features, and layers that read the states of all of them together."""
+
+    def __init__(self, n_features: int, settings: EncoderSettings):
+        super().__init__()
+        s = settings
+        if not s.streams or s.members != 1 or s.cell not in CELLS or not 0 < s.joint < s.layers:
+            raise EarsightError(f"encoder.joint {s.joint} needs encoder.streams, recurrent cells, one member, and more "
+                                f"layers than that (they are {s.layers})")
+        self.below = StreamEncoder(n_features, replace(s, layers=s.layers - s.joint, joint=0))
+        self.above = RecurrentLayers(s.cell, self.below.n_output, s.hidden, s.joint, s.bidirectional, s.dropout, s.norm,
+                                     s.residual)
+        self.dropout = nn.Dropout(s.dropout)
+        self.stride = s.stride
+        self.n_output = self.above.n_output
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """As `Encoder.forward`; of the streams' layers the states stand side by side."""
+        hidden, lengths = self.below(frames, lengths)
+        return [*hidden, *self.above(self.dropout(hidden[-1]), lengths)], lengths
 
     output_lengths = Encoder.output_lengths
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .cells import replay as replay_cell
-from .encoder import Encoder, RecurrentLayers, StreamEncoder, reversal_index, reverse
+from .encoder import Encoder, JointEncoder, RecurrentLayers, StreamEncoder, reversal_index, reverse
 from .frames import length_mask
 
 GATE_NAMES = {"i": "input", "f": "forget", "o": "output", "r": "reset", "z": "update"}
@@ -49,11 +49,18 @@ def replay(layer: nn.Module, x: Tensor) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def encoder_gates(encoder: Encoder | StreamEncoder, frames: Tensor, lengths: Tensor) -> Iterator[CellGates]:
+def encoder_gates(encoder: Encoder | StreamEncoder | JointEncoder, frames: Tensor, lengths: Tensor
+                  ) -> Iterator[CellGates]:
     """Every direction of every recurrent layer on normalised frames (batch, time, feature), from the lowest layer up.
 
     The encoder is taken as it runs outside of training, without dropout. A Transformer has no such gates.
     """
+    if isinstance(encoder, JointEncoder):
+        yield from encoder_gates(encoder.below, frames, lengths)
+        hidden, lengths = encoder.below(frames, lengths)
+        for cell in _layer_gates(encoder.above, hidden[-1], lengths):
+            yield CellGates(f"joint_{cell.name}", cell.values, cell.lengths)
+        return
     if isinstance(encoder, StreamEncoder):
         for i, (part, each) in enumerate(zip(encoder.parts(frames), encoder.each()), start=1):
             for cell in encoder_gates(each, part, lengths):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..errors import EarsightError
 from ..labels import BLANK
 from .frames import length_mask
 
@@ -70,24 +71,32 @@ class StreamHeads(nn.Module):
     Args:
         head: `CTCHead` or `ClassificationHead`.
         widths: of each encoder's states.
+        weighted: the mean is weighted at each frame, by a softmax over the encoders of a score that each one's states
+            give; what they say together is then learnt too, for it is what the scores are learnt of. CTC only.
         others: the head's arguments, `n_features` of all encoders together.
     """
 
     def __init__(self, head: type[CTCHead] | type[ClassificationHead], widths: Sequence[int], n_features: int,
-                 n_labels: int, dropout: float = 0.0):
+                 n_labels: int, dropout: float = 0.0, weighted: bool = False):
         super().__init__()
         assert sum(widths) == n_features
+        if weighted and head is not CTCHead:
+            raise EarsightError("encoder.weighted weighs what streams say at each frame, under a CTC head; leave it "
+                                "out")
         self._loss, self._widths = head.loss, list(widths)
         self.heads = nn.ModuleList(head(width, n_labels, dropout) for width in widths)
+        self.scores = nn.ModuleList(nn.Linear(width, 1) for width in widths) if weighted else None
 
     def forward(self, hidden: Tensor, lengths: Tensor) -> Tensor:
-        return self._fused(self._each(hidden, lengths))
+        return self._fused(self._each(hidden, lengths), self.weights(hidden))
 
     def learn(self, hidden: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs as `forward` gives them, and the mean of the heads' losses."""
+        """Outputs as `forward` gives them, and the mean of the heads' losses (and that of what they say together)."""
         each = self._each(hidden, lengths)
-        losses = [self._loss(outputs, lengths, targets, target_lengths) for outputs in each]
-        return self._fused(each), torch.stack(losses).mean()
+        fused = self._fused(each, self.weights(hidden))
+        learners = each if self.scores is None else [*each, fused]
+        losses = [self._loss(outputs, lengths, targets, target_lengths) for outputs in learners]
+        return fused, torch.stack(losses).mean()
 
     def loss(self, outputs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
         """Of what the heads say together."""
@@ -96,6 +105,18 @@ class StreamHeads(nn.Module):
     def _each(self, hidden: Tensor, lengths: Tensor) -> list[Tensor]:
         return [head(part, lengths) for head, part in zip(self.heads, hidden.split(self._widths, dim=-1))]
 
+    def weights(self, hidden: Tensor) -> Tensor | None:
+        """How much each encoder counts: states (batch, time, n_features) -> (batch, time, encoder), adding up to 1.
+
+        None where all count alike.
+        """
+        if self.scores is None:
+            return None
+        parts = hidden.split(self._widths, dim=-1)
+        return torch.cat([score(part) for score, part in zip(self.scores, parts)], dim=-1).float().softmax(dim=-1)
+
     @staticmethod
-    def _fused(each: list[Tensor]) -> Tensor:
-        return torch.stack([outputs.log_softmax(dim=-1) for outputs in each]).mean(dim=0).log_softmax(dim=-1)
+    def _fused(each: list[Tensor], weights: Tensor | None) -> Tensor:
+        stacked = torch.stack([outputs.log_softmax(dim=-1) for outputs in each], dim=-1)
+        mean = stacked.mean(dim=-1) if weights is None else (stacked * weights.unsqueeze(-2)).sum(dim=-1)
+        return mean.log_softmax(dim=-1)

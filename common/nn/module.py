@@ -91,13 +91,17 @@ class SequenceModel(pl.LightningModule):
         self.encoder = build_encoder(self.normaliser.n_features, encoder)
         head = ClassificationHead if self.labels.kind == "classes" else CTCHead
         if isinstance(self.encoder, StreamEncoder):
-            head = partial(StreamHeads, head, [each.n_output for each in self.encoder.each()])
+            head = partial(StreamHeads, head, [each.n_output for each in self.encoder.each()],
+                           weighted=encoder.weighted)
         self.head = head(self.encoder.n_output, len(self.labels), head_dropout)
         self.auxiliary_head = None
         if self.auxiliary_labels:
             if not 1 <= auxiliary_layer <= encoder.layers:
                 raise EarsightError(f"model.auxiliary_layer {auxiliary_layer} is not one of the "
                                     f"{encoder.layers} layers")
+            if encoder.joint and auxiliary_layer <= encoder.layers - encoder.joint:
+                raise EarsightError(f"model.auxiliary_layer {auxiliary_layer} is one of each stream's own; give one of "
+                                    f"the upper {encoder.joint} (encoder.joint)")
             self.auxiliary_head = CTCHead(self.encoder.n_output, len(self.auxiliary_labels), head_dropout)
 
     @staticmethod

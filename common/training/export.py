@@ -18,9 +18,10 @@ from tqdm import tqdm
 
 from ..errors import EarsightError
 from ..files import whole_folder
-from ..inference.runtime import Runtime
+from ..inference.runtime import WEIGHTS, Runtime
 from ..model_folder import CONFIG, ENCODER, FRONTEND, ModelConfig, demand_own, find_model, read_config, write_config
-from ..nn.encoder import Encoder, RecurrentLayers, StreamEncoder
+from ..nn.encoder import Encoder, JointEncoder, RecurrentLayers, StreamEncoder
+from ..nn.heads import StreamHeads
 from ..nn.module import SequenceModel
 
 TOLERANCE = 1e-3  # of float32 log-probabilities; int8 is measured on data instead (`earsight evaluate`)
@@ -33,17 +34,27 @@ class EqualLengths(nn.Module):
         super().__init__()
         self.model = model.eval()
         encoder = model.encoder
+        self.above = encoder.above.equal_lengths().eval() if isinstance(encoder, JointEncoder) else None
+        encoder = encoder.below if isinstance(encoder, JointEncoder) else encoder
         apart = isinstance(encoder, StreamEncoder)
         self.parts: Callable[[Tensor], list[Tensor]] = encoder.parts if apart else lambda frames: [frames]
         encoders = encoder.each() if apart else [encoder]
         self.encoders = nn.ModuleList(EqualLengthsEncoder(encoder) for encoder in encoders)
 
-    def forward(self, frames: Tensor) -> Tensor:
+    @property
+    def weighs(self) -> bool:
+        """Whether there is a second output, how much each stream counts: (batch, time, stream)."""
+        return isinstance(self.model.head, StreamHeads) and self.model.head.scores is not None
+
+    def forward(self, frames: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         lengths = torch.ones_like(frames[:, :, 0], dtype=torch.int64).sum(dim=1)
         frames = self.model.normaliser(frames, lengths)
         read = [encoder(part, lengths) for encoder, part in zip(self.encoders, self.parts(frames))]
         hidden = torch.cat([states for states, _ in read], dim=-1) if len(read) > 1 else read[0][0]
-        return self.model.head(hidden, read[0][1])
+        if self.above is not None:
+            hidden = self.above(hidden)
+        outputs = self.model.head(hidden, read[0][1])
+        return (outputs, self.model.head.weights(hidden)) if self.weighs else outputs
 
 
 class EqualLengthsEncoder(nn.Module):
@@ -97,7 +108,7 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
             labels={**model.labels.to_dict(), "bpe_model": ""}, n_features=model.normaliser.n_input,
             stride=model.encoder.stride, precision="int8" if int8 else "float32",
             model={k: v for k, v in model.settings.items()
-                   if k not in ("mfcc", "pretrained", "pictures", "longest_clip")},
+                   if k not in ("mfcc", "pretrained", "pictures", "mouth", "network", "longest_clip")},
             about=about, longest_clip=model.settings.get("longest_clip", ModelConfig.longest_clip),
             versions={name: importlib.metadata.version(name) for name in ("torch", "onnx", "onnxruntime")},
             **{"medium": model.medium, **settings}))
@@ -154,13 +165,16 @@ def _export_encoder(model: SequenceModel, path: Path) -> None:
     axes = {"frames": {0: "batch", 1: "time"}, "outputs": {0: "batch"}}
     if model.labels.kind != "classes":
         axes["outputs"][1] = "output_time"
+    graph = EqualLengths(model)
+    names = ["outputs", WEIGHTS] if graph.weighs else ["outputs"]
+    axes |= {name: {0: "batch", 1: "output_time"} for name in names[1:]}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         # The exporter warns of an LSTM with a batch size other than 1; initial states are zeros of the
         # batch's own size here, and the comparison below runs several sizes.
         warnings.simplefilter("ignore")
-        torch.onnx.export(EqualLengths(model), (example,), str(path), input_names=["frames"],
-                          output_names=["outputs"], dynamic_axes=axes, opset_version=17, dynamo=False)
+        torch.onnx.export(graph, (example,), str(path), input_names=["frames"], output_names=names, dynamic_axes=axes,
+                          opset_version=17, dynamo=False)
 
 
 def _compare(model: SequenceModel, folder: Path) -> None:

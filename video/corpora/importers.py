@@ -12,6 +12,7 @@ from .embeddings import prepare_embeddings
 from .files import OPENERS
 from .hmdb51 import prepare_hmdb51
 from .kinetics import prepare_kinetics
+from .mouths import prepare_mouths
 from .ucf101 import prepare_ucf101
 
 __all__ = ["CORPORA", "OPENERS", "prepare"]
@@ -21,6 +22,7 @@ CORPORA: dict[str, Importer] = {
     "hmdb51": prepare_hmdb51,
     "kinetics": prepare_kinetics,
     "embeddings": prepare_embeddings,
+    "mouths": prepare_mouths,
 }
 
 

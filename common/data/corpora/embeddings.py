@@ -14,7 +14,7 @@ import numpy as np
 from ...batch_run import default_jobs, run_parallel
 from ...errors import EarsightError
 from ...files import whole_file
-from ..cuts import Said, frames_cut, group_of, label_of, speaker_of, text_of
+from ..cuts import Said, film_of, frames_cut, group_of, label_of, speaker_of, text_of
 from ..manifest import read_manifest
 from .parts import Parts, manifests_in, progress_bar
 
@@ -68,8 +68,9 @@ class Task:
 def prepare_views(source: Path, destination: Path, embedder: Embedder, views: int, progress: bool) -> Parts:
     """The embeddings of the clips of `source`, a manifest or a folder of train, dev and test manifests.
 
-    They are stored as float16 in `destination`/embeddings. What is there already is not computed again, so a run that
-    was broken off goes on where it was, and changed settings or clips never meet old embeddings.
+    They are stored in `destination`/embeddings as float16, or as uint8 where they are pictures' grey levels. What is
+    there already is not computed again, so a run that was broken off goes on where it was, and changed settings or
+    clips never meet old embeddings.
 
     Args:
         views: augmented views of each training clip beside the clip itself; each one is the same in every run.
@@ -140,7 +141,7 @@ def _store(task: Task, folder: Path, embedder: Embedder) -> Path:
     if not path.exists():
         frames = embedder.embed(task.cut, task.view)
         with whole_file(path) as temporary:
-            np.save(temporary, frames.astype(np.float16), allow_pickle=False)
+            np.save(temporary, frames if frames.dtype == np.uint8 else frames.astype(np.float16), allow_pickle=False)
     return path
 
 
@@ -148,4 +149,6 @@ def _stored_cut(task: Task, path: Path, frame_shift: float) -> Cut:
     said: Said = {"text": text_of(task.cut), "label": label_of(task.cut), "speaker": speaker_of(task.cut),
                   "group": group_of(task.cut)}
     shape = np.load(path, mmap_mode="r").shape
-    return frames_cut(task.identity, path, shape=shape, frame_shift=frame_shift, **said)
+    film = film_of(task.cut)
+    custom = {"video": film, "video_start": task.cut.start} if film else None  # its sound may be wanted beside them
+    return frames_cut(task.identity, path, shape=shape, frame_shift=frame_shift, custom=custom, **said)

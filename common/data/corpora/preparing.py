@@ -19,6 +19,7 @@ from ..manifest import write_manifest
 from ..splits import demand_classes, demand_whole, source_of
 from .parts import SPLITS, Importer, Parts, summary
 
+OF_MANIFESTS = ("embeddings", "mouths")
 RECIPE = "lhotse:"  # before the name of one of lhotse's recipes
 
 
@@ -50,8 +51,8 @@ def prepare(
     if not source.exists():
         raise EarsightError(f"{source}: not there; give the place where {corpus} lies")
     for split in SPLITS:
-        # Embeddings are of manifests, which are called as those that are written.
-        given = source / f"{split}.jsonl.gz" if source.is_dir() and corpus == "embeddings" else source
+        # These are of manifests, which are called as those that are written.
+        given = source / f"{split}.jsonl.gz" if source.is_dir() and corpus in OF_MANIFESTS else source
         keep_inputs(destination / f"{split}.jsonl.gz", (given,), "destination")
     parts = importer(source, destination, progress=progress, **options)
     _leave_out_strange_names(parts)

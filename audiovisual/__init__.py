@@ -1,0 +1,1 @@
+"""Sound and lips together: one model that reads either or both."""

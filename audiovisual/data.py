@@ -1,0 +1,149 @@
+"""Films as training reads them: stored mouths with their film's sound, disturbed, or one of both alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from lhotse.cut import Cut
+
+from ..audio.augmentation import add_noise
+from ..audio.noises import NOISES, NoiseSource
+from ..audio.reading import NoSound, read, resample
+from ..common.data.cuts import film_of
+from ..common.data.datamodule import SequenceData
+from ..common.errors import EarsightError
+from ..common.inference.runtime import Runtime
+from ..common.nn.frames import stretch_frames
+from ..video.corpora.importers import OPENERS
+from ..video.corpora.mouths import part_of
+from ..video.lips.data import read_mouths
+from ..video.mouth.augmentation import MouthAugmentation, augment_mouth
+from ..video.mouth.crops import MouthSettings
+from .rows import as_rows, samples_a_picture
+
+BABBLING = 100  # clips of whose voices babble is made
+
+
+@dataclass(frozen=True)
+class StreamAugmentation:
+    """What is done to the sound of training clips, and to sound and lips as wholes.
+
+    Attributes:
+        deaf, blind: shares of clips whose sound is silenced, and whose picture is black (modality dropout: Neverova et
+            al., 2016), so that the model learns to read either alone.
+        noise: share of clips with noise, its kinds in equal parts.
+        kinds: of noise; see `audio.noises.NOISES`.
+        snr: signal-to-noise ratios, dB: the lowest and the highest.
+        growing: epochs over which the lowest ratio falls from the highest to its own.
+        gain: largest change of level, dB.
+        lag: largest shift of sound against lips, seconds.
+    """
+
+    deaf: float = 0.0
+    blind: float = 0.0
+    noise: float = 0.0
+    kinds: tuple[str, ...] = NOISES
+    snr: tuple[float, float] = (-10.0, 20.0)
+    growing: int = 0
+    gain: float = 0.0
+    lag: float = 0.0
+
+
+class AudioVisualData(SequenceData):
+    """Mouths that `earsight prepare mouths` stored (or films) with the films' sound, for `earsight train`.
+
+    Args:
+        sample_rate: Hz, the model's.
+        lips: augmentation of the pictures; its speed is the sound's too.
+        streams: augmentation of the sound, and of both as wholes.
+        options: see `SequenceData`.
+    """
+
+    openers = OPENERS
+    mouth = MouthSettings()  # the model's, which sets them
+
+    def __init__(self, train: str | list[str], validation: str | list[str], test: str | list[str] | None = None,
+                 labels: str = "characters", lexicon: str | None = None, vocabulary: int = 100,
+                 auxiliary_labels: str | None = None, batch_duration: float = 60.0, curriculum: int = 0,
+                 buckets: int = 10, workers: int = 1, seed: int = 1, sample_rate: int = 16000,
+                 lips: MouthAugmentation = MouthAugmentation(), streams: StreamAugmentation = StreamAugmentation()):
+        super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
+                         curriculum, buckets, workers, seed)
+        self.sample_rate, self.lips, self.streams = sample_rate, lips, streams
+        self._noises = self._sources() if streams.noise else []
+
+    def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
+        pictures, samples = read_mouths(cut, self.mouth), read_sound(cut, self.sample_rate)
+        each = samples_a_picture(self.sample_rate, self.mouth.rate)
+        if rng is None:
+            return as_rows(pictures, samples, each)
+        speed = 1 + self.lips.speed * rng.uniform(-1, 1)
+        pictures = stretch_frames(pictures, speed)
+        samples = resample(samples, self.sample_rate * speed, self.sample_rate)
+        side = self.mouth.side
+        seen = augment_mouth(pictures.reshape(-1, side, side), self.lips, self.mouth.rate, rng)
+        heard = self._disturbed(samples, cut.id, rng)
+        one_alone = rng.random()
+        if one_alone < self.streams.deaf:
+            heard = np.zeros_like(heard)
+        elif one_alone < self.streams.deaf + self.streams.blind:
+            seen = np.zeros_like(seen)
+        return as_rows(seen.reshape(len(seen), -1), heard, each)
+
+    def _sources(self) -> list[NoiseSource]:
+        """Noise of the kinds wanted; babble of the voices of some clips, which are held in memory."""
+        cuts = list(self.cuts("train"))
+        chosen = np.random.default_rng(self.seed).permutation(len(cuts))[:BABBLING]
+        voices = {cuts[i].id: read_sound(cuts[i], self.sample_rate) for i in chosen} if "babble" in (
+            self.streams.kinds) else {}
+        return [NoiseSource(kind, self.sample_rate, list(voices), voices.__getitem__) for kind in self.streams.kinds]
+
+    def _disturbed(self, samples: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
+        s = self.streams
+        if rng.random() < s.noise:
+            source = self._noises[int(rng.integers(len(self._noises)))]
+            low, high = s.snr
+            grown = min(1.0, (self.epoch + 1) / s.growing) if s.growing else 1.0
+            snr = rng.uniform(high - grown * (high - low), high)
+            samples = add_noise(samples, source.noise(len(samples), rng, name), snr)
+        moved = round(s.lag * rng.uniform(-1, 1) * self.sample_rate)
+        samples = np.pad(samples, (max(moved, 0), 0))[max(-moved, 0):]
+        return (samples * 10 ** (s.gain * rng.uniform(-1, 1) / 20)).astype(np.float32)
+
+
+def read_sound(cut: Cut, sample_rate: int) -> np.ndarray:
+    """The sound of a clip's film (samples,) at `sample_rate`; none, where the film has none.
+
+    Raises:
+        EarsightError: the clip names no film, or its sound cannot be read.
+    """
+    film = film_of(cut)
+    if film is None:
+        raise EarsightError(f"{cut.id}: names no film to hear; prepare its mouths again (`earsight prepare mouths`)")
+    try:
+        samples = read(film, sample_rate).samples
+    except NoSound:
+        return np.zeros(0, np.float32)
+    start, end = part_of(cut)
+    return samples[round(start * sample_rate):None if end is None else round(end * sample_rate)]
+
+
+def read_rows(cut: Cut, settings: MouthSettings, sample_rate: int,
+              change: Callable[[np.ndarray, np.ndarray, str], tuple[np.ndarray, np.ndarray]] | None = None
+              ) -> np.ndarray:
+    """A clip's rows; see `audiovisual.rows`.
+
+    Args:
+        change: what is done to the mouths (time, side * side) and the sound (samples,) of a clip of a name before.
+    """
+    pictures, samples = read_mouths(cut, settings), read_sound(cut, sample_rate)
+    if change:
+        pictures, samples = change(pictures, samples, cut.id)
+    return as_rows(pictures, samples, samples_a_picture(sample_rate, settings.rate))
+
+
+def frames_reader(runtime: Runtime, change: Callable[[np.ndarray, np.ndarray, str], tuple[np.ndarray, np.ndarray]] |
+                  None = None) -> Callable[[Cut], np.ndarray]:
+    """What reads a clip's frames (time, feature) for a model folder; `change` as `read_rows` takes it."""
+    mouth = MouthSettings.from_dict(runtime.config.frontend, runtime.folder)
+    return lambda cut: runtime.frames(read_rows(cut, mouth, runtime.config.sample_rate, change))

@@ -1,0 +1,81 @@
+"""`earsight explain` for sound with lips: what is seen and heard, what either says alone and both together."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..common.explain.encoder_graph import run_encoder
+from ..common.explain.explaining import Choice, check_duration, inside_panels, inside_title
+from ..common.explain.figure import (
+    BLUE,
+    ORANGE,
+    SOFT,
+    Panel,
+    figure,
+    posteriors_panel,
+    waveform_panel,
+    words_panel,
+)
+from ..common.reports import layout
+from ..video.lips.explaining import mouths_panel
+from .reader import AudioVisualReader
+from .rows import samples_a_picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STREAMS = ("sound", "lips")
+
+
+def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "Figure":
+    """What a model of sound with lips does with a film, as a figure.
+
+    Raises:
+        EarsightError: the film or the model cannot be read, the film is too long, or there is no such layer or unit.
+    """
+    reader, path = AudioVisualReader(model), Path(path)
+    runtime, rate = reader.runtime, reader.mouth.rate
+    blocks, seconds = [], 0.0
+    for block in reader.rows(path):
+        blocks.append(block)
+        check_duration(path, seconds := seconds + len(block) / rate)
+    rows, pixels = np.concatenate(blocks), reader.mouth.side**2
+    lag = reader.lag(rows)
+    heard, seen = np.array(rows), np.array(rows)
+    heard[:, :pixels], seen[:, pixels:] = 0, 0
+    frames = reader.frames(rows)
+    run = run_encoder(runtime.folder, frames)
+    shift, symbols = runtime.config.stride / rate, runtime.labels.symbols
+    samples = rows[:, pixels:].reshape(-1)
+    panels = [mouths_panel(rows[:, :pixels].astype(np.uint8).reshape(-1, reader.mouth.side, reader.mouth.side),
+                           seconds),
+              waveform_panel(samples, runtime.config.sample_rate)]
+    assert len(samples) == len(rows) * samples_a_picture(runtime.config.sample_rate, rate)
+    for name, part in (("sound alone", heard), ("lips alone", seen)):
+        panel = posteriors_panel(runtime.outputs(reader.frames(part)), symbols, shift)
+        panels.append(replace(panel, name=name, height=1.1))
+    panels.append(replace(posteriors_panel(run.outputs, symbols, shift), name="both"))
+    weights = runtime.weights(frames)
+    if weights is not None:
+        panels.append(_weights_panel(weights, shift))
+    words = reader.transcript(rows).words
+    panels += [words_panel(words), *inside_panels(runtime, run, choice)]
+    said = f"{layout.number(len(words), 'word')} · {runtime.name}, {inside_title(runtime, run, choice, STREAMS)}"
+    if lag.seconds:
+        said = f"sound {abs(lag.seconds):.2f} s {'late' if lag.seconds > 0 else 'early'} · {said}"
+    return figure(path.name, said, seconds, panels, words)
+
+
+def _weights_panel(weights: np.ndarray, shift: float) -> Panel:
+    """How much either stream counts at each moment, (time, 2)."""
+    times = (np.arange(len(weights)) + 0.5) * shift
+
+    def draw(axes: "Axes") -> None:
+        axes.fill_between(times, weights[:, 0], color=BLUE, alpha=0.6, linewidth=0)
+        axes.fill_between(times, weights[:, 0], 1, color=ORANGE, alpha=0.6, linewidth=0)
+        axes.set_ylim(0, 1)
+
+    return Panel("weight", 0.7, draw, (("of sound", BLUE), ("of lips", ORANGE), ("at each moment", SOFT)), (0, 1))

@@ -1,0 +1,1 @@
+"""Lip reading: from the pictures of a mouth to what is said."""
