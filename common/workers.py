@@ -98,6 +98,8 @@ class _Fork:
 
     def end(self) -> int:
         """Kill it; its exit status, or the negative number of the signal that had ended it before."""
+        if self.commands.closed:
+            return 0
         status = 0
         with suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.pid, SIGKILL)
@@ -158,8 +160,9 @@ class Forks:
                 self._idle.put(self._fork())
         if answer is None:
             how = Signals(-status).name if status < 0 else f"status {status}"
-            raise EarsightError(f"{name}: the process that read it ended, twice ({how}); the machine may lack memory, "
-                                "of which fewer --jobs take less")
+            remedy = ("fewer --jobs take less memory" if status == -SIGKILL else
+                      "convert it with another program, or leave it out")
+            raise EarsightError(f"{name}: the process that read it ended, twice ({how}); {remedy}")
         if "refused" in answer:
             raise EarsightError(answer["refused"])
         if "failed" in answer:
@@ -174,15 +177,12 @@ class Forks:
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
         if not pid:
-            end_with_parent()
-            if os.getppid() == parent:  # else it ended before that
-                for fork in self._forks:  # the files themselves may be locked, by a thread that there is not here
-                    os.close(fork.commands.fileno())
-                    os.close(fork.events.fileno())
-                os.close(commands)
-                os.close(events)
-                self._be_one(its_commands, its_events)
-            os._exit(0)
+            try:
+                end_with_parent()
+                if os.getppid() == parent:  # else it ended before that
+                    self._be_one(its_commands, its_events, commands, events)
+            finally:
+                os._exit(1)
         os.close(its_commands)
         os.close(its_events)
         fork = _Fork(pid, os.fdopen(commands, "wb", buffering=0), os.fdopen(events, "rb"))
@@ -191,7 +191,18 @@ class Forks:
             fork.end()
         return fork
 
-    def _be_one(self, commands: int, events: int) -> None:
+    def _be_one(self, commands: int, events: int, *others: int) -> None:
+        """What a fork does.
+
+        Args:
+            commands, events: its ends of its pipes.
+            others: the others' ends.
+        """
+        for fork in self._forks:  # its files themselves may be locked, by a thread that there is not here
+            others += (fork.commands.fileno(), fork.events.fileno())
+        for handle in others:
+            os.close(handle)
+
         def do(message: Message, _: Tell) -> Any:
             try:
                 return self._do(message)
@@ -200,7 +211,4 @@ class Forks:
                     traceback.print_exc()
                 raise
 
-        try:
-            work(os.fdopen(commands, "rb"), os.fdopen(events, "wb"), do)
-        except BaseException:
-            os._exit(1)
+        work(os.fdopen(commands, "rb"), os.fdopen(events, "wb"), do)

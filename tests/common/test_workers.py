@@ -63,6 +63,17 @@ def test_an_item_whose_fork_is_killed_is_read_again_or_told(times, outcome, tmp_
     assert results == {item: item for item in ITEMS if item != "item 5"}
 
 
+def test_a_file_that_a_library_crashes_on_costs_no_other():
+    def crashing(item):
+        if item == "item 5":
+            signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return item
+
+    results = dict(run_forked(ITEMS, crashing, 2))
+    assert "twice (SIGSEGV); convert it" in str(results.pop("item 5")) and len(results) == 19
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_fork_that_is_killed_at_rest_is_replaced():
     with Forks(1, lambda message: os.getpid()) as forks:
