@@ -210,7 +210,7 @@ class Pool:
     async def _begin(self) -> None:
         command = [sys.executable, "-P", "-m", f"{__package__}.worker"]
         environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads)}
-        environment.pop(KEYS, None)  # are no business of who opens what clients send
+        environment.pop(KEYS, None)  # who opens what clients send needs none
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment,
             start_new_session=True)  # a terminal's Ctrl-C is for the service alone, which lets them finish

@@ -286,6 +286,12 @@ def test_the_service_minds_the_name_that_it_is_called_by(service):
     with service.client(headers={"Host": "evil.example.org"}) as client:
         for path in ("/", "/v1/models", "/health"):
             assert client.get(path).json()["error"]["code"] == "wrong_host", path
+    with service.client(headers={"Sec-Fetch-Site": "cross-site"}) as client:
+        answer = client.post(TRANSCRIPTIONS, files={"file": SOUND})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "wrong_origin")
+        assert client.get("/health").status_code == 200  # a link
+    with service.client(headers={"Sec-Fetch-Site": "same-origin"}) as client:
+        assert client.post(TRANSCRIPTIONS, files={"file": SOUND}).status_code == 200
     with pytest.raises(InvalidStatus) as refused:
         connect(f"ws://evil.example.org:{service.port}", sock=raw(service))
     assert refused.value.response.status_code == 403
