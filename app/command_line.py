@@ -259,6 +259,9 @@ def _add_service(sub: argparse.ArgumentParser) -> None:
     option("video_model", "likewise, that classifies videos", str, "MODEL")
     option("jobs", "worker processes (default: one a core)", _positive, "N")
     option("keys", f"API keys, one a line; also those of {KEYS} in the environment", Path, "FILE")
+    sub.add_argument("--allow-host", type=str, nargs="+", default=(), metavar="NAME",
+                     help="names by which requests may call this machine, as behind a proxy, where it listens for "
+                     "itself alone and without keys (default: localhost and addresses)")
     option("certificate", "PEM file, for HTTPS", Path, "FILE")
     option("certificate_key", "its private key, where that is in a file of its own", Path, "FILE")
     option("temporary", "where uploads are while they are read (default: the system's folder)", Path, "DIR")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,11 +14,13 @@ from .files import partial_of, write_whole
 from .paths import output_names
 from .signals import Stopped
 from .threads import usable_cores
+from .workers import Forks, Message, can_fork
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BAR_FROM = 4  # files; fewer are done before a bar would help
+FORKS_FROM = 4  # files; of fewer, one may be long, and has a bar of its own
 
 
 def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: int
@@ -26,16 +29,41 @@ def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: in
 
     Threads serve: decoding, resampling and ONNX Runtime work outside Python's lock.
     """
-    def attempt(item: Item) -> Result | EarsightError:
-        try:
-            return work(item)
-        except EarsightError as error:
-            return error
-        except MemoryError:
-            return EarsightError(f"{item}: too long for this machine's memory; split it")
-
     with thread_pool(jobs) as pool:
-        yield from zip(items, pool.map(attempt, items))
+        yield from zip(items, pool.map(partial(_attempt, work), items))
+
+
+def run_forked(items: Sequence[Item], work: Callable[[Item], str], jobs: int
+               ) -> Iterator[tuple[Item, str | EarsightError]]:
+    """The same in forks of this process, for work that holds Python's lock for much of its time.
+
+    `work` gives a text, and what else it changes in memory is lost. Where there are no forks, or they would not help,
+    threads do it.
+    """
+    if jobs == 1 or len(items) < FORKS_FROM or not can_fork():
+        yield from run_parallel(items, work, jobs)
+        return
+
+    def do(message: Message) -> str:
+        outcome = _attempt(work, items[message["item"]])
+        if isinstance(outcome, EarsightError):
+            raise outcome
+        return outcome
+
+    def ask(place: int) -> str | EarsightError:
+        return _attempt(lambda item: forks.ask({"item": place}, str(item)), items[place])
+
+    with Forks(jobs, do) as forks, thread_pool(jobs) as pool:
+        yield from zip(items, pool.map(ask, range(len(items))))
+
+
+def _attempt(work: Callable[[Item], Result], item: Item) -> Result | EarsightError:
+    try:
+        return work(item)
+    except EarsightError as error:
+        return error
+    except MemoryError:
+        return EarsightError(f"{item}: too long for this machine's memory; split it")
 
 
 @contextmanager
@@ -52,7 +80,7 @@ def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
 
 def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Path], Result],
                 write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = "",
-                inputs: Sequence[str | Path | None] = ()) -> int:
+                inputs: Sequence[str | Path | None] = (), forks: bool = False) -> int:
     """Work through files for the command line; print or write each result; report what failed.
 
     Args:
@@ -65,6 +93,7 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
         jobs: files at a time.
         header: printed before all results.
         inputs: files that are read besides; nothing is written over them or the others.
+        forks: have forks of this process do it; see `run_forked`.
 
     Returns:
         The exit status: 0 if every file was done, else 1.
@@ -78,13 +107,18 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
         raise EarsightError(f"{min(both)}: this command reads it, and would write over it; choose another --output")
     if header and not output:
         print(header)
-    for path, result in _with_bar(_told_of_partials(run_parallel(paths, work, jobs), output, names), len(paths)):
+
+    def text_of(path: Path) -> str:
+        result = work(path)
+        return write(result) if write else ""
+
+    results = (run_forked if forks else run_parallel)(paths, text_of, jobs)
+    for path, text in _with_bar(_told_of_partials(results, output, names), len(paths)):
         try:
-            if isinstance(result, EarsightError):
-                raise result
+            if isinstance(text, EarsightError):
+                raise text
             if write is None:
                 continue
-            text = write(result)
             if output:
                 write_whole(output / names[path], text + "\n")
                 partial_of(output / names[path]).unlink(missing_ok=True)
@@ -108,15 +142,14 @@ def default_jobs() -> int:
     return usable_cores()
 
 
-def share_cores(jobs: int | None, files: int, spare: int = 0) -> tuple[int, int]:
+def share_cores(jobs: int | None, files: int) -> tuple[int, int]:
     """How many files at a time, and how many threads for each: of many files one, of one file all.
 
     Args:
         jobs: files at a time, if the user says so.
-        spare: files more than there are cores, so that some are read while others wait.
     """
     cores = default_jobs()
-    jobs = min(jobs or cores + spare, max(files, 1))
+    jobs = min(jobs or cores, max(files, 1))
     return jobs, max(1, cores // jobs)
 
 

@@ -1,14 +1,14 @@
 """CTC paths: the label of each frame, and the words that a path says, with their frames. In numpy."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from .labels import BLANK, WORD_START, Labels
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):  # of which a search makes thousands
     """One label of a path: frames `first` up to, not including, `end`."""
 
     label: int
@@ -39,9 +39,14 @@ def greedy(log_probs: np.ndarray) -> tuple[list[int], list[int]]:
 
 def tokens_of_path(path: np.ndarray) -> list[Token]:
     """The labels of a path (time,), repeats merged, blanks dropped."""
-    starts = np.flatnonzero(np.diff(path, prepend=-1))
-    ends = np.append(starts[1:], len(path))
-    return [Token(*run) for run in zip(path[starts].tolist(), starts.tolist(), ends.tolist()) if run[0] != BLANK]
+    return tokens_of_labels(path.tolist())
+
+
+def tokens_of_labels(path: list[int]) -> list[Token]:
+    """The same of a path that is a list."""
+    ends = [place for place, (before, label) in enumerate(zip(path, path[1:]), 1) if before != label]
+    ends += [len(path)] if path else []
+    return [Token(path[first], first, end) for first, end in zip([0, *ends], ends) if path[first] != BLANK]
 
 
 def words_of_path(path: np.ndarray, labels: Labels) -> list[PathWord]:

@@ -17,6 +17,10 @@ class EarsightError(Exception):
         return _BREAKS.sub(lambda found: found[0].encode("unicode_escape").decode(), super().__str__())
 
 
+class TooLong(EarsightError):
+    """A file lasts longer than who reads it allows."""
+
+
 class MissingExtra(EarsightError):
     """An optional package is needed and not installed."""
 

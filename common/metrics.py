@@ -101,6 +101,11 @@ def align(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
     return edits
 
 
+def matches(reference: Sequence[str], hypothesis: Sequence[str]) -> list[bool]:
+    """Of each symbol of the reference, whether `align(reference, hypothesis)` has it as it is."""
+    return [step == "=" for step in _steps(reference, hypothesis) if step != "I"]
+
+
 def _steps(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
     """The alignment as letters: `=` match, `S` substitution, `D` deletion, `I` insertion.
 

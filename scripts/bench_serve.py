@@ -113,7 +113,7 @@ class Bench:
             sound = read(self.paths[0])
             soundfile.write(short, sound.samples[: round(SHORT * sound.sample_rate)], sound.sample_rate)
             body = body_of(short.read_bytes())
-        places, sizes, begun = [], [], time.monotonic()
+        places, sizes, each, begun = [], [], [], time.monotonic()
         with serving(self.args) as (port, process):
             done = 0
             while done < self.args.requests and time.monotonic() - begun < self.args.seconds:
@@ -122,12 +122,20 @@ class Bench:
                 if any(answer.status != 200 for answer in answers):
                     raise EarsightError("a request failed")
                 places.append(done)
-                sizes.append(resident(process.pid) / 1e6)
+                each.append([size / 1e6 for size in resident(process.pid)])
+                sizes.append(sum(each[-1]))
         half = len(places) // 2
-        slope = linear_regression(places[half:], sizes[half:]).slope if len(places) - half > 1 else float("nan")
+
+        def slope(values: Sequence[float]) -> float:
+            if len(places) - half < 2:
+                return float("nan")
+            return 1000 * linear_regression(places[half:], values[half:]).slope
+
+        own = ", ".join(f"{slope(values):.2f}" for values in zip(*each, strict=True))
         return [
             Row("memory at the end", sizes[-1], "MB", detail=f"after {done} requests; {sizes[half]:.1f} MB after half"),
-            Row("slope over the second half", 1000 * slope, "MB/1000 requests", 0.5, 0.1, smaller_is_better=True),
+            Row("slope over the second half", slope(sizes), "MB/1000 requests", 0.5, 0.1, smaller_is_better=True,
+                detail=f"of the service and its workers: {own}"),
         ]
 
 
@@ -195,11 +203,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     return float(np.percentile(values, share))
 
 
-def resident(pid: int) -> int:
-    """Bytes of memory of a process and those that it started."""
+def resident(pid: int) -> list[int]:
+    """Bytes of memory of a process and of those that it started."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     page = os.sysconf("SC_PAGE_SIZE")
-    return sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) * page for each in (pid, *map(int, children)))
+    return [int(Path(f"/proc/{each}/statm").read_text().split()[1]) * page for each in (pid, *map(int, children))]
 
 
 def main() -> int:

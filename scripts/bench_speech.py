@@ -4,6 +4,7 @@
 
 The rows:
 - transcribe: `earsight transcribe` of GRID's test clips, or those of a manifest, the whole process; best time.
+- jobs: the same clips with --jobs 1 and 2, and one clip, in turns; median times, and the CPU time that they take.
 - whisper: the same clips with faster-whisper (tiny.en, int8, greedy, two threads), the whole process, once.
 - one-clip: `earsight transcribe` of one example clip beside `python -c "import torch"`; median times.
 - training: a training step of the recurrent layers beside torch.nn.LSTM over packed sequences; best times.
@@ -24,6 +25,7 @@ import json
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -116,6 +118,34 @@ class Bench:
                 sound_seconds(texts) / seconds, "x real time", reach, beyond,
                 detail=f"{sound_seconds(texts):.1f} s of sound in {seconds:.2f} s"),
             Row("WER on them", 100 * self._error_rate(texts), "%"),
+        ]
+
+    def jobs(self) -> list[Row]:
+        """Two processes beside one: whole commands, and without the start, which no further process makes shorter."""
+        clips = list(self._texts)
+        commands = {"start": self._earsight(clips[0]), "1": self._earsight(*clips, "--format", "json", "--jobs", "1"),
+                    "2": self._earsight(*clips, "--format", "json", "--jobs", "2")}
+        with tempfile.TemporaryDirectory() as scratch:
+            outs = {name: Path(scratch) / name for name in commands}
+            taken: dict[str, list[float]] = {name: [] for name in commands}
+
+            def timed(name: str) -> None:
+                before = cpu_of_children()
+                run(commands[name], outs[name])
+                taken[name].append(cpu_of_children() - before)
+
+            ways = {name: partial(timed, name) for name in commands}
+            wall = {name: median(each) for name, each in in_turns(ways, self.args.repeats or 5).items()}
+            same = outs["1"].read_bytes() == outs["2"].read_bytes()
+        cpu = {name: median(each) for name, each in taken.items()}
+        seconds = sound_seconds(clips)
+        rest = (wall["1"] - wall["start"]) / (wall["2"] - wall["start"])
+        return [
+            Row(f"{len(clips)} clips, --jobs 2", seconds / wall["2"], "x real time", 600,
+                detail=f"{seconds:.1f} s of sound in {wall['2']:.2f} s; output {'the same' if same else 'differs'}"),
+            Row("--jobs 2 beside --jobs 1", wall["1"] / wall["2"], "x",
+                detail=f"{wall['1']:.2f} and {wall['2']:.2f} s; CPU {cpu['1']:.2f} and {cpu['2']:.2f} s"),
+            Row("the same without the start", rest, "x", 1.8, detail=f"of {wall['start']:.2f} s"),
         ]
 
     def whisper(self) -> list[Row]:
@@ -261,6 +291,12 @@ def run(command: Sequence[str], out: Path) -> float:
     return seconds
 
 
+def cpu_of_children() -> float:
+    """Seconds of CPU that processes took which this one started and waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def grid_texts() -> dict[str, str]:
     """GRID's test clips: path -> text."""
     listing = GRID / "splits" / "test.txt"
@@ -404,14 +440,14 @@ def usable_cores() -> int:
 
 def main() -> int:
     """Measure the rows that were asked for; 0 even if some of them are left out."""
-    names = ("transcribe", "whisper", "one-clip", "training", "mfcc")
+    names = ("transcribe", "jobs", "whisper", "one-clip", "training", "mfcc")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="en-small",
                         help="model folder or installed model (default: en-small)")
     parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="ROW",
                         help=f"only these of {', '.join(names)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
-    parser.add_argument("--repeats", type=int, help="timings of a way (default: 3, of one-clip 5)")
+    parser.add_argument("--repeats", type=int, help="timings of a way (default: 3, of one-clip and jobs 5)")
     parser.add_argument("--manifest", type=Path, metavar="FILE", help="clips with texts in place of GRID's test clips")
     parser.add_argument("--clips", type=int, help="only so many of the clips (default: all)")
     parser.add_argument("--whisper-clips", type=int, help="only so many of those for whisper (default: all)")

@@ -4,12 +4,14 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,8 +33,9 @@ class Running:
     temporary: Path
     lines: list[str] = field(default_factory=list)  # that it has written to its standard error
 
-    def client(self, **how) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=PATIENCE, **how)
+    def client(self, verify: ssl.SSLContext | bool = False, **how) -> httpx.Client:
+        """No certificates are read unless some are to be verified: that takes longer than most requests."""
+        return httpx.Client(base_url=self.url, timeout=PATIENCE, verify=verify, **how)
 
     def post(self, path: str = TRANSCRIPTIONS, clip: Path = EXAMPLES / "date.mp3", **fields) -> httpx.Response:
         with self.client() as client:
@@ -52,12 +55,32 @@ class Running:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [int(child) for child in children]
 
+    @contextmanager
+    def held(self) -> Iterator[int]:
+        """The id of its one worker, which does nothing meanwhile, whatever it has to do."""
+        until(lambda: len(self.workers()) == 1)
+        (worker,) = self.workers()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            yield worker
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGCONT)
+
     def logged(self) -> list[dict]:
         return [json.loads(line) for line in self.lines if line.startswith("{")]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for it."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @contextmanager

@@ -12,10 +12,12 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from .clips import Classifications, Exports, Transcriptions
+from .connections import is_local
 from .description import description
 from .ear import refuse_socket
 from .errors import ApiError
 from .gate import Gate
+from .hosts import with_known_hosts
 from .page import ADDRESS, PageFiles, page
 from .realtime import realtime
 from .service import Service
@@ -50,7 +52,10 @@ def application(service: Service) -> ASGIApp:
     ]
     app = Starlette(routes=routes, exception_handlers={ApiError: _refused, HTTPException: _no_such})
     app.router.redirect_slashes = False
-    return Gate(app, service, frozenset(route.path for route in routes))
+    settings = service.settings
+    known = app if service.keys or not is_local(settings.host) else with_known_hosts(
+        app, {name.lower() for name in (settings.host, *settings.allow_host)})
+    return Gate(known, service, frozenset(route.path for route in routes))
 
 
 async def _health(request: Request) -> Response:

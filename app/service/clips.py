@@ -54,18 +54,18 @@ class Transcriptions:
                          "words": "word" in granularities, "segments": granularities != ["word"],
                          "longest": self.service.settings.max_duration}
             if stream in ("true", "True", "1"):
-                await self._stream(arguments, request, send)
+                await self._stream(arguments, request, send, upload)
             else:
-                await _answer(self.service, "transcribe", arguments, FORMATS[form], request, send)
+                await _answer(self.service, "transcribe", arguments, FORMATS[form], request, send, upload)
 
-    async def _stream(self, arguments: dict[str, Any], request: Request, send: Send) -> None:
+    async def _stream(self, arguments: dict[str, Any], request: Request, send: Send, upload: Upload) -> None:
         """Server-sent events: what each utterance adds to the text, then all of it.
 
         With verbose_json the first have the utterance's words too, and the last all that a whole answer has.
         """
         verbose = arguments["form"] == "verbose_json"
-        async with _ahead(self.service.pool.events("transcribe", arguments)) as following:
-            first = await following()  # an error before it has a status of its own
+        async with _ahead(self.service.pool.events("transcribe", arguments), upload.remove) as following:
+            first = await _while_there(request, following)  # an error before it has a status of its own
 
             async def lines() -> AsyncIterator[bytes]:
                 event = first
@@ -105,7 +105,7 @@ class Classifications:
                          "top": int(_number(upload, "top", 1, 1000, whole=True) or 1),
                          "longest": self.service.settings.max_duration,
                          "video_model": self.service.settings.video_model}
-            await _answer(self.service, "classify", arguments, CLASSIFICATION_FORMATS[form], request, send)
+            await _answer(self.service, "classify", arguments, CLASSIFICATION_FORMATS[form], request, send, upload)
 
 
 class Exports:
@@ -118,7 +118,8 @@ class Exports:
         request = Request(scope, receive)
         async with _received(request, self.service, EXPORT_FIELDS) as upload:
             form = _choice(upload, "response_format", KINDS, "json")
-            await _answer(self.service, "write", {"path": str(upload.path), "form": form}, KINDS[form], request, send)
+            arguments = {"path": str(upload.path), "form": form}
+            await _answer(self.service, "write", arguments, KINDS[form], request, send, upload)
 
 
 def _received(request: Request, service: Service, known: dict[str, str]):
@@ -129,9 +130,13 @@ def _received(request: Request, service: Service, known: dict[str, str]):
 
 
 @asynccontextmanager
-async def _ahead(events: AsyncGenerator[dict[str, Any], None]
+async def _ahead(events: AsyncGenerator[dict[str, Any], None], finished: Callable[[], None]
                  ) -> AsyncIterator[Callable[[], Awaitable[dict[str, Any]]]]:
-    """What gives the next of a task's events; they are taken as they come, so that no slow client keeps a worker."""
+    """What gives the next of a task's events; they are taken as they come, so that no slow client keeps a worker.
+
+    Args:
+        finished: called when the last has come.
+    """
     queue: asyncio.Queue[dict[str, Any] | Exception] = asyncio.Queue()
 
     async def take() -> None:
@@ -141,6 +146,8 @@ async def _ahead(events: AsyncGenerator[dict[str, Any], None]
                     queue.put_nowait(event)
         except Exception as error:
             queue.put_nowait(error)
+        finally:
+            finished()
 
     async def following() -> dict[str, Any]:
         event = await queue.get()
@@ -157,9 +164,10 @@ async def _ahead(events: AsyncGenerator[dict[str, Any], None]
             await taking
 
 
-async def _answer(service: Service, task: str, arguments: dict[str, Any], kind: str, request: Request, send: Send
-                  ) -> None:
+async def _answer(service: Service, task: str, arguments: dict[str, Any], kind: str, request: Request, send: Send,
+                  upload: Upload) -> None:
     done = await _while_there(request, lambda: service.pool.result(task, arguments))
+    upload.remove()  # who reads the answer slowly does not keep it here
     _count(service, request, done)
     await Response(done["body"], media_type=kind)(request.scope, request.receive, send)
 

@@ -18,12 +18,14 @@ def timed_protocol(idle: float, most: int) -> type[H11Protocol]:
     """uvicorn's protocol of HTTP/1.1, with limits.
 
     Args:
-        idle: seconds in which the headers of a request have to be there.
+        idle: seconds in which the headers of a request have to be there, and a client has to take what waits for it.
         most: connections; beyond them that which has waited longest for a request is closed.
     """
     waiting: dict[H11Protocol, asyncio.TimerHandle] = {}
 
     class TimedProtocol(H11Protocol):
+        unread: asyncio.TimerHandle | None = None
+
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             if len(self.connections) > most:
@@ -41,8 +43,23 @@ def timed_protocol(idle: float, most: int) -> type[H11Protocol]:
             if self.conn.their_state is not h11.IDLE:
                 self._end_to_wait()
 
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self.unread = self.loop.call_later(idle, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            if self.unread is not None:
+                self.unread.cancel()
+
+        def timeout_keep_alive_handler(self) -> None:
+            super().timeout_keep_alive_handler()  # closes once all is written, which may be never
+            self.loop.call_later(idle, self.transport.abort)
+
         def connection_lost(self, exc: Exception | None) -> None:
             self._end_to_wait()
+            if self.unread is not None:
+                self.unread.cancel()
             super().connection_lost(exc)
 
         def handle_websocket_upgrade(self, event: h11.Request) -> None:

@@ -8,7 +8,8 @@ from .corrected import KINDS
 from .transcripts import FORMATS
 
 ERROR = {"$ref": "#/components/schemas/Error"}
-WHY = {400: "A field or the file is not as it should be", 401: "No valid key", 404: "No such model",
+WHY = {400: "A field or the file is not as it should be", 401: "No valid key",
+       403: "A page of another site, or a name of another host", 404: "No such model",
        405: "Another method is needed", 408: "The body did not come in time", 413: "Larger or longer than allowed",
        415: "The body is no multipart/form-data", 429: "Too many wait already; Retry-After says when to try again",
        500: "The server failed", 503: "A worker was lost; try again", 504: "Not done in time", 507: "The disk is full"}
@@ -63,7 +64,7 @@ def description() -> dict[str, Any]:
 
 def _operation(summary: str, content: dict[str, Any], errors: tuple[int, ...]) -> dict[str, Any]:
     refused = {str(status): {"description": WHY[status], "content": {"application/json": {"schema": ERROR}}}
-               for status in errors}
+               for status in (*errors, 403)}
     return {"summary": summary, "responses": {"200": {"description": summary, "content": content}, **refused}}
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ...common.errors import EarsightError
+from ...common.workers import LAST, LENGTH, packed
 from .errors import ApiError
-from .messages import LENGTH, packed
+from .settings import KEYS
 
 log = logging.getLogger("earsight.service")
 
@@ -31,6 +32,7 @@ class Worker:
         self.process = process
         self.ready = False
         self.why = ""  # it was killed
+        self._size: int | None = None  # of the message whose head has been read
 
     async def send(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
@@ -39,11 +41,15 @@ class Worker:
             await self.process.stdin.drain()
 
     async def receive(self) -> dict[str, Any] | None:
-        """The next event; None where the process has ended."""
+        """The next event; None where the process has ended. Who waits may leave at any moment, and nothing is lost."""
         assert self.process.stdout is not None
         try:
-            head = await self.process.stdout.readexactly(LENGTH.size)
-            return json.loads(await self.process.stdout.readexactly(LENGTH.unpack(head)[0]))
+            size = self._size
+            if size is None:
+                self._size = size = int(LENGTH.unpack(await self.process.stdout.readexactly(LENGTH.size))[0])
+            body = await self.process.stdout.readexactly(size)
+            self._size = None
+            return json.loads(body)
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
 
@@ -153,7 +159,7 @@ class Pool:
                     raise ApiError(504, f"not done within {self.max_time:g} s; send a part of it", "timeout") from None
                 if event is None:
                     raise _lost(worker)
-                finished = not event.keys().isdisjoint(("done", "refused", "failed"))
+                finished = not event.keys().isdisjoint(LAST)
                 if finished:
                     _demand_done(event)
                     event["done"]["took"] = time.monotonic() - begun
@@ -204,6 +210,7 @@ class Pool:
     async def _begin(self) -> None:
         command = [sys.executable, "-P", "-m", f"{__package__}.worker"]
         environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads)}
+        environment.pop(KEYS, None)  # who opens what clients send needs none
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment,
             start_new_session=True)  # a terminal's Ctrl-C is for the service alone, which lets them finish
@@ -237,10 +244,10 @@ class Pool:
 
     async def _abandon(self, worker: Worker) -> None:
         """A task that nobody waits for: let it finish if that is soon."""
-        with suppress(TimeoutError, ValueError):  # ValueError: who waited left within a message
+        with suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
                 while (event := await worker.receive()) is not None:
-                    if not event.keys().isdisjoint(("done", "refused", "failed")):
+                    if not event.keys().isdisjoint(LAST):
                         return self._give(worker)
         worker.kill("nobody waits")
 

@@ -1,14 +1,18 @@
 """What the endpoints share: settings, workers, figures, and which model a client may ask for."""
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...common.errors import EarsightError
 from ...common.model_folder import find_model, installed_models, package_models, read_config
 from .errors import ApiError
 from .metrics import Metrics
 from .pool import Pool
 from .settings import Settings
+
+log = logging.getLogger("earsight.service")
 
 # What clients of OpenAI's name where they want whatever there is.
 DEFAULTS = ("", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
@@ -39,7 +43,11 @@ class Service:
             given = {find_model(model).name: Path(model) for model in (self.settings.model, self.settings.video_model)
                      if Path(model).expanduser().is_dir()}
             for name, folder in {**installed_models(), **given}.items():
-                config = read_config(folder)
+                try:
+                    config = read_config(folder)
+                except EarsightError as error:  # others are served with the others
+                    log.warning("a model is left out", extra={"why": str(error)})
+                    continue
                 self._models[name] = {"model": str(given.get(name, name)), "medium": config.medium, "task": config.task,
                                       "created": int((folder / "config.json").stat().st_mtime)}
         return self._models

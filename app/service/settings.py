@@ -31,6 +31,7 @@ class Settings:
         stream_idle: likewise, of a stream.
         drain: seconds for requests under way after SIGTERM.
         keys: file with an API key a line.
+        allow_host: names by which requests may call this machine, where it listens for itself alone and without keys.
         certificate, certificate_key: PEM files; with the first, HTTPS alone is spoken.
         temporary: folder under which uploads are kept while they are read; None for the system's.
     """
@@ -52,6 +53,7 @@ class Settings:
     stream_idle: float = 60.0
     drain: float = 20.0
     keys: Path | None = None
+    allow_host: tuple[str, ...] = ()
     certificate: Path | None = None
     certificate_key: Path | None = None
     temporary: Path | None = None

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...audio.reading import ReadingOptions, TooLong, open_blocks, resample
+from ...audio.reading import ReadingOptions, open_blocks, resample
+from ...common.errors import TooLong
 from ...common.escaping import printable
 from ...common.inference.recognition import Classification, Timeline, Utterance, as_json, plain_words, written
 from ..recognisers import DEFAULT_CLASSIFIERS, classifier, transcriber

@@ -18,7 +18,7 @@ from .errors import ApiError
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-FIELD = 1 << 16  # bytes of a field that is no file
+TEXT = 1 << 16  # bytes of all fields that are no file
 FIELDS = 64
 NAME = 200  # letters of a file's name, which only ever comes back to who sent it
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -38,6 +38,11 @@ class Upload:
     path: Path
     name: str
     fields: dict[str, list[str]] = field(default_factory=dict)
+
+    def remove(self) -> None:
+        """Delete the file, where it still is."""
+        with suppress(OSError):
+            self.path.unlink()
 
 
 @asynccontextmanager
@@ -121,7 +126,7 @@ class _Form:
         self._file, self._known = file, known
         self._headers: dict[bytes, bytes] = {}
         self._header, self._value, self._field, self._in_file = b"", b"", "", False
-        self._text = bytearray()
+        self._text, self._texts = bytearray(), 0
 
     def callbacks(self) -> "MultipartCallbacks":
         return {"on_part_begin": self._begin, "on_part_data": self._data, "on_part_end": self._end,
@@ -165,8 +170,10 @@ class _Form:
             self._file.write(data[start:end])
             return
         self._text += data[start:end]
-        if len(self._text) > FIELD:
-            raise ApiError(413, f"`{self._field}` is longer than {FIELD} bytes", "too_large", self._field)
+        self._texts += end - start
+        if self._texts > TEXT:
+            raise ApiError(413, f"with `{self._field}` the fields are longer than {TEXT} bytes", "too_large",
+                           self._field)
 
     def _end(self) -> None:
         if self._in_file:

@@ -14,7 +14,7 @@ a pipe) give no means to notice that their end is missing, unless their last pie
 """
 
 from .frames import FRAME_SUFFIXES, read_frames
-from .options import WHOLE, ReadingOptions, TooLong
+from .options import WHOLE, ReadingOptions
 from .pieces import NoSound
 from .sound import (
     SOUND_SUFFIXES,
@@ -28,5 +28,5 @@ from .sound import (
     resample,
 )
 
-__all__ = ["FRAME_SUFFIXES", "SOUND_SUFFIXES", "WHOLE", "NoSound", "ReadingOptions", "SoundInfo", "TooLong", "Waveform",
+__all__ = ["FRAME_SUFFIXES", "SOUND_SUFFIXES", "WHOLE", "NoSound", "ReadingOptions", "SoundInfo", "Waveform",
            "announced_duration", "each_channel", "info", "open_blocks", "read", "read_frames", "resample"]

@@ -8,10 +8,6 @@ from typing import Any
 from ...common.errors import EarsightError
 
 
-class TooLong(EarsightError):
-    """A file lasts longer than who reads it allows."""
-
-
 @dataclass(frozen=True)
 class ReadingOptions:
     """How a sound file is read.
@@ -22,7 +18,8 @@ class ReadingOptions:
             whoever calls the readers: they read one at a time.
         damaged: "refuse" a file that is damaged or cut short, or "skip" what is damaged: silence stands in its place.
         quiet: print no warnings, as for a file that has been read before.
-        longest: seconds; of a longer file no more than that is decoded, and `TooLong` raised. None for no limit.
+        longest: seconds; of a longer file no more than that is decoded, and `common.errors.TooLong` raised. None for
+            no limit.
 
     Raises:
         EarsightError: a value is none of these.

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from ...common.containers import cut_short, inspect
-from ...common.errors import EarsightError
+from ...common.errors import EarsightError, TooLong
 from ...common.parts import Part, oversized_data, parts, unread_tail
 from .channels import Mono, one_signal
 from .ogg import CAPTURE, look_through
-from .options import WHOLE, ReadingOptions, TooLong
+from .options import WHOLE, ReadingOptions
 from .pieces import Piece, no_sound
 from .with_libav import in_turns, libav_pieces, open_libav
 from .with_soundfile import Unread, open_soundfile, soundfile_pieces

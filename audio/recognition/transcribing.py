@@ -41,8 +41,7 @@ def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRe
     paths = list(clips)
     if not output:
         demand_files(form, len(paths))
-    # One file more than cores: libav reads one at a time (`audio.reading`), and the beam search holds Python's lock.
-    jobs, threads = share_cores(jobs, len(paths), spare=1)
+    jobs, threads = share_cores(jobs, len(paths))
     read = recogniser(threads)
 
     def finish(transcript: Transcript) -> Transcript:
@@ -52,7 +51,7 @@ def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRe
     as_ready = write if len(paths) == 1 and form == "txt" and not output else None
     with LongFiles(clips, output, f".{form}", finish, as_ready) as files:
         return run_command(paths, refused, lambda path: files.transcribe(read, path), None if as_ready else write,
-                           f".{form}", output, jobs, transcript_header(form))
+                           f".{form}", output, jobs, transcript_header(form), forks=True)
 
 
 def _clips(path: Path, options: ReadingOptions) -> dict[Path, Clip]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ctc import PathWord, tokens_of_path, words_of_path
+from ..ctc import PathWord, tokens_of_labels, words_of_path
 from ..labels import BLANK, Labels
 from .hotwords import Hotword, HotwordGraph
 from .language_model import hotword_lm, load_lm
@@ -115,24 +115,29 @@ class BeamSearch:
             search = flashlight.LexiconFreeDecoder(settings, lm, self.separator, BLANK, [])
         results = search.decode(emissions.ctypes.data, *emissions.shape)
         best: dict[str, Hypothesis] = {}
+        seen: set[tuple[int, ...]] = set()
         for result in results:
+            words = result.words  # a list made anew each time
             # Most results differ from better ones in their path alone, and need not be taken apart.
-            if self.words and " ".join(self.words[word] for word in result.words if word >= 0) in best:
-                continue
-            hypothesis = Hypothesis(tuple(self._path_words(result, len(log_probs))), result.score)
+            if self.words:
+                said = tuple([word for word in words if word >= 0])
+                if said in seen:
+                    continue
+                seen.add(said)
+            hypothesis = Hypothesis(tuple(self._path_words(result.tokens, words, len(log_probs))), result.score)
             best.setdefault(hypothesis.text, hypothesis)
             if len(best) == max(options.n_best, READINGS):
                 break
         return list(best.values())
 
-    def _path_words(self, result, time: int) -> Iterator[PathWord]:
+    def _path_words(self, path: list[int], words: list[int], time: int) -> Iterator[PathWord]:
         """A result's words. Its lists have a place before the first frame and one behind the last."""
-        path = np.array(result.tokens[1:time + 1])
+        path = path[1:time + 1]
         if not self.words:
-            yield from words_of_path(path, self.labels)
+            yield from words_of_path(np.array(path), self.labels)
             return
-        tokens = [token for token in tokens_of_path(path) if token.label != self.labels.separator]
-        for frame, word in enumerate(result.words[1:time + 2]):  # the last may end with the frame that was added
+        tokens = [token for token in tokens_of_labels(path) if token.label != self.separator]
+        for frame, word in enumerate(words[1:time + 2]):  # the last may end with the frame that was added
             if word >= 0:
                 own = [token for token in tokens if token.first <= frame]
                 del tokens[:len(own)]

@@ -7,11 +7,12 @@ where the word is. A transcript's, that all of it is right, is one over the sum 
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 
 import numpy as np
 
 from .. import metrics
-from ..ctc import PathWord
+from ..ctc import PathWord, Token
 from ..decoding.decoders import Hypothesis
 from ..errors import EarsightError
 
@@ -78,7 +79,17 @@ def word_confidences(readings: Sequence[Hypothesis], log_probs: np.ndarray, fram
 
 def label_log_probs(word: PathWord, log_probs: np.ndarray) -> np.ndarray:
     """The highest log-probability of each of a word's labels in its frames."""
-    return np.array([log_probs[token.first:token.end, token.label].max() for token in word.tokens])
+    return _label_log_probs(word.tokens, log_probs)
+
+
+def _label_log_probs(tokens: Sequence[Token], log_probs: np.ndarray) -> np.ndarray:
+    """The same of any tokens, (token,); each has a frame at least."""
+    if not tokens:
+        return np.zeros(0)
+    lengths = [token.end - token.first for token in tokens]
+    frames = np.concatenate([np.arange(token.first, token.end) for token in tokens])
+    values = log_probs[frames, np.repeat([token.label for token in tokens], lengths)]
+    return np.maximum.reduceat(values, np.cumsum([0, *lengths[:-1]]))
 
 
 def word_features(readings: Sequence[Hypothesis], log_probs: np.ndarray) -> np.ndarray:
@@ -87,14 +98,17 @@ def word_features(readings: Sequence[Hypothesis], log_probs: np.ndarray) -> np.n
     The lowest log-probability of its labels; the mean entropy of its frames; log P(another word) by the other readings;
     the log of its frames a label; how many labels it has.
     """
+    words = readings[0].words
     log_probs = np.maximum(log_probs, -20.0, dtype=np.float64)
+    entropies = (np.exp(log_probs) * log_probs).sum(axis=1)
+    highest = iter(_label_log_probs([token for word in words for token in word.tokens], log_probs).tolist())
     rows = []
-    for word, agreed in zip(readings[0].words, agreement(readings)):
-        first, end = word.tokens[0].first, word.tokens[-1].end
-        inside = log_probs[first:end]
-        rows.append((label_log_probs(word, log_probs).min(), -(np.exp(inside) * inside).sum(axis=1).mean(),
-                     np.log(max(1 - agreed, LOWEST)), np.log((end - first) / len(word.tokens)), len(word.tokens)))
-    return np.array(rows, dtype=np.float64).reshape(-1, 5)
+    for word in words:
+        first, end, count = word.tokens[0].first, word.tokens[-1].end, len(word.tokens)
+        rows.append((min(islice(highest, count)), -entropies[first:end].mean(), (end - first) / count, count))
+    lowest, entropy, lasting, counts = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    others = np.log(np.maximum(1 - agreement(readings), LOWEST))
+    return np.column_stack([lowest, entropy, others, np.log(lasting), counts])
 
 
 def agreement(readings: Sequence[Hypothesis]) -> np.ndarray:
@@ -105,8 +119,7 @@ def agreement(readings: Sequence[Hypothesis]) -> np.ndarray:
     own = [word.text for word in readings[0].words]
     agreed = np.zeros(len(own))
     for reading, probability in zip(readings, probabilities):
-        edits = [e for e in metrics.align(own, [word.text for word in reading.words]) if e.kind != "ins"]
-        agreed += probability * np.array([e.kind == "ok" for e in edits], dtype=float)
+        agreed += probability * np.array(metrics.matches(own, [word.text for word in reading.words]), dtype=float)
     return agreed
 
 

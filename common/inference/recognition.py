@@ -247,7 +247,7 @@ def as_json(result: Transcript | Classification | Timeline) -> str:
             "model": result.model,
         }  # fmt: skip
     else:
-        plain = asdict(result)
+        plain = dict(vars(result))
     plain["duration"] = round(plain["duration"], 3)
     if isinstance(result, Transcript):
         plain["confidence"] = round(result.confidence, 4)
@@ -266,8 +266,8 @@ def as_json(result: Transcript | Classification | Timeline) -> str:
 
 def plain_words(words: Iterable[Word]) -> list[dict]:
     """Words as JSON has them."""
-    return [asdict(word) | {"start": round(word.start, 3), "end": round(word.end, 3),
-                            "confidence": round(word.confidence, 4)} for word in words]
+    return [{"text": word.text, "start": round(word.start, 3), "end": round(word.end, 3),
+             "confidence": round(word.confidence, 4)} for word in words]
 
 
 def csv_header(kind: type[Classification] | type[Timeline]) -> str:

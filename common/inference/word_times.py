@@ -85,10 +85,12 @@ def gathered(words: Sequence[PathWord], frames: np.ndarray, timing: Timing) -> l
     quiet = quiet_frames(frames, timing) if words else None
     time = -(-len(frames) // timing.stride)
     backwards = None if quiet is None else quiet[::-1]
-    result = []
+    result, far = [], _frames(FAR, timing)
     for word in words:
-        word = _front_gathered(word, quiet, timing)
-        result.append(_mirrored(_front_gathered(_mirrored(word, time), backwards, timing), time))
+        if any(after.first - token.end > far for token, after in zip(word.tokens, word.tokens[1:])):
+            word = _front_gathered(word, quiet, timing)
+            word = _mirrored(_front_gathered(_mirrored(word, time), backwards, timing), time)
+        result.append(word)
     if result and quiet is not None:
         behind = result[1].tokens[0].first if len(result) > 1 else time
         result[0] = _sounding(result[0], quiet, behind, timing)
@@ -102,9 +104,23 @@ def quiet_frames(frames: np.ndarray, timing: Timing) -> np.ndarray | None:
     if not timing.loudness:
         return None
     levels = frames[:, 0]
-    low, high = np.percentile(levels, (10, 95))
+    low, high = _percentiles(levels, (10, 95))
     loudest = np.pad(levels, (0, -len(levels) % timing.stride), mode="edge").reshape(-1, timing.stride).max(axis=1)
     return loudest < low + QUIET * (high - low)
+
+
+def _percentiles(levels: np.ndarray, shares: Sequence[float]) -> list[np.floating]:
+    """`np.percentile(levels, shares)` of finite levels, whose call and first import (`numpy.ma`) cost a clip's time."""
+    order = np.sort(levels)
+    found = []
+    for share in shares:
+        place = (len(order) - 1) * (share / 100)
+        below = int(place)
+        low, high, part = order[below], order[min(below + 1, len(order) - 1)], np.float64(place - below)
+        step = high - low
+        # From the nearer end, as numpy has it.
+        found.append(low + step * part if part < 0.5 else high - step * (1 - part))
+    return found
 
 
 def _front_gathered(word: PathWord, quiet: np.ndarray | None, timing: Timing) -> PathWord:

@@ -13,6 +13,7 @@ from earsight.common.metrics import (
     class_scores,
     confusion_matrix,
     count_errors,
+    matches,
     top_k_accuracy,
     word_errors,
 )
@@ -156,6 +157,13 @@ def test_classification_by_hand():
     np.testing.assert_allclose(scores.f1, [2 / 3, 1 / 2, 0, 0])
     assert scores.support.tolist() == [3, 2, 1, 0]
     assert scores.macro_f1 == pytest.approx((2 / 3 + 1 / 2) / 3)  # the fourth class does not occur
+
+
+def test_matches_are_those_of_the_alignment():
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        one, other = (rng.choice(list("abc"), rng.integers(0, 8)).tolist() for _ in range(2))
+        assert matches(one, other) == [edit.kind == "ok" for edit in align(one, other) if edit.kind != "ins"]
 
 
 def test_classification_against_scikit_learn():

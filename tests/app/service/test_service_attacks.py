@@ -1,5 +1,6 @@
 """What clients send by mistake or on purpose gets the right status; the others are served on, and nothing is left."""
 
+import asyncio
 import os
 import resource
 import signal
@@ -9,15 +10,22 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
-from services import CLASSIFICATIONS, EXAMPLES, FILMS, PATIENCE, TRANSCRIPTIONS, running
+import uvicorn
+from services import CLASSIFICATIONS, EXAMPLES, FILMS, PATIENCE, TRANSCRIPTIONS, running, until
+from starlette.responses import Response
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from earsight.app.main import main
+from earsight.app.service.connections import listen, timed_protocol
+from earsight.app.service.hosts import with_known_hosts
 
 CLIP = EXAMPLES / "date.mp3"
 SOUND = CLIP.read_bytes()
@@ -25,26 +33,27 @@ SOUND = CLIP.read_bytes()
 
 @pytest.fixture(scope="module")
 def service():
-    with running("--max-upload", 1, "--max-duration", 600, "--idle-time", 2, "--upload-time", 6, "--max-connections",
+    with running("--max-upload", 1, "--max-duration", 600, "--idle-time", 2, "--upload-time", 5, "--max-connections",
                  40, "--max-time", 60) as one:
         yield one
         assert one.uploads == [] and all(line.startswith("{") for line in one.lines), one.lines
 
 
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory):
+    """A clip that takes no time."""
+    path = tmp_path_factory.mktemp("brief") / "brief.wav"
+    soundfile.write(path, 1e-3 * np.random.default_rng(1).standard_normal(4000), 16000)
+    return path
+
+
 @pytest.fixture(autouse=True)
-def others_are_served(request):
+def others_are_served(request, brief):
     yield
     if "service" in request.fixturenames:
         service = request.getfixturevalue("service")
-        assert service.post().status_code == 200
+        assert service.post(clip=brief).status_code == 200
         until(lambda: service.uploads == [])
-
-
-def until(true):
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def raw(service):
@@ -52,7 +61,7 @@ def raw(service):
 
 
 def head(length, path=TRANSCRIPTIONS):
-    return (f"POST {path} HTTP/1.1\r\nHost: here\r\nContent-Length: {length}\r\n"
+    return (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n"
             "Content-Type: multipart/form-data; boundary=x\r\n\r\n").encode()
 
 
@@ -88,6 +97,7 @@ def told(sock):
     ([("file", SOUND)], {"model": ["en-small", "en"]}, 400, "invalid_value"),
     ([("file", SOUND)], {"prompt": "x" * 100_000}, 413, "too_large"),
     ([("file", SOUND)], {"prompt": ["x"] * 100}, 400, "bad_body"),
+    ([("file", SOUND)], {"prompt": "x" * 40_000, "language": "y" * 40_000}, 413, "too_large"),
     ([("file", b"")], {}, 400, "bad_file"),
     ([("file", b"hello" * 1000)], {}, 400, "bad_file"),
     ([("file", SOUND[: len(SOUND) // 2])], {"stream": "true"}, None, None),
@@ -146,44 +156,61 @@ def test_an_upload_that_breaks_off(service):
     until(lambda: not service.uploads)
 
 
-def test_a_client_that_does_not_wait_for_its_answer(service):
-    """Its worker, which has seconds to go, is replaced."""
-    body = FILE_PART + (FILMS / "three-exercises.mp4").read_bytes() + b"\r\n--x--\r\n"
-    (before,) = service.workers()
-    with raw(service) as sock:
-        sock.sendall(head(len(body), CLASSIFICATIONS) + body)
-        until(lambda: service.uploads)
-        time.sleep(0.5)
-    until(lambda: not service.uploads)
-    assert service.post().status_code == 200
-    until(lambda: len(service.workers()) == 1)
-    assert service.workers() != [before]
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_does_not_wait_for_its_answer(stream, service):
+    """Its worker, which would never be done, is replaced."""
+    asked = b'--x\r\nContent-Disposition: form-data; name="stream"\r\n\r\ntrue\r\n' if stream else b""
+    body = asked + FILE_PART + SOUND + b"\r\n--x--\r\n"
+    with service.held() as before:
+        with raw(service) as sock:
+            sock.sendall(head(len(body)) + body)
+            until(lambda: service.uploads)
+            time.sleep(0.5)
+        until(lambda: not service.uploads)
+        until(lambda: service.workers() not in ([], [before]))
+        assert service.post().status_code == 200
 
 
-def test_headers_a_letter_at_a_time(service):
-    with raw(service) as sock:
-        begun = time.monotonic()
-        with pytest.raises(OSError):
-            while time.monotonic() - begun < PATIENCE:
-                sock.sendall(b"G")
-                time.sleep(0.2)
-    with raw(service) as sock:  # nothing at all
-        assert sock.recv(10) == b""
-    with raw(service) as sock:  # and after a request that was whole
-        sock.sendall(b"GET /health HTTP/1.1\r\nHost: here\r\n\r\n")
-        assert told(sock)[0] == 200
-        with pytest.raises(OSError):
-            while time.monotonic() - begun < PATIENCE:
-                sock.sendall(b"G")
-                time.sleep(0.2)
+def letter_by_letter(service, sock):
+    """Until it is left."""
+    begun = time.monotonic()
+    with pytest.raises(OSError):
+        while time.monotonic() - begun < PATIENCE:
+            sock.sendall(b"G")
+            time.sleep(0.2)
+            sock.setblocking(False)
+            try:
                 if not sock.recv(10):
                     raise ConnectionResetError
+            except BlockingIOError:
+                pass
+            sock.settimeout(PATIENCE)
 
 
-def test_a_body_that_stops_or_trickles(service):
+def a_letter_at_a_time(service):
+    with raw(service) as sock:
+        letter_by_letter(service, sock)
+
+
+def nothing_at_all(service):
+    with raw(service) as sock:
+        assert sock.recv(10) == b""
+
+
+def letters_after_a_request_that_was_whole(service):
+    with raw(service) as sock:
+        sock.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert told(sock)[0] == 200
+        letter_by_letter(service, sock)
+
+
+def a_body_that_stops(service):
     with raw(service) as sock:
         sock.sendall(head(100_000) + FILE_PART)
         assert told(sock)[0] == 408
+
+
+def a_body_that_trickles(service):
     with raw(service) as sock:
         sock.sendall(head(100_000) + FILE_PART)
         stop = threading.Event()
@@ -204,11 +231,88 @@ def test_a_body_that_stops_or_trickles(service):
             thread.join()
 
 
+def test_slow_clients_are_left(service):
+    """All at a time, as each takes its time."""
+    ways = (a_letter_at_a_time, nothing_at_all, letters_after_a_request_that_was_whole, a_body_that_stops,
+            a_body_that_trickles)
+    with ThreadPoolExecutor(len(ways)) as pool:
+        for done in [pool.submit(way, service) for way in ways]:
+            done.result()
+
+
+def test_who_does_not_read_its_answer_is_left():
+    """Seen from within: the connection is lost, and with it what waited to be written."""
+    ended = threading.Event()
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(1000):  # more than any system holds for a socket
+            await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+        ended.set()
+
+    protocol = timed_protocol(0.5, 10)
+    server = uvicorn.Server(uvicorn.Config(app, http=protocol, log_config=None, lifespan="off"))
+    with listen("127.0.0.1", 0) as place:
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve([place])))
+        thread.start()
+        try:
+            with socket.create_connection(place.getsockname()) as sock:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert ended.wait(PATIENCE)
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE)
+
+
+@pytest.mark.parametrize("host, status", [
+    ("localhost", 200), ("LOCALHOST:1", 200), ("127.0.0.1:80", 200), ("[::1]", 200), ("192.0.2.1", 200),
+    ("proxy.example.org", 200), ("a.localhost.", 200), ("evil.example.org", 403), ("127.0.0.1.example.org", 403),
+    ("localhost@evil.org", 403), ("evil.org#localhost", 403), ("", 403), ("[::1", 403)])
+def test_the_name_of_another_site_that_points_here(host, status):
+    """DNS rebinding: the page's own origin is then this service's."""
+    async def app(scope, receive, send):
+        await Response()(scope, receive, send)
+
+    async def asked():
+        transport = httpx.ASGITransport(with_known_hosts(app, {"proxy.example.org"}))
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            return await client.get("/", headers={"Host": host})
+
+    answer = asyncio.run(asked())
+    assert answer.status_code == status and (status == 200 or answer.json()["error"]["code"] == "wrong_host")
+
+
+def test_the_service_minds_the_name_that_it_is_called_by(service):
+    with service.client(headers={"Host": "evil.example.org"}) as client:
+        for path in ("/", "/v1/models", "/health"):
+            assert client.get(path).json()["error"]["code"] == "wrong_host", path
+    with service.client(headers={"Sec-Fetch-Site": "cross-site"}) as client:
+        answer = client.post(TRANSCRIPTIONS, files={"file": SOUND})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "wrong_origin")
+        assert client.get("/health").status_code == 200  # a link
+    with service.client(headers={"Sec-Fetch-Site": "same-origin"}) as client:
+        assert client.post(TRANSCRIPTIONS, files={"file": SOUND}).status_code == 200
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"ws://evil.example.org:{service.port}", sock=raw(service))
+    assert refused.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("path", [TRANSCRIPTIONS, CLASSIFICATIONS])
+@pytest.mark.parametrize("content", [
+    "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{clip}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile {clip}\n",
+    "v=0\nm=audio 5004 RTP/AVP 0\n", "file:{clip}\n"])
+def test_files_that_name_other_files_open_none(content, path, service):
+    """Playlists, which libav would follow."""
+    with service.client() as client:
+        answer = client.post(path, files={"file": ("a.m3u8", content.format(clip=CLIP).encode())})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_file")
+
+
 def test_no_request_at_all(service):
     for sent in (b"\0" * 100, b"GET\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"A" * 100_000,
-                 b"GET / HTTP/1.1\r\nHost: here\r\n" + b"x: y\r\n" * 20_000,
-                 b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: -1\r\n\r\n",
-                 b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"):
+                 b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"x: y\r\n" * 20_000,
+                 b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+                 b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"):
         with raw(service) as sock:
             try:
                 sock.sendall(sent)
@@ -262,11 +366,11 @@ def test_a_worker_that_is_killed(service):
     until(lambda: service.workers() not in ([], [worker]))
     assert service.post().status_code == 200
     with ThreadPoolExecutor(1) as pool:  # at work
-        answer = pool.submit(service.post, CLASSIFICATIONS, FILMS / "three-exercises.mp4")
-        until(lambda: service.uploads)
-        time.sleep(0.5)
-        (worker,) = service.workers()
-        os.kill(worker, signal.SIGKILL)
+        with service.held() as worker:
+            answer = pool.submit(service.post)
+            until(lambda: service.uploads)
+            time.sleep(0.5)
+            os.kill(worker, signal.SIGKILL)
         answer = answer.result()
     assert answer.status_code == 503 and answer.headers["retry-after"]
     assert answer.json()["error"]["code"] == "worker_lost"
@@ -294,11 +398,14 @@ def test_keys(tmp_path):
             with connect(f"{address}/v1/realtime", **how) as sock:
                 assert "session.created" in sock.recv(PATIENCE)
         assert not any("-key" in line for line in service.lines)
+        for worker in service.workers():  # who opens what clients send knows no key
+            assert b"-key" not in Path(f"/proc/{worker}/environ").read_bytes()
 
 
 def test_a_request_that_takes_too_long():
     with running("--max-time", 0.2) as service:
-        answer = service.post(CLASSIFICATIONS, FILMS / "three-exercises.mp4")
+        with service.held():
+            answer = service.post()
         assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timeout")
         until(lambda: service.uploads == [])
 
@@ -331,10 +438,16 @@ def test_a_worker_that_takes_too_much_memory_is_replaced():
 def test_the_end(number, answered):
     """SIGTERM lets requests under way finish; Ctrl-C does not wait for long. Nothing is left."""
     with running() as service, ThreadPoolExecutor(1) as pool:
-        under_way = pool.submit(service.post, CLASSIFICATIONS, FILMS / "three-exercises.mp4")
-        until(lambda: service.uploads)
         workers = service.workers()
-        status = service.stop(number)
+        with service.held():
+            under_way = pool.submit(service.post)
+            until(lambda: service.uploads)
+            time.sleep(0.5)
+            service.process.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                service.process.wait(1.5 if answered else PATIENCE)
+            assert (service.process.poll() is None) == answered
+        status = service.process.wait(PATIENCE)
         assert status == 0 or not answered
         if answered:
             assert under_way.result().status_code == 200

@@ -8,6 +8,7 @@ from earsight.common.inference.word_times import (
     FAR,
     PHONE,
     Timing,
+    _percentiles,
     gathered,
     middle_of_first_window,
     quiet_frames,
@@ -114,6 +115,16 @@ def test_quiet_frames_are_those_without_a_loud_one():
     sound[91, 0] = 5.0  # one frame of output frame 30
     assert np.flatnonzero(~quiet_frames(sound, TIMING)).tolist() == list(range(18, 31))
     assert len(quiet_frames(sound[:-2], TIMING)) == 100
+
+
+def test_percentiles_are_numpys():
+    rng = np.random.default_rng(1)
+    for kind in (np.float32, np.float64):
+        for count in (1, 2, 3, 10, 11, 75, 300):
+            for _ in range(20):
+                levels = (30 * rng.standard_normal(count)).astype(kind)
+                shares = (0, 10, 50, 95, 100)
+                assert _percentiles(levels, shares) == np.percentile(levels, shares).tolist()
 
 
 def test_the_first_window_is_where_the_frontend_puts_it():
