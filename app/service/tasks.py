@@ -2,16 +2,18 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...audio.reading import ReadingOptions, TooLong, open_blocks, resample
+from ...audio.live.pcm import PcmDecoder
+from ...audio.live.reading import read_sound
+from ...audio.reading import ReadingOptions, TooLong, open_blocks
 from ...common.escaping import printable
-from ...common.inference.recognition import Classification, Timeline, Utterance, as_json, plain_words, written
+from ...common.inference.recognition import Classification, Timeline, Utterance, as_json, written
 from ..recognisers import DEFAULT_CLASSIFIERS, classifier, transcriber
 from .transcripts import body_of, joint
 
@@ -81,12 +83,10 @@ def classify(tell: Tell, path: str, name: str, model: str, threads: int, form: s
     return {"body": body, "duration": result.duration}
 
 
-def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int) -> dict[str, Any]:
-    """Read what there is of an utterance: base64 of 16-bit samples -> `text`, `words`."""
-    recogniser = transcriber(model, threads)
-    waveform = np.frombuffer(base64.b64decode(samples), "<i2").astype(np.float32) / 32768
-    transcript = recogniser.transcript_of(resample(waveform, sample_rate, recogniser.sample_rate))
-    return {"text": transcript.text, "words": plain_words(transcript.words)}
+def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int, final: bool) -> dict[str, Any]:
+    """Read what there is of an utterance: base64 of 16-bit samples -> `reading`, as `audio.live.reading` has it."""
+    waveform = PcmDecoder()(base64.b64decode(samples))
+    return {"reading": asdict(read_sound(transcriber(model, threads), waveform, sample_rate, final))}
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"transcribe": transcribe, "classify": classify, "hear": hear}
