@@ -3,8 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ...common.inference.recognition import Word
+if TYPE_CHECKING:  # the command line shows the rules, and loads no more than it must
+    from ...common.inference.recognition import Word
 
 Span = tuple[float, float]  # seconds
 
@@ -40,10 +42,10 @@ class Group:
 
     start: float
     end: float
-    words: tuple[Word, ...]
+    words: "tuple[Word, ...]"
 
 
-def grouped(labels: Sequence[Span], words: Sequence[Word], pause: float) -> list[Group]:
+def grouped(labels: Sequence[Span], words: "Sequence[Word]", pause: float) -> list[Group]:
     """Stretches of labels with at least `pause` seconds of blanks between them, each with its words.
 
     Args:
@@ -62,12 +64,12 @@ def grouped(labels: Sequence[Span], words: Sequence[Word], pause: float) -> list
             for (start, end), first, last in zip(spans, borders, borders[1:])]
 
 
-def middle(word: Word) -> float:
+def middle(word: "Word") -> float:
     """Seconds."""
     return (word.start + word.end) / 2
 
 
-def longest_gap(words: Sequence[Word], after: float) -> float | None:
+def longest_gap(words: "Sequence[Word]", after: float) -> float | None:
     """The middle of the longest gap between two words, the second of which begins after so many seconds."""
     gaps = [(b.start - a.end, (a.end + b.start) / 2) for a, b in zip(words, words[1:]) if b.start > after]
     return max(gaps)[1] if gaps else None

@@ -100,6 +100,11 @@ class LiveReader:
         """The text of the utterance so far."""
         return _text(self._agreement.words)
 
+    @property
+    def settled(self) -> tuple[Word, ...]:
+        """Words of the utterance so far that are not taken back, their times in seconds from the stream's start."""
+        return tuple(self._agreement.settled)
+
     def take(self, samples: np.ndarray) -> None:
         """Add sound: mono float32 (samples,) in [-1, 1]."""
         self._held.add(samples)
