@@ -1,4 +1,4 @@
-"""Where utterances end: in the model's own blanks, by the rules of sherpa-onnx's endpoint detector, under their names."""
+"""Where utterances end: in the model's own blanks, by the rules and names of sherpa-onnx's endpoint detector."""
 
 import math
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Sound that is still coming, as from a microphone: what is certain of an utterance so far, and where it ends.
 
 Nothing is read here: whoever holds a stream has a recogniser read what `LiveReader.wanted` gives, here or in another
-process, and tells `heard` what it made of it. That is the utterance so far, again and again as it grows; of a long one the
-end, which alone still changes; and when it is over, all of it once more.
+process, and tells `heard` what it made of it. That is the utterance so far, again and again as it grows; of a long one
+the end, which alone still changes; and when it is over, all of it once more, as a file of it is read.
 """
 
 from collections.abc import Sequence
@@ -23,15 +23,16 @@ TAIL = 0.2  # seconds, of the pause behind an utterance, that are left to the ne
 CONTEXT = 2.0  # seconds before the end of a long utterance that are read with what is not settled, at least
 LONGEST = 6.0  # seconds that are read again and again, where nothing becomes settled
 
-# Words are taken for noise, and left out, where what is loud in them is below FLOOR; or hardly above (NEAR) what the last
-# pause held; or far below (FAR) the utterance before; or somewhat below it (FAINT), if they last less than BRIEF. So
-# noise that begins with the stream and never pauses is not known for what it is, nor are sounds louder than the pauses:
-# a cough, a door, another voice. And a soft "yes" behind a loud sentence may be lost. Chosen on GRID's development part.
-FLOOR, NEAR, FAR, FAINT, BRIEF = -70.0, 6.0, -40.0, -12.0, 0.5  # dB of full scale; dB; dB; dB; seconds
-QUIET = 0.2  # seconds of blanks, at least, that tell what a pause sounds like; BESIDE that far from labels
-BESIDE = 0.1
+# Words are taken for noise, and left out, where what is loud in them is below FLOOR; or hardly above (NEAR) what the
+# last pause held; or far below (FAR) the utterance before; or somewhat below it (FAINT), if they last less than BRIEF.
+# So noise that begins with the stream and never pauses is not known for what it is, nor are sounds louder than the
+# pauses: a cough, a door, another voice. And a soft "yes" behind a loud sentence may be lost. Chosen on clips of GRID's
+# development part.
+FLOOR, NEAR, FAR, FAINT, BRIEF = -70.0, 9.0, -40.0, -12.0, 0.5  # dB of full scale; dB; dB; dB; seconds
+QUIET = 0.2  # seconds of blanks, at least, that tell what a pause sounds like
+AFTER, LATE = 0.1, 0.3  # seconds that a sound goes on behind its label, and by which a label may come behind its sound
 FRAME = 0.02  # seconds, of which a level is taken
-LOUD = 95  # percentile of levels that counts as loud
+LOUD, USUAL = 95, 50  # percentiles of levels: of what is loud in words, and of what is usual in a pause
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,11 +243,11 @@ class LiveReader:
     def _hear_pause(self, labels: Sequence[Span]) -> None:
         """Note how loud the last pause of a reading is."""
         first, last = (place / self.sample_rate for place in self._asked)
-        ends = [first, *(end + BESIDE for _, end in labels)]
-        starts = [*(start - BESIDE for start, _ in labels), last]
+        ends = [first, *(end + AFTER for _, end in labels)]
+        starts = [*(start - LATE for start, _ in labels), last - LATE]
         pauses = [(end, start) for end, start in zip(ends, starts) if start - end >= QUIET]
         if pauses:
-            self._quiet = self._loudness(*pauses[-1])
+            self._quiet = self._loudness(*pauses[-1], USUAL)
 
     def _is_noise(self, words: Sequence[Word]) -> bool:
         level = self._level(words)
@@ -256,15 +257,15 @@ class LiveReader:
         return level < self._loud + (FAINT if brief else FAR)
 
     def _level(self, words: Sequence[Word]) -> float:
-        """dB of full scale, of what is loud from the first word to the last."""
         return self._loudness(words[0].start, words[-1].end)
 
-    def _loudness(self, start: float, end: float) -> float:
+    def _loudness(self, start: float, end: float, share: int = LOUD) -> float:
+        """dB of full scale, of that percentile of a stretch's levels."""
         first = max(self._samples(start), self._held.start)
         samples = self._held.cut(first, max(self._samples(end), first))
         frame = max(1, round(FRAME * self.sample_rate))
         frames = np.pad(samples, (0, -len(samples) % frame)).reshape(-1, frame)
-        return float(np.percentile(10 * np.log10(np.square(frames).mean(axis=1) + 1e-12), LOUD, method="nearest")
+        return float(np.percentile(10 * np.log10(np.square(frames).mean(axis=1) + 1e-12), share, method="nearest")
                      if len(frames) else -np.inf)
 
     def _samples(self, seconds: float) -> int:

@@ -67,7 +67,7 @@ def open_source(path: str | None, rate: int | None, device: str | None, wanted: 
         if sys.stdin is None or sys.stdin.isatty():
             raise EarsightError("standard input: no sound comes there; pipe 16-bit mono samples into it "
                                 f"(`arecord -t raw -f S16_LE -r {PCM_RATE} | earsight listen -`), or name a file")
-        return raw("standard input", io.open(sys.stdin.fileno(), "rb", closefd=False), rate or PCM_RATE, until)
+        return raw("standard input", open(sys.stdin.fileno(), "rb", closefd=False), rate or PCM_RATE, until)
     if rate is not None:
         try:
             file = open(path, "rb")

@@ -1,4 +1,4 @@
-"""Events, as probabilities that come window by window tell them: with one threshold to begin, and a lower one to end."""
+"""Events, as probabilities that come window by window tell them: one threshold to begin, a lower one to end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -178,7 +178,8 @@ def cut_windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator
         yield start, np.concatenate(held)[start - first :]
 
 
-def rolling(logits: Logits, blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[tuple[int, int, np.ndarray]]:
+def rolling(logits: Logits, blocks: Iterable[np.ndarray], length: int, hop: int
+            ) -> Iterator[tuple[int, int, np.ndarray]]:
     """The windows of frames that are still coming: first frame, length, probabilities (label,) or (label + 1,)."""
     for start, window in cut_windows(blocks, length, hop):
         yield start, len(window), softmax(logits(window[None]))[0]

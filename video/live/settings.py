@@ -20,13 +20,13 @@ class Rolling:
 
     window: float = 4.0
     hop: float = 0.5
-    on: float = 0.6
-    off: float = 0.4
+    on: float = 0.5
+    off: float = 0.3
 
     def __post_init__(self) -> None:
         if self.hop > self.window:
-            raise EarsightError(f"--hop {self.hop:g}: more than the window's {self.window:g} s would leave pictures out; "
-                                "lower it")
+            raise EarsightError(f"--hop {self.hop:g}: more than the window's {self.window:g} s, and would leave "
+                                "pictures out; lower it")
         if not self.off <= self.on:
             raise EarsightError(f"--off {self.off:g}: above --on {self.on:g}; an action that begins would be over at "
                                 "once: lower it")
