@@ -4,10 +4,10 @@
     python scripts/bench_live.py                # GRID's test clips, where they are
     python scripts/bench_live.py --paced        # takes as long as the clips last
 
-The clips come as if they were said, 50 ms at a time, with pauses of noise as loud as a clip's own quietest frames between
-them. Times are beside those of the words in GRID's alignments. With --paced a process gets the clips by a pipe in real
-time, and it counts when its lines arrive, which other processes may put off; else when the sound was there that was
-read, and the processor's time that this took from then on, as where no other process is in the way.
+The clips come as if they were said, 50 ms at a time, with pauses of noise as loud as a clip's own quietest frames
+between them. Times are beside those of the words in GRID's alignments. With --paced a process gets the clips by a pipe
+in real time, and it counts when its lines arrive, which other processes may put off; else when the sound was there that
+was read, and the processor's time that this took from then on, as where no other process is in the way.
 """
 
 from __future__ import annotations
