@@ -5,13 +5,15 @@ from pathlib import Path
 
 from ...common.errors import EarsightError
 from ...common.files import keep_inputs
-from ...common.signals import GRACE, Stopped, grace, leave, told
+from ...common.signals import GRACE, Stopped, grace, leave, told, told_for
 from ..recognition.recogniser import SpeechRecogniser
 from .endpoints import EndpointRules
 from .reader import LiveReader
 from .reading import read_sound
 from .sources import Source, open_source
 from .telling import Teller
+
+LAST = GRACE - 0.5  # seconds after a signal in which another reading is begun
 
 
 def listen(recogniser: Callable[[], SpeechRecogniser], path: str | None, rate: int | None, device: str | None,
@@ -48,7 +50,8 @@ def listen(recogniser: Callable[[], SpeechRecogniser], path: str | None, rate: i
 
 def _listen(source: Source, recogniser: SpeechRecogniser, reader: LiveReader, teller: Teller) -> None:
     def read_on(last: bool = False) -> None:
-        while (wanted := reader.wanted(last)) is not None:
+        # Once a signal has come there is no time for all that may wait where sound came faster than it could be read.
+        while told_for() < LAST and (wanted := reader.wanted(last)) is not None:
             update = reader.heard(read_sound(recogniser, wanted.samples, wanted.sample_rate, wanted.final))
             teller.tell(update)
             if update.settled and update.words is None:

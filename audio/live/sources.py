@@ -20,6 +20,7 @@ PIECE = 0.05  # seconds that come at once
 RATES = (8000, 192000)  # Hz, the least and the most
 PCM_RATE = 16000  # Hz, of the standard input where nothing is said
 GONE = 3.0  # seconds without any sound, after which a microphone is taken to be unplugged
+BEHIND = 30.0  # seconds of a microphone's sound that may wait to be read; more is lost
 STDIN = "-"
 
 Until = Callable[[], bool]
@@ -116,12 +117,14 @@ def microphone(device: str | None, wanted: int, until: Until) -> Source:
 
     def take(samples: np.ndarray, _frames: int, _time: Any, status: Any) -> None:
         nonlocal lost
-        lost += bool(status.input_overflow)
-        heard.put(samples[:, 0].copy())
+        late = heard.qsize() * PIECE > BEHIND
+        lost += bool(status.input_overflow) or late
+        if not late:
+            heard.put(samples[:, 0].astype(np.float32) / 32768)  # whole numbers: no driver makes NaN of them
 
     def begun(rate: int) -> Any:
         stream = sounddevice.InputStream(samplerate=rate, blocksize=round(PIECE * rate), device=chosen, channels=1,
-                                         dtype="float32", callback=take)
+                                         dtype="int16", callback=take)
         stream.start()
         return stream
 

@@ -47,13 +47,15 @@ class InputStream:
     def __init__(self, samplerate, blocksize, device, channels, dtype, callback):
         if HOW == "busy" or HOW == "one rate" and samplerate != 44100:
             raise PortAudioError("Error opening InputStream: Invalid sample rate [PaErrorCode -9997]")
-        self.rate, self.size, self.callback = samplerate, blocksize, callback
+        self.rate, self.size, self.callback, self.dtype = samplerate, blocksize, callback, dtype
 
     def start(self):
         sound = np.load(os.environ["MICROPHONE"])
+        assert self.dtype == "int16"
         if self.rate != 16000:
             import soxr
             sound = soxr.resample(sound, 16000, self.rate)
+        sound = (np.clip(sound, -1, 1) * 32767).astype(np.int16)
         threading.Thread(target=self.hear, args=(sound,), daemon=True).start()
 
     def hear(self, sound):
@@ -63,7 +65,7 @@ class InputStream:
             time.sleep(0.005)
         status.input_overflow = HOW == "lossy"
         while HOW != "unplugged":
-            self.callback(np.zeros((self.size, 1), np.float32), self.size, None, status)
+            self.callback(np.zeros((self.size, 1), np.int16), self.size, None, status)
             status.input_overflow = False
             time.sleep(0.05)
 
