@@ -64,5 +64,7 @@ def _listen(source: Source, recogniser: SpeechRecogniser, reader: LiveReader, te
             teller.show(reader.settled, reader.partial)
             read_on()
     finally:  # a microphone that goes away takes nothing with it
-        read_on(last=True)
-        teller.close()
+        try:
+            read_on(last=True)
+        finally:
+            teller.close()

@@ -1,7 +1,10 @@
 """`earsight listen` as a whole: files, pipes, microphones, signals, and what is no sound."""
 
+import contextlib
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -75,8 +78,9 @@ class InputStream:
 
 
 def start(*arguments, **how):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
     return subprocess.Popen([sys.executable, "-m", "earsight", "listen", *map(str, arguments)], cwd=REPOSITORY,
-                            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+                            text=True, **pipes)
 
 
 def events(text):
@@ -263,6 +267,26 @@ def test_a_pipe_that_says_nothing_ends_at_a_signal_with_what_was_heard():
     assert process.stdout.read().strip() == earsight.transcribe(CLIP, "en-small").text
     assert process.stderr.read() == "error: stopped by SIGTERM; what was heard until then is told\n"
     process.stdin.close()
+
+
+@pytest.mark.parametrize("samples", [1, 10, 200, 1500])
+def test_hardly_any_sound_says_nothing(samples, tmp_path, capsys):
+    (tmp_path / "sound.raw").write_bytes(pcm(sentence()[:samples]))
+    assert main(["listen", str(tmp_path / "sound.raw"), "--rate", "16000", "--model", "en-small"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_shows_the_level_and_what_may_yet_change():
+    ours, its = pty.openpty()
+    process = start(CLIP, "--model", "en-small", stderr=its)
+    os.close(its)
+    shown = b""
+    with contextlib.suppress(OSError):  # at its end
+        while part := os.read(ours, 1000):
+            shown += part
+    os.close(ours)
+    assert process.communicate(timeout=60)[0] == "place green by q seven again\n"
+    assert re.search(rb"\r\[#+ *\] .*\x1b\[2m.*\x1b\[0m\x1b\[K", shown) and shown.endswith(b"\r\x1b[K")
 
 
 def test_who_reads_no_more_ends_it(tmp_path):

@@ -204,6 +204,16 @@ def test_a_signal_ends_it_with_what_was_seen(number, tmp_path):
     assert events[-1]["type"] == "end" and events[0]["type"] == "start"
 
 
+def test_a_stream_ends_well_at_a_signal(server):
+    """It has no end of its own."""
+    process = start(f"{server}/slow", "--format", "jsonl")
+    first = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors, first["type"]) == (0, "", "start")
+    assert json.loads(rest.splitlines()[-1])["type"] == "end"
+
+
 def _repeat(film, path, times):
     """A film's packets one behind another, again and again."""
     import av
