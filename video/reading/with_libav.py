@@ -84,30 +84,33 @@ def _received(name: str, address: str, container: "InputContainer", stream: "Vid
     import av.error
     from av.video.reformatter import VideoReformatter
 
-    reformatter, first, time, why = VideoReformatter(), None, -1 / USUAL_RATE, "it ended"
+    reformatter, origin, time, why = VideoReformatter(), None, -1 / USUAL_RATE, ""
     with container:
         packets = container.demux(stream)
         while True:
             try:
                 packet = next(packets, None)
-                frames = [] if packet is None else stream.codec_context.decode(packet)
-            except av.error.InvalidDataError:  # a packet that was lost on the way
-                continue
             except av.error.FFmpegError as error:
                 why = _reason(error)
                 break
             if packet is None:
                 break
+            try:
+                frames = stream.codec_context.decode(packet)
+            except av.error.FFmpegError:  # a part of it was lost on the way
+                continue
             for frame in frames:
                 told = None if frame.pts is None else frame.pts * _tick(stream)
-                first = told if first is None else first
-                # A clock that stands still or leaps is not believed.
-                since = None if told is None or first is None else told - first
-                time = since if since is not None and time < since < time + GONE else time + 1 / USUAL_RATE
+                if told is None or origin is None or not time < told - origin < time + GONE:
+                    # There is no clock, or it begins, stands still or leaps.
+                    time += 1 / USUAL_RATE
+                    origin = None if told is None else told - time
+                else:
+                    time = told - origin
                 yield time, partial(_rgb, Path(name), reformatter, frame)
-    if why != "it ended" or address.lower().startswith("rtsp"):
-        raise EarsightError(f"{name}: gives no picture any more, after {max(time, 0):.1f} s ({why}); see whether it is "
-                            "still there, and begin again")
+    if why or address.lower().startswith("rtsp"):  # a camera has no end
+        raise EarsightError(f"{name}: gives no picture any more, after {max(time, 0):.1f} s ({why or 'it ended'}); see "
+                            "whether it is still there, and begin again")
 
 
 def _reason(error: Exception) -> str:
