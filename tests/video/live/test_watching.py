@@ -15,6 +15,7 @@ import pytest
 from conftest import REPOSITORY, tone, write_wav
 from earsight.app.main import main
 from earsight.video.reading import is_live, with_opencv
+from earsight.video.reading.with_libav import open_stream
 from earsight.video.recognition.recogniser import ActionRecogniser
 
 FILM = REPOSITORY / "scripts/films/three-exercises.mp4"
@@ -214,8 +215,20 @@ def test_a_stream_ends_well_at_a_signal(server):
     assert json.loads(rest.splitlines()[-1])["type"] == "end"
 
 
-def _repeat(film, path, times):
-    """A film's packets one behind another, again and again."""
+def test_a_streams_clock_that_leaps_is_not_believed(tmp_path):
+    """Nor does it stand still for long: behind the leap it goes on as the stream's does."""
+    _repeat(FILM, tmp_path / "film.ts", 2, leap=100.0)
+    times = [time for time, _ in open_stream(str(tmp_path / "film.ts"))]
+    film = OpenCvs(str(FILM))
+    count, rate = film.get(cv2.CAP_PROP_FRAME_COUNT), film.get(cv2.CAP_PROP_FPS)
+    film.release()
+    assert len(times) == 2 * count and times[0] == 0
+    steps = np.diff(times)
+    assert steps.min() > 0 and np.allclose(np.sort(steps)[:-1], 1 / rate, atol=1e-3) and steps.max() < 0.1
+
+
+def _repeat(film, path, times, leap=0.0):
+    """A film's packets one behind another, again and again, with so many seconds between."""
     import av
 
     with av.open(str(path), "w") as output:
@@ -230,4 +243,4 @@ def _repeat(film, path, times):
                     last = max(last, packet.pts + packet.duration)
                     packet.pts, packet.dts, packet.stream = packet.pts + offset, packet.dts + offset, stream
                     output.mux(packet)
-                offset += last
+                offset += last + round(leap / own.time_base)
