@@ -146,7 +146,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
         own = [(at, line) for at, line in lines if clip.begin - 0.5 <= line["end"] < until - 0.5]
         shown = [at for at, line in own if line["text"]]
         early += any(at < clip.speech for at in shown)
-        first += [next(at for at in shown if at >= clip.speech) - clip.speech] if shown else []
+        first += [at - clip.speech for at in shown if at >= clip.speech][:1]
         told = [(at, line) for at, line in own if line["type"] == "final"]
         last += [told[-1][0] - clip.silence] if told else []
         text = " ".join(line["text"] for _, line in told)
