@@ -2,14 +2,22 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..audio.live.endpoints import EndpointRules
+from ..video.live.settings import Rolling
 from .examples import epilog
 from .service.settings import KEYS, Settings
 
 TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "ctm", "stm", "TextGrid", "tsv")
 CLASSIFICATION_FORMATS = ("txt", "json", "csv", "srt")
+RULES = {  # of `listen`, under sherpa-onnx's names
+    "rule1_min_trailing_silence": "silence after which sound without words is given up",
+    "rule2_min_trailing_silence": "silence that ends an utterance",
+    "rule3_min_utterance_length": "after which an utterance is ended without a pause",
+}
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -81,6 +89,41 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                      help="default: TextGrid, with a tier of words and one of their labels")
     sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
     sub.add_argument("--jobs", type=_positive, help="clips at a time (default: the number of cores)")
+
+    sub = command("listen", "write what is said while it is said",
+                  " From a microphone, unless a source is named.")
+    sub.add_argument("source", nargs="?", metavar="FILE|-", help="a sound file, or - for raw 16-bit mono samples from "
+                     "the standard input (default: the microphone)")
+    sub.add_argument("--rate", type=_positive, metavar="HZ", help="of raw samples, from - (default: 16000) or in FILE")
+    sub.add_argument("--device", metavar="N|NAME", help="which microphone (default: the system's choice)")
+    sub.add_argument("--list-devices", action="store_true", help="tell which microphones there are, and end")
+    sub.add_argument("--model", default=transcriber, help=f"model folder or installed model (default: {transcriber})")
+    sub.add_argument("--format", choices=("txt", "jsonl"), default="txt", type=_format,
+                     help="txt: each utterance when it is over; jsonl: partial words too, times and confidences "
+                     "(default: txt)")
+    sub.add_argument("--subtitles", type=Path, metavar="FILE.srt|.vtt", help="write what is heard into a file that "
+                     "grows")
+    for rule in fields(EndpointRules):
+        sub.add_argument(f"--{rule.name.replace('_', '-')}", type=_amount, default=rule.default, metavar="SECONDS",
+                         help=f"{RULES[rule.name]} (default: {rule.default})")
+    _add_decoding(sub)
+
+    sub = command("watch", "tell what is done while it is done",
+                  " In the pictures of a camera, a film, or a stream of a network camera.")
+    sub.add_argument("source", metavar="N|FILE|URL", help="a camera's number (0 is the first), a video, or an address "
+                     "(rtsp://, http://, ...)")
+    sub.add_argument("--model", default=classifiers["video"],
+                     help=f"model folder or installed model (default: {classifiers['video']})")
+    sub.add_argument("--format", choices=("txt", "jsonl"), default="txt", type=_format,
+                     help="txt: each action when it is over; jsonl: its start too, when that is seen (default: txt)")
+    for name, what, kind, metavar in (
+            ("on", "probability from which an action is taken to be done", _share, "X"),
+            ("off", "probability below which it is taken to be over", _share, "X"),
+            ("window", "of pictures that the model sees at once", _amount, "SECONDS"),
+            ("hop", "from one window to the next", _amount, "SECONDS")):
+        default = getattr(Rolling, name)
+        sub.add_argument(f"--{name}", type=kind, default=default, metavar=metavar,
+                         help=f"{what} (default: {default:g})")
 
     _add_service(command("serve", "transcribe and classify for others, over HTTP and websockets",
                          " OpenAI's interface for transcriptions, vosk-server's for live sound."))

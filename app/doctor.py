@@ -15,12 +15,13 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from ..common.batch_run import default_jobs
-from ..common.errors import first_line
+from ..common.errors import EarsightError, first_line
 
 PROJECT = "earsight"
 # In a clone; the constraints are the versions that were tested together.
 INSTALL = {"": "pip install -c scripts/constraints.txt .", "train": "pip install -c scripts/constraints.txt '.[train]'",
-           "serve": "pip install -c scripts/constraints.txt '.[serve]'"}
+           "serve": "pip install -c scripts/constraints.txt '.[serve]'",
+           "live": "pip install -c scripts/constraints.txt '.[live]'"}
 TORCH_FAMILY = ("torch", "torchvision", "torchaudio")  # compiled against one another
 # What version 0.1 put beside other packages, each with a file that tells it from a package of the user's.
 OLD_NAMES = {"earsight.py": "earsight.py", "audio": "audio/corpus_an4.py", "video": "video/corpus_ucf101.py",
@@ -47,11 +48,12 @@ def examine() -> list[Finding]:
         together = _together()
         # Where it does not load, it is not tried in this process: it could take this process with it.
         findings += [*training, together, *([] if together.mend else _attempt("devices", _devices))]
-    serving = [_package(requirement, "serve") for requirement in _required("serve")]
-    if any(finding.found == "missing" for finding in serving):
-        findings.append(Finding("service", f"not installed; for it: {INSTALL['serve']}"))
-    else:
-        findings += serving
+    for name, extra in (("service", "serve"), ("microphone", "live")):
+        packages = [_package(requirement, extra) for requirement in _required(extra)]
+        if any(finding.found == "missing" for finding in packages):
+            findings.append(Finding(name, f"not installed; for it: {INSTALL[extra]}"))
+        else:
+            findings += [*packages, *(_attempt(name, _microphone) if extra == "live" else [])]
     return [*findings, *_attempt("codecs", _codecs), *_left_behind(), _disk()]
 
 
@@ -61,6 +63,15 @@ def report(findings: list[Finding]) -> str:
     lines = [f"{'!' if finding.mend else ' '} {finding.name:<{width}}  {finding.found}" for finding in findings]
     mend = list(dict.fromkeys(finding.mend for finding in findings if finding.mend))
     return "\n".join([*lines, "", *(["To mend:", *(f"  {each}" for each in mend)] if mend else ["All is well."])])
+
+
+def _microphone() -> list[Finding]:
+    from ..audio.live.sources import devices
+
+    try:
+        return [Finding("microphones", str(len(devices())))]
+    except EarsightError as error:  # a machine without one is well, too
+        return [Finding("microphones", str(error))]
 
 
 def _required(extra: str) -> list[Requirement]:

@@ -9,6 +9,9 @@ EXAMPLES = {
                 "earsight explain push-ups.mp4 --output push-ups.svg --layer 1 --direction backward"),
     "align": ('earsight align clip.wav "bin blue at f two now"',
               "earsight align data/mine/test.jsonl.gz --format ctm --output times/"),
+    "listen": ("earsight listen --subtitles live.vtt",
+               "arecord -t raw -f S16_LE -r 16000 | earsight listen - --format jsonl"),
+    "watch": ("earsight watch 0", "earsight watch rtsp://camera.local/stream --format jsonl"),
     "serve": ("earsight serve",
               "earsight serve --host 0.0.0.0 --port 8443 --keys keys.txt --certificate server.pem"),
     "prepare": ("earsight prepare csv clips.csv data/mine",
@@ -48,6 +51,8 @@ Recognise
   earsight classify push-ups.mp4                         what is done
   earsight align clip.wav "the words that are said"      when each word is said
   earsight explain clip.wav --output clip.png            what the model does with it
+  earsight listen                                        what is said, while it is said (earsight[live])
+  earsight watch 0                                       what is done, before a camera
   earsight serve                                         all of it over HTTP (pip install 'earsight[serve]')
 
 Train on your own clips (pip install 'earsight[train]')

@@ -11,7 +11,7 @@ from ..common.errors import EarsightError
 from ..common.escaping import escape_streams
 from ..common.signals import Stopped, end_with_first, ending_when_told, is_launched, leave, told
 from .command_line import parser, version
-from .commands import data, installation, recognising, serving, training
+from .commands import data, installation, live, recognising, serving, training
 from .examples import OVERVIEW
 from .recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER
 
@@ -20,6 +20,8 @@ COMMANDS = {
     "classify": recognising.classify_command,
     "explain": recognising.explain_command,
     "align": recognising.align_command,
+    "listen": live.listen_command,
+    "watch": live.watch_command,
     "serve": serving.serve_command,
     "prepare": data.prepare_command,
     "check": data.check_command,

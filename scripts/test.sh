@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install everything into .venv, in the versions that were tested together, and run all checks. Arguments go to pytest.
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-"$python" -m pip install --quiet -c scripts/constraints.txt -e '.[train,serve,test]'
+"$python" -m pip install --quiet -c scripts/constraints.txt -e '.[train,serve,live,test]'
 "$python" -m ruff check .
 .venv/bin/lint-imports
 .venv/bin/basedpyright

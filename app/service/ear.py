@@ -9,13 +9,14 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ...audio.recognition.live import BYTES, EndpointRules, Listening, Update
-from ...common.inference.recognition import Word
+from ...audio.live.endpoints import EndpointRules
+from ...audio.live.pcm import PcmDecoder, as_pcm
+from ...audio.live.reader import LiveReader, Update
+from ...audio.live.reading import Reading
 from .errors import ApiError
 from .service import Service
 
 RATES = (8000, 48000)  # Hz, the least and the most
-MANUAL = EndpointRules(float("inf"), float("inf"), float("inf"))  # who uses them says when an utterance ends
 
 
 class Ear:
@@ -26,34 +27,31 @@ class Ear:
             raise ApiError(400, f"sound of {sample_rate} Hz; send 16-bit PCM of {RATES[0]} to {RATES[1]} Hz",
                            "invalid_value", "sample_rate")
         self.service, self.model = service, model
-        self.listening = Listening(sample_rate, rules)
+        self.reader = LiveReader(sample_rate, rules)
+        self._decoder = PcmDecoder()
 
     def take(self, sound: bytes) -> None:
         """Add sound; ApiError where the stream becomes longer than it may."""
-        self.listening.samples += sound
+        self.reader.take(self._decoder(sound))
         longest = self.service.settings.max_duration
-        if self.listening.seconds > longest:
+        if self.reader.seconds > longest:
             raise ApiError(413, f"the stream is longer than {longest:g} s; open another", "too_large")
 
     async def read(self, last: bool = False) -> Update | None:
-        """Read what there is, as far as the next utterance's end; None where there is nothing.
+        """Have a worker read what is to be read now; None where that can wait, or there is nothing.
 
         Args:
             last: nothing comes behind it.
         """
-        listening = self.listening
-        everything = len(listening.samples) // BYTES * BYTES
-        size = everything if last and listening.rules is MANUAL else listening.readable
-        if not size:
+        wanted = self.reader.wanted(last)
+        if wanted is None:
             return None
-        arguments = {"samples": base64.b64encode(listening.samples[:size]).decode(), "model": self.model,
-                     "sample_rate": listening.sample_rate}
+        arguments = {"samples": base64.b64encode(as_pcm(wanted.samples)).decode(), "model": self.model,
+                     "sample_rate": wanted.sample_rate, "final": wanted.final}
         done = await self.service.pool.result("hear", arguments, patient=True)
-        words = [Word(**word) for word in done["words"]]
-        before = listening.seconds - listening.held
-        update = listening.heard(words, size, last and size == everything)
-        gone = listening.seconds - listening.held - before
-        self.service.metrics.recognised(gone, done["took"])
+        before = self.reader.held
+        update = self.reader.heard(Reading.from_dict(done["reading"]))
+        self.service.metrics.recognised(before - self.reader.held, done["took"])
         return update
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from ...audio.recognition.live import EndpointRules, Update
-from .ear import MANUAL, Ear, next_message, stream
+from ...audio.live.endpoints import MANUAL, EndpointRules
+from ...audio.live.reader import Update
+from .ear import Ear, next_message, stream
 from .errors import ApiError
 from .service import Service
 from .transcripts import usage
@@ -124,17 +125,16 @@ class Session:
         except (TypeError, ValueError, binascii.Error):
             raise ApiError(400, "audio: no base64", "invalid_value", "audio") from None
         self.ear.take(sound)
-        self.socket.scope["state"]["sound"] = self.ear.listening.seconds
+        self.socket.scope["state"]["sound"] = self.ear.reader.seconds
         if self.by_hand:
-            if self.ear.listening.held > HELD:
+            if self.ear.reader.held > HELD:
                 raise ApiError(413, f"more than {HELD:g} s wait for a commit", "too_large", "audio")
             return
-        while self.ear.listening.due:
-            if update := await self.ear.read():
-                await self._tell(update)
+        while update := await self.ear.read():
+            await self._tell(update)
 
     async def _commit(self) -> None:
-        if not self.ear.listening.held:
+        if not self.ear.reader.held:
             raise ApiError(400, "there is no sound to commit", "input_audio_buffer_commit_empty")
         while update := await self.ear.read(last=True):
             await self._tell(update)

@@ -2,17 +2,19 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...audio.reading import ReadingOptions, open_blocks, resample
+from ...audio.live.pcm import PcmDecoder
+from ...audio.live.reading import read_sound
+from ...audio.reading import ReadingOptions, open_blocks
 from ...common.errors import TooLong
 from ...common.escaping import printable
-from ...common.inference.recognition import Classification, Timeline, Utterance, as_json, plain_words, written
+from ...common.inference.recognition import Classification, Timeline, Utterance, as_json, written
 from ..recognisers import DEFAULT_CLASSIFIERS, classifier, transcriber
 from .corrected import written_again
 from .transcripts import body_of, joint, plain_word
@@ -91,12 +93,10 @@ def write(tell: Tell, path: str, threads: int, form: str) -> dict[str, Any]:
     return {"body": written_again(Path(path).read_bytes(), form), "duration": 0.0}
 
 
-def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int) -> dict[str, Any]:
-    """Read what there is of an utterance: base64 of 16-bit samples -> `text`, `words`."""
-    recogniser = transcriber(model, threads)
-    waveform = np.frombuffer(base64.b64decode(samples), "<i2").astype(np.float32) / 32768
-    transcript = recogniser.transcript_of(resample(waveform, sample_rate, recogniser.sample_rate))
-    return {"text": transcript.text, "words": plain_words(transcript.words)}
+def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int, final: bool) -> dict[str, Any]:
+    """Read what there is of an utterance: base64 of 16-bit samples -> `reading`, as `audio.live.reading` has it."""
+    waveform = PcmDecoder()(base64.b64decode(samples))
+    return {"reading": asdict(read_sound(transcriber(model, threads), waveform, sample_rate, final))}
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"transcribe": transcribe, "classify": classify,

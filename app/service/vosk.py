@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from ...audio.recognition.live import Update
+from ...audio.live.reader import Update
 from ...common.inference.recognition import Word
 from .ear import Ear, next_message, stream
 from .errors import ApiError
@@ -49,7 +49,7 @@ async def _converse(service: Service, socket: WebSocket) -> None:
             said = _final(await _rest(ear), config)
         else:
             raise ApiError(400, "a message is none of config, sound, reset and eof", "invalid_message")
-        socket.scope["state"]["sound"] = ear.listening.seconds if ear else 0.0
+        socket.scope["state"]["sound"] = ear.reader.seconds if ear else 0.0
         await socket.send_text(json.dumps(said, ensure_ascii=False))
         if isinstance(message, dict) and message.get("eof"):
             return await socket.close()
@@ -59,18 +59,17 @@ async def _converse(service: Service, socket: WebSocket) -> None:
 
 async def _say(ear: Ear, config: dict[str, Any]) -> dict[str, Any]:
     """A finished utterance, or what there is of one."""
-    while ear.listening.due:
-        update = await ear.read()
-        if update is not None and update.words is not None:
+    while (update := await ear.read()) is not None:
+        if update.words:
             return _final([update], config)
-    return {"partial": ear.listening.partial}
+    return {"partial": ear.reader.partial}
 
 
 async def _rest(ear: Ear | None) -> list[Update]:
     """What is left, to the end, as one or more utterances."""
     updates = []
     while ear is not None and (update := await ear.read(last=True)) is not None:
-        if update.words is not None:
+        if update.words:
             updates.append(update)
     return updates
 

@@ -75,16 +75,26 @@ def cues(words: Sequence[Word], duration: float) -> list[Cue]:
 
 
 def srt(words: Sequence[Word], duration: float) -> str:
-    """SubRip. It knows no escapes: an arrow in the text, which would begin another cue, becomes the one character."""
-    return "\n\n".join(f"{number}\n{srt_clock(cue.start / 1000)} --> {srt_clock(cue.end / 1000)}\n"
-                       + "\n".join(line.replace("-->", "→") for line in cue.lines)
-                       for number, cue in enumerate(cues(words, duration), 1))
+    """SubRip subtitles of a clip of `duration` seconds."""
+    return srt_of(cues(words, duration))
 
 
 def vtt(words: Sequence[Word], duration: float) -> str:
+    """WebVTT subtitles of a clip of `duration` seconds."""
+    return vtt_of(cues(words, duration))
+
+
+def srt_of(given: Sequence[Cue]) -> str:
+    """SubRip. It knows no escapes: an arrow in the text, which would begin another cue, becomes the one character."""
+    return "\n\n".join(f"{number}\n{srt_clock(cue.start / 1000)} --> {srt_clock(cue.end / 1000)}\n"
+                       + "\n".join(line.replace("-->", "→") for line in cue.lines)
+                       for number, cue in enumerate(given, 1))
+
+
+def vtt_of(given: Sequence[Cue]) -> str:
     """WebVTT (W3C, 2019)."""
     blocks = [f"{_vtt_clock(cue.start)} --> {_vtt_clock(cue.end)}\n"
-              + "\n".join(html.escape(line, quote=False) for line in cue.lines) for cue in cues(words, duration)]
+              + "\n".join(html.escape(line, quote=False) for line in cue.lines) for cue in given]
     return "\n\n".join(["WEBVTT", *blocks])
 
 

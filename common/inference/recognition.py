@@ -223,8 +223,12 @@ def as_text(result: Transcript | Classification | Timeline, top: int = 1) -> str
     if isinstance(result, Classification):
         named = ", ".join(_percentage(label, value) for label, value in _ranked(result, top))
         return named if result.known else f"{UNKNOWN} (most like {named})"
-    lines = [f"{_clock(s.start)} - {_clock(s.end)}  {_percentage(s.label, s.probability)}" for s in result.segments]
-    return "\n".join(lines) or "(no label is likely enough)"
+    return "\n".join(map(segment_text, result.segments)) or "(no label is likely enough)"
+
+
+def segment_text(segment: Segment) -> str:
+    """A stretch of a clip as a line for a person."""
+    return f"{_clock(segment.start)} - {_clock(segment.end)}  {_percentage(segment.label, segment.probability)}"
 
 
 def as_json(result: Transcript | Classification | Timeline) -> str:

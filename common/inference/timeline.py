@@ -137,10 +137,10 @@ def classify_windows(
 
     def classify(cut: list[tuple[int, np.ndarray]]) -> None:
         starts.extend(start for start, _ in cut)
-        probabilities.append(_softmax(logits(np.stack([window for _, window in cut]))))
+        probabilities.append(softmax(logits(np.stack([window for _, window in cut]))))
 
     waiting: list[tuple[int, np.ndarray]] = []
-    for start, window in _cut_windows(blocks, length, hop):
+    for start, window in cut_windows(blocks, length, hop):
         frames = start + len(window)
         waiting.append((start, window))
         if len(waiting) == batch:
@@ -153,8 +153,11 @@ def classify_windows(
     return Windows(np.array(starts), min(length, frames), frames, np.concatenate(probabilities))
 
 
-def _cut_windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[tuple[int, np.ndarray]]:
-    """The first frame of each window, and its frames: (length, feature) but for a clip that is shorter."""
+def cut_windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[tuple[int, np.ndarray]]:
+    """The first frame of each window, and its frames: (length, feature) but for a clip that is shorter.
+
+    Each is given as soon as its last frame has come.
+    """
     held: list[np.ndarray] = []  # frames that are still needed, the first of them `first`
     first, end, start = 0, 0, 0  # `end`: frames that have come; `start`: of the next window
     for block in blocks:
@@ -175,7 +178,15 @@ def _cut_windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterato
         yield start, np.concatenate(held)[start - first :]
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def rolling(logits: Logits, blocks: Iterable[np.ndarray], length: int, hop: int
+            ) -> Iterator[tuple[int, int, np.ndarray]]:
+    """The windows of frames that are still coming: first frame, length, probabilities (label,) or (label + 1,)."""
+    for start, window in cut_windows(blocks, length, hop):
+        yield start, len(window), softmax(logits(window[None]))[0]
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Logits (window, label) to probabilities, float32."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
     return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 

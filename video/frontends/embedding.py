@@ -1,12 +1,11 @@
 """Videos to embeddings, block by block: one thread decodes and draws pictures while others run the CNN."""
 
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from ...common.ahead import ahead
 from .pictures import CNN_STREAMS, Moment, PictureSettings, View, pictures
 
 BLOCK = 16  # moments that go through the CNN at once
@@ -23,8 +22,16 @@ def embedding_blocks(path: str | Path, settings: PictureSettings, embed: Embed, 
         EarsightError: see `video.reading.sample`; blocks that were whole by then have been given.
     """
     held: dict[str, np.ndarray] = {}
-    for block in _ahead(moment_blocks(pictures(path, settings, view, start, end))):
+    for block in ahead(moment_blocks(pictures(path, settings, view, start, end)), AHEAD):
         yield embed_block(block, settings, embed, held)
+
+
+def embedding_moments(moments: Iterator[Moment], settings: PictureSettings, embed: Embed, until: Callable[[], bool]
+                      ) -> Iterator[np.ndarray]:
+    """The embeddings of moments that are still coming, (1, feature) each as soon as it is there, until `until`."""
+    held: dict[str, np.ndarray] = {}
+    for moment in ahead(moments, AHEAD, until):
+        yield embed_block([moment], settings, embed, held)
 
 
 def embed_block(block: list[Moment], settings: PictureSettings, embed: Embed, held: dict[str, np.ndarray]
@@ -58,38 +65,3 @@ def moment_blocks(moments: Iterator[Moment]) -> Iterator[list[Moment]]:
             block = []
     if block:
         yield block
-
-
-def _ahead(blocks: Iterator[list[Moment]]) -> Iterator[list[Moment]]:
-    """The same blocks, made in another thread. Decoding and optical flow work outside Python's lock."""
-    waiting: queue.Queue = queue.Queue(AHEAD)
-    stopped = threading.Event()
-
-    def put(item: object) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=0.2)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def produce() -> None:
-        try:
-            for block in blocks:
-                if not put(block):
-                    return
-            put(None)
-        except BaseException as error:  # handed over to the thread that reads
-            put(error)
-
-    thread = threading.Thread(target=produce, daemon=True)
-    thread.start()
-    try:
-        while (item := waiting.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join()

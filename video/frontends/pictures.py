@@ -1,6 +1,6 @@
 """From a video's frames to what the CNN sees: pictures of what is there, and of how it moves."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from ...common.errors import EarsightError
 from ..pose.features import N_FEATURES, PoseFeatures
 from ..pose.graphs import open_graphs
 from ..pose.tracking import PoseTracker
-from ..reading import sample
+from ..reading import Moment as Sampled
+from ..reading import sample, sample_live
 from .motion import Flow, histograms, motion_picture, n_histograms
 
 STREAMS = ("picture", "motion", "flow", "pose")
@@ -206,14 +207,38 @@ def pictures(path: str | Path, settings: PictureSettings, view: View = View(), s
         EarsightError: see `video.reading.sample`.
     """
     rate = settings.rate / view.tempo
-    streams = settings.streams.values()
-    height, width = (max(sides) for sides in zip(*(stream.shape for stream in streams)))
+    begin = start + view.delay / rate * (view != View())
+    return _seen(sample(path, rate, lag=_lag(settings), fit=_room(settings), start=begin, end=end), settings, view)
+
+
+def live_pictures(source: str, settings: PictureSettings) -> Iterator[Moment]:
+    """The same of a camera or a stream, as they come; see `video.reading.sample_live`.
+
+    Where one picture stands for several moments, as after others took too long, it is looked at once.
+    """
+    return _seen(sample_live(source, settings.rate, _lag(settings), _room(settings)), settings, View(), once=True)
+
+
+def _lag(settings: PictureSettings) -> float | None:
+    return settings.lag if settings.motion or settings.flow else None
+
+
+def _room(settings: PictureSettings) -> Callable[[np.ndarray], np.ndarray]:
+    height, width = (max(sides) for sides in zip(*(stream.shape for stream in settings.streams.values())))
+    return lambda image: shrink(image, ROOM * height, ROOM * width)
+
+
+def _seen(moments: Iterator[Sampled], settings: PictureSettings, view: View, once: bool = False) -> Iterator[Moment]:
+    """What the model sees of each moment; `once`: what a CNN made of a picture stands while the picture does."""
     flow, greys = Flow(), _Greys(view)
     pose = _Posing(settings.pose, settings.rate, view) if settings.pose else None
-    moments = sample(path, rate, lag=settings.lag if settings.motion or settings.flow else None,
-                     fit=lambda image: shrink(image, ROOM * height, ROOM * width),
-                     start=start + view.delay / rate * (view != View()), end=end)
+    before: Sampled | None = None
+    shown: Moment = {}
     for k, moment in enumerate(moments):
+        if once and before is not None and moment.image is before.image:
+            yield {stream: features for stream, features in shown.items() if stream not in CNN_STREAMS}
+            continue
+        before = moment
         fields: dict[tuple[int, int], np.ndarray] = {}
         for stream in (settings.motion, settings.flow):
             if stream and k % stream.every == 0 and stream.shape not in fields:

@@ -9,8 +9,11 @@ begin later than the sound, the first frame's time says so, and no frames are ma
 A file that is shorter than its container says, or whose frames stop decoding long before their announced end, is
 an `EarsightError`. MPEG streams, GIF and Ogg do not state their length and give no means to notice that their end
 is missing. A count of frames in the header is never believed alone.
+
+Cameras are OpenCV's, streams of network cameras libav's (`sample_live`).
 """
 
-from .sampling import VIDEO_SUFFIXES, Frame, Moment, VideoInfo, probe, read_frames, sample
+from .sampling import VIDEO_SUFFIXES, Frame, Moment, VideoInfo, is_live, probe, read_frames, sample, sample_live
 
-__all__ = ["VIDEO_SUFFIXES", "Frame", "Moment", "VideoInfo", "probe", "read_frames", "sample"]
+__all__ = ["VIDEO_SUFFIXES", "Frame", "Moment", "VideoInfo", "is_live", "probe", "read_frames", "sample",
+           "sample_live"]

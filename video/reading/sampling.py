@@ -3,7 +3,7 @@
 import math
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,10 @@ import numpy as np
 from ...common.containers import inspect, is_mp4
 from ...common.errors import EarsightError
 from ...common.parts import parts
+from ...common.paths import ADDRESS
 from .source import JITTER, TOLERANCE, USUAL_RATE, Source, no_pictures
-from .with_libav import open_libav
-from .with_opencv import is_true_to_time, is_utf8, open_opencv
+from .with_libav import open_libav, open_stream
+from .with_opencv import is_true_to_time, is_utf8, open_camera, open_opencv
 
 # Suffixes that a folder is searched for; a file that is named is tried whatever its suffix.
 VIDEO_SUFFIXES = frozenset(
@@ -114,8 +115,38 @@ def sample(
     Raises:
         EarsightError: for all that is wrong with the file, and where it has no frame from `start` to `end`.
     """
+    _check_rate(rate)
+    pictures = _pictures(Path(path), threads)
+    return _sampled(str(path), pictures, rate, lag, fit, start, end)
+
+
+def sample_live(source: str, rate: float, lag: float | None = None,
+                fit: Callable[[np.ndarray], np.ndarray] | None = None) -> Iterator[Moment]:
+    """The same of a camera (its number) or a stream (its address), whose times count from its first picture.
+
+    It has no end but that of the stream. Pictures that come while nobody takes a moment are passed over.
+
+    Raises:
+        EarsightError: it is not there, or goes away.
+    """
+    _check_rate(rate)
+    pictures = open_camera(int(source)) if source.isdecimal() else open_stream(source)
+    return _sampled(source, pictures, rate, lag, fit, 0.0, None)
+
+
+def is_live(source: str) -> bool:
+    """Whether what a user names is a camera or a stream, and no file."""
+    return (source.isdecimal() or ADDRESS.match(source) is not None) and not Path(source).exists()
+
+
+def _check_rate(rate: float) -> None:
     if not (math.isfinite(rate) and rate > 0):
         raise EarsightError(f"sampling rate {rate:g} Hz: not above 0; name the frames a second that are wanted")
+
+
+def _sampled(name: str, pictures: Iterable[tuple[float, Callable[[], np.ndarray]]], rate: float, lag: float | None,
+             fit: Callable[[np.ndarray], np.ndarray] | None, start: float, end: float | None) -> Iterator[Moment]:
+    """The moments of pictures with times that rise; see `sample`."""
     begin, moments = start, 0  # taken; the next is wanted from begin + moments / rate on
     waiting: deque[Moment] = deque()
     paired, time, fitted = False, None, None
@@ -123,7 +154,7 @@ def sample(
     def due(moment: Moment) -> bool:
         return lag is None or reached >= moment.time + lag
 
-    for number, (time, image) in enumerate(_pictures(Path(path), threads)):
+    for number, (time, image) in enumerate(pictures):
         if number == 0 and time > start + JITTER:
             begin = time  # before that there is nothing to be seen
         if end is not None and time >= end - TOLERANCE:
@@ -141,10 +172,10 @@ def sample(
             paired = True
             yield waiting.popleft()._replace(later=None if lag is None else fitted)
     if time is None:
-        raise no_pictures(path)
+        raise no_pictures(name)
     if not moments:
         span = f"from {start:g} s on" if end is None else f"from {start:g} to {end:g} s"
-        raise EarsightError(f"{path}: has no frame {span} (read up to {time:.3f} s); correct the times")
+        raise EarsightError(f"{name}: has no frame {span} (read up to {time:.3f} s); correct the times")
     if not paired:
         yield waiting[0]._replace(later=fitted)
 

@@ -1,7 +1,8 @@
 """Video that libav reads: what OpenCV cannot, or does not tell true times of."""
 
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
+OPENS, GONE = 10.0, 5.0  # seconds that a stream has to begin, and for its next picture
+PASSWORD = re.compile(r"(?<=:)[^:/@]*(?=@)")
 WHOLE = 0.9  # share of the announced duration that must decode
 # The demuxers that libav may use: files of pictures. Playlists would open other files.
 DEMUXERS = (
@@ -52,6 +55,66 @@ def open_libav(path: Path, threads: int) -> Source:
     frames = stream.frames or round(duration * rate)
     start = _start(container, stream)
     return Source(rate, duration, frames, _decoded(path, container, stream, rate, duration, start), start)
+
+
+def open_stream(address: str) -> Iterator[tuple[float, Callable[[], np.ndarray]]]:
+    """The pictures of a network camera, or of a film that is elsewhere, with the seconds since the first.
+
+    Raises:
+        EarsightError: it cannot be reached, has no pictures, or goes away. The address is told without a password.
+    """
+    import av
+    import av.error
+
+    name = PASSWORD.sub("***", address)
+    try:
+        container = av.open(address, timeout=(OPENS, GONE), metadata_errors="ignore", options={"rtsp_transport": "tcp"})
+    except (av.error.FFmpegError, ValueError) as error:
+        raise EarsightError(f"{name}: cannot be opened ({_reason(error)}); check the address, and that what is there "
+                            "is switched on") from error
+    stream = next(iter(container.streams.video), None)
+    if stream is None or stream.codec_context is None:
+        container.close()
+        raise EarsightError(f"{name}: has no pictures that libav can decode; name another stream")
+    return _received(name, address, container, stream)
+
+
+def _received(name: str, address: str, container: "InputContainer", stream: "VideoStream"
+              ) -> Iterator[tuple[float, Callable[[], np.ndarray]]]:
+    import av.error
+    from av.video.reformatter import VideoReformatter
+
+    reformatter, origin, time, why = VideoReformatter(), None, -1 / USUAL_RATE, ""
+    with container:
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError as error:
+                why = _reason(error)
+                break
+            if packet is None:
+                break
+            try:
+                frames = stream.codec_context.decode(packet)
+            except av.error.FFmpegError:  # a part of it was lost on the way
+                continue
+            for frame in frames:
+                told = None if frame.pts is None else frame.pts * _tick(stream)
+                if told is None or origin is None or not time < told - origin < time + GONE:
+                    # There is no clock, or it begins, stands still or leaps.
+                    time += 1 / USUAL_RATE
+                    origin = None if told is None else told - time
+                else:
+                    time = told - origin
+                yield time, partial(_rgb, Path(name), reformatter, frame)
+    if why or address.lower().startswith("rtsp"):  # a camera has no end
+        raise EarsightError(f"{name}: gives no picture any more, after {max(time, 0):.1f} s ({why or 'it ended'}); see "
+                            "whether it is still there, and begin again")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or first_line(error)
 
 
 def track_start(path: Path) -> float:

@@ -2,16 +2,17 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
+from time import monotonic
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ...common.containers import is_matroska, is_mp4, is_transport
-from ...common.errors import first_line
+from ...common.errors import EarsightError, first_line
 from .source import JITTER, TOLERANCE, Picture, Source, undecodable
 from .with_libav import open_libav, track_start
 
@@ -69,6 +70,38 @@ def open_opencv(path: Path, threads: int) -> Source | None:
     start = track_start(path) if late else 0.0
     pictures = _captured(path, capture, grabbed, start, rate, count, threads)
     return Source(rate, count / rate, round(count), pictures, start)
+
+
+def open_camera(number: int) -> Iterator[tuple[float, Callable[[], np.ndarray]]]:
+    """The pictures of a camera as they come, with the seconds since the first. Raises EarsightError."""
+    cv2 = _opencv()
+    messages, name = cv2.utils.logging, f"camera {number}"
+    with _opening:
+        level = messages.setLogLevel(messages.LOG_LEVEL_SILENT)
+        try:
+            capture = cv2.VideoCapture(number)
+        except cv2.error as error:
+            raise EarsightError(f"{name}: cannot be opened ({first_line(error)}); unplug it, and plug it in") from error
+        finally:
+            messages.setLogLevel(level)
+    if not capture.isOpened():
+        raise EarsightError(f"{name}: not there, or another program has it; plug it in, close that, or name another "
+                            "(on Linux, /dev/video0 is camera 0)")
+
+    def pictures() -> Iterator[tuple[float, Callable[[], np.ndarray]]]:
+        begun, time = None, 0.0
+        try:
+            while capture.grab():
+                now = monotonic()
+                begun = now if begun is None else begun
+                time = now - begun
+                yield time, partial(_retrieve, Path(name), capture)
+        finally:
+            capture.release()
+        raise EarsightError(f"{name}: gives no picture{'' if begun is None else f' any more, after {time:.1f} s'}; it "
+                            "was unplugged, or its driver stopped: plug it in, and begin again")
+
+    return pictures()
 
 
 def _captured(path: Path, capture: Any, grabbed: bool, start: float, rate: float, count: float, threads: int

@@ -39,7 +39,7 @@ class ActionRecogniser:
 
     def blocks(self, path: str | Path) -> Iterator[np.ndarray]:
         """A video's embeddings in order, a block (time, feature) at a time."""
-        return embedding_blocks(path, self.pictures, self._embed)
+        return embedding_blocks(path, self.pictures, self.embed)
 
     def classify(self, path: str | Path) -> Classification:
         """What is done in a clip as a whole."""
@@ -68,7 +68,7 @@ class ActionRecogniser:
                         self.runtime.config.frame_shift, start=info.start, duration=lambda: self._end(info, count),
                         batch=BATCH, path=str(path), model=self.runtime.name, **options)
 
-    def _embed(self, pictures: np.ndarray) -> np.ndarray:
+    def embed(self, pictures: np.ndarray) -> np.ndarray:
         """Pictures (time, height, width, 3) -> embeddings, one by one: a batch would not fit the caches."""
         return np.concatenate([self.runtime.frames(picture[None]) for picture in pictures])
 
