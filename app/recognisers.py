@@ -72,11 +72,10 @@ def reads_films(model: str | Path, reading: "ReadingOptions") -> bool:
     Raises:
         EarsightError: an option is given that does not apply, or there is no such model.
     """
-    from ..audio.reading import ReadingOptions
     from ..common.model_folder import medium_of
 
     medium = medium_of(model)
-    if medium == "lips" and reading != ReadingOptions(quiet=reading.quiet):
+    if medium == "lips" and (reading.track, reading.channels, reading.damaged) != (None, "mix", "refuse"):
         raise EarsightError(f"model {model} reads lips and hears nothing; leave out what chooses or mends sound "
                             "(track, channels, damaged)")
     if medium == "audiovisual" and reading.channels == "split":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..audio.reading import ReadingOptions
 from ..common.explain.encoder_graph import run_encoder
 from ..common.explain.explaining import Choice, check_duration, inside_panels, inside_title
 from ..common.explain.figure import (
@@ -61,7 +62,7 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
     weights = runtime.weights(frames)
     if weights is not None:
         panels.append(_weights_panel(weights, shift))
-    words = reader.transcript(rows).words
+    words = reader.read(rows, str(path), ReadingOptions(quiet=True)).words  # the title tells of a lag
     panels += [words_panel(words), *inside_panels(runtime, run, choice)]
     said = f"{layout.number(len(words), 'word')} · {runtime.name}, {inside_title(runtime, run, choice, STREAMS)}"
     if lag.seconds:

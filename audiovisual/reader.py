@@ -21,12 +21,12 @@ class AudioVisualReader(FilmReader):
     def rows(self, path: str | Path, options: ReadingOptions | None = None) -> Iterator[np.ndarray]:
         return film_rows(path, self.mouth, self.runtime.config.sample_rate, options or WHOLE)
 
-    def transcript(self, rows: np.ndarray, path: str = "") -> Transcript:
-        """Read a clip's rows (time, width); sound that comes up to 0.2 s too early or too late is moved first."""
+    def read(self, rows: np.ndarray, path: str, options: ReadingOptions | None = None) -> Transcript:
+        """Read a stretch of a film; sound that comes up to 0.2 s too early or too late is moved first."""
         lag = self.lag(rows)
-        if lag.tell and path:
-            WHOLE.warn(Path(path), lag.tell)
-        return super().transcript(shifted(rows, self.mouth.side**2, -lag.mended) if lag.mended else rows, path)
+        if lag.tell:
+            (options or WHOLE).warn(Path(path), lag.tell)
+        return self.transcript(shifted(rows, self.mouth.side**2, -lag.mended) if lag.mended else rows, path)
 
     def lag(self, rows: np.ndarray) -> Lag:
         """How late the sound of rows (time, width) is behind the lips, by what either says alone."""

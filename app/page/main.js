@@ -32,7 +32,7 @@ async function offerModels() {
     const all = [["whisper-1", `usual (${usual})`], ...ids.map(each => [each, each]), ["", none]];
     $$(id).replaceChildren(...all.map(([value, textContent]) => make("option", { value, textContent })));
   };
-  offer("sound-model", model => model.medium === "speech", facts.models.sound, "do not read");
+  offer("sound-model", model => ["speech", "lips", "audiovisual"].includes(model.medium), facts.models.sound, "do not read");
   offer("picture-model", model => model.medium === "video", facts.models.pictures, "do not look");
   for (const [id, kind] of [["sound-model", "sound"], ["picture-model", "pictures"]]) {
     if ([...$$(id).options].some(each => each.value === settings[kind])) $$(id).value = settings[kind];

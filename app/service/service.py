@@ -54,7 +54,7 @@ class Service:
 
     def transcriber(self, name: str) -> str:
         """The model of transcription that a request names, as `app.recognisers.transcriber` takes it."""
-        return self.settings.model if name in DEFAULTS else self._named(name, ("speech",), "ctc")
+        return self.settings.model if name in DEFAULTS else self._named(name, ("speech", "lips", "audiovisual"), "ctc")
 
     def classifier(self, name: str) -> str:
         """Likewise of classification; "" for that which fits the file."""

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ from ...audio.live.reading import read_sound
 from ...audio.reading import ReadingOptions, open_blocks
 from ...common.errors import TooLong
 from ...common.escaping import printable
-from ...common.inference.recognition import Classification, Timeline, Utterance, as_json, written
-from ..recognisers import DEFAULT_CLASSIFIERS, classifier, transcriber
+from ...common.inference.recognition import Classification, Timeline, Transcript, Utterance, as_json, written
+from ...video.content import has_pictures
+from ..recognisers import DEFAULT_CLASSIFIERS, classifier, reads_films, transcriber
 from .corrected import written_again
 from .transcripts import body_of, joint, plain_word
 
@@ -57,7 +57,13 @@ def transcribe(tell: Tell, path: str, name: str, model: str, threads: int, form:
         heard.append(utterance)
 
     options = ReadingOptions(quiet=True, longest=longest)
-    transcript = _named(path, name, partial(transcriber(model, threads).transcribe, path, heard=hear, options=options))
+
+    def work() -> Transcript:
+        if reads_films(model, options) and has_pictures(path):
+            _demand_short(path, longest)
+        return transcriber(model, threads).transcribe(path, heard=hear, options=options)
+
+    transcript = _named(path, name, work)
     return {"body": body_of(transcript, heard, form, language, words, segments), "text": transcript.text,
             "duration": transcript.duration}
 
@@ -70,16 +76,14 @@ def classify(tell: Tell, path: str, name: str, model: str, threads: int, form: s
         model: "" for `video_model` where there are pictures, and else what knows sound.
         top: how many classes csv and srt tell.
     """
-    from ...video.content import has_pictures
-    from ...video.reading import probe
 
     def work() -> Classification | Timeline:
         pictures = has_pictures(path)
         if not pictures:
             for _ in open_blocks(path, options=ReadingOptions(quiet=True, longest=longest))[1]:
                 pass  # longer sound raises TooLong
-        elif probe(Path(path)).duration > longest:
-            raise TooLong(f"{path}: longer than {longest:g} s; give a part of it")
+        else:
+            _demand_short(path, longest)
         recogniser = classifier(model or (video_model if pictures else DEFAULT_CLASSIFIERS["sound"]), threads)
         return recogniser.classify(path) if form == "json" else recogniser.timeline(path)
 
@@ -101,6 +105,13 @@ def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int, f
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"transcribe": transcribe, "classify": classify,
                                                    "write": write, "hear": hear}
+
+
+def _demand_short(path: str, longest: float) -> None:
+    from ...video.reading import probe
+
+    if probe(Path(path)).duration > longest:
+        raise TooLong(f"{path}: longer than {longest:g} s; give a part of it")
 
 
 def _named(path: str, name: str, work: Callable[[], Any]) -> Any:

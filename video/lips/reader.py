@@ -1,6 +1,6 @@
 """From films to transcripts, with a model folder that reads lips. torch is never imported on this path."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple
 from itertools import chain
 from pathlib import Path
@@ -59,34 +59,47 @@ class FilmReader:
         frames = self.frames(rows)
         return self.transcriber(self.runtime.outputs(frames), frames, len(rows) / self.mouth.rate, path)
 
-    def transcribe(self, path: str | Path, options: Any = None) -> Transcript:
+    def read(self, rows: np.ndarray, path: str, options: Any) -> Transcript:
+        """Read a stretch of a film, as `transcribe` does it."""
+        return self.transcript(rows, path)
+
+    def transcribe(self, path: str | Path, heard: Callable[[Utterance], None] = lambda utterance: None,
+                   options: Any = None) -> Transcript:
         """Read one film, in memory that does not grow with its length.
 
         A film no longer than the clips that the model was trained on is read as it is; a longer one is cut where
         nothing is said.
 
+        Args:
+            heard: is given each utterance when it is ready.
+            options: see `rows`.
+
         Raises:
             EarsightError: the film cannot be read, or holds nothing that the model reads.
         """
         film = _Counted(self.rows(path, options), self.mouth.rate)
-        return joined(list(self._utterances(film, str(path))), str(path), film.seconds, self.runtime.name)
+        utterances = []
+        for utterance in self._utterances(film, str(path), options):
+            utterances.append(utterance)
+            heard(utterance)
+        return joined(utterances, str(path), film.seconds, self.runtime.name)
 
-    def _utterances(self, film: "_Counted", path: str) -> Iterator[Utterance]:
+    def _utterances(self, film: "_Counted", path: str, options: Any) -> Iterator[Utterance]:
         head: list[np.ndarray] = []
         for block in film:
             head.append(block)
             if film.seconds > self.runtime.config.longest_clip:
-                yield from self._between_pauses(chain(head, film), path)
+                yield from self._between_pauses(chain(head, film), path, options)
                 return
-        yield Utterance(0.0, film.seconds, self.transcript(np.concatenate(head), path))
+        yield Utterance(0.0, film.seconds, self.read(np.concatenate(head), path, options))
 
-    def _between_pauses(self, blocks: Iterable[np.ndarray], path: str) -> Iterator[Utterance]:
+    def _between_pauses(self, blocks: Iterable[np.ndarray], path: str, options: Any) -> Iterator[Utterance]:
         unit, ahead = self.runtime.config.stride, 2 * self.threads
         seconds = unit / self.mouth.rate
 
         def read_one(item: tuple[Stretch, np.ndarray]) -> Utterance:
             place, part = item
-            return placed(self.transcript(part, path), *(frames * seconds for frames in astuple(place)))
+            return placed(self.read(part, path, options), *(frames * seconds for frames in astuple(place)))
 
         with thread_pool(self.threads) as pool:
             how = cutting(self.runtime.config.longest_clip, seconds)

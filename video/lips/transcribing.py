@@ -36,7 +36,7 @@ def transcribe_films(inputs: Sequence[str], reader: Callable[[int], FilmReader],
     read = reader(threads)
 
     def work(path: Path) -> Transcript:
-        transcript = read.transcribe(path, options)
+        transcript = read.transcribe(path, options=options)
         return transcript.doubting(least, mark) if least else transcript
 
     write = partial(written_transcript, form=form, names=output_names(paths, ""), alone=bool(output))
