@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...audio.reading import ReadingOptions, open_blocks, resample
+from ...audio.recognition.recogniser import SpeechRecogniser
 from ...common.errors import TooLong
 from ...common.escaping import printable
 from ...common.inference.recognition import Classification, Timeline, Utterance, as_json, plain_words, written
@@ -22,7 +23,7 @@ Tell = Callable[[dict[str, Any]], None]
 
 def warm(model: str, threads: int) -> None:
     """Load a model, and have the runtime take what memory and time its first clip takes."""
-    recogniser = transcriber(model, threads)
+    recogniser = _listener(model, threads)
     recogniser.transcript_of(np.random.default_rng(1).normal(0, 0.01, recogniser.sample_rate).astype(np.float32))
 
 
@@ -93,7 +94,7 @@ def write(tell: Tell, path: str, threads: int, form: str) -> dict[str, Any]:
 
 def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int) -> dict[str, Any]:
     """Read what there is of an utterance: base64 of 16-bit samples -> `text`, `words`."""
-    recogniser = transcriber(model, threads)
+    recogniser = _listener(model, threads)
     waveform = np.frombuffer(base64.b64decode(samples), "<i2").astype(np.float32) / 32768
     transcript = recogniser.transcript_of(resample(waveform, sample_rate, recogniser.sample_rate))
     return {"text": transcript.text, "words": plain_words(transcript.words)}
@@ -101,6 +102,12 @@ def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int) -
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"transcribe": transcribe, "classify": classify,
                                                    "write": write, "hear": hear}
+
+
+def _listener(model: str, threads: int) -> SpeechRecogniser:
+    recogniser = transcriber(model, threads)
+    assert isinstance(recogniser, SpeechRecogniser)  # no other is let through: `Service.transcriber`, `running`
+    return recogniser
 
 
 def _named(path: str, name: str, work: Callable[[], Any]) -> Any:
