@@ -48,6 +48,21 @@ def transcriber(model: str | Path, threads: int, **decoding: Any) -> "SpeechReco
     return _transcriber(*_as_it_is(model, *further), threads, **decoding)
 
 
+def listener(model: str | Path, threads: int, **decoding: Any) -> "SpeechRecogniser":
+    """What transcribes sound that is still coming; see `transcriber`.
+
+    Raises:
+        EarsightError: the model reads films.
+    """
+    from ..audio.recognition.recogniser import SpeechRecogniser
+
+    recogniser = transcriber(model, threads, **decoding)
+    if not isinstance(recogniser, SpeechRecogniser):
+        raise EarsightError(f"model {model} reads films, and no sound that is still coming; choose another (see "
+                            "`earsight models`)")
+    return recogniser
+
+
 def classifier(model: str | Path, threads: int) -> "SpeechRecogniser | ActionRecogniser | SeriesRecogniser":
     """What classifies sound, frames, pictures or series, as the model takes them; made once, as `transcriber`'s."""
     return _classifier(*_as_it_is(model), threads)

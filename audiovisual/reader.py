@@ -35,7 +35,7 @@ class AudioVisualReader(FilmReader):
         heard[:, :pixels], seen[:, pixels:] = 0, 0
         if not (heard.any() and seen.any()):
             return Lag()
-        said = [np.exp(self.runtime.outputs(self.frames(part))) for part in (heard, seen)]
+        by_sound, by_lips = (np.exp(self.runtime.outputs(self.frames(part))) for part in (heard, seen))
         names = self.runtime.labels.symbols
         silent = [i for i, name in enumerate(names) if i == BLANK or not name.strip(f" {BOUNDARY}")]
-        return estimate_lag(*said, silent, self.runtime.config.stride / self.mouth.rate, self.mouth.rate)
+        return estimate_lag(by_sound, by_lips, silent, self.runtime.config.stride / self.mouth.rate, self.mouth.rate)

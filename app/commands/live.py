@@ -7,7 +7,7 @@ from functools import partial
 from ...audio.live.endpoints import EndpointRules
 from ...common.errors import EarsightError
 from ...video.live.settings import Rolling
-from ..recognisers import classifier, transcriber
+from ..recognisers import classifier, listener
 from .recognising import decoding
 
 
@@ -20,7 +20,7 @@ def listen_command(args: argparse.Namespace) -> int:
     from ...audio.live.listening import listen
 
     rules = EndpointRules(**{rule.name: getattr(args, rule.name) for rule in fields(EndpointRules)})
-    make = partial(transcriber, args.model, 1, **decoding(args))
+    make = partial(listener, args.model, 1, **decoding(args))
     return listen(make, args.source, args.rate, args.device, rules, args.format, args.subtitles)
 
 

@@ -117,7 +117,7 @@ class Session:
 
     def _ear(self, model: str, rate: int, silence: int, by_hand: bool) -> Ear:
         rules = MANUAL if by_hand else EndpointRules(rule2_min_trailing_silence=silence / 1000)
-        return Ear(self.service, self.service.transcriber(model), rate, rules)
+        return Ear(self.service, self.service.listener(model), rate, rules)
 
     async def _append(self, audio: Any) -> None:
         try:

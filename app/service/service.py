@@ -56,6 +56,10 @@ class Service:
         """The model of transcription that a request names, as `app.recognisers.transcriber` takes it."""
         return self.settings.model if name in DEFAULTS else self._named(name, ("speech", "lips", "audiovisual"), "ctc")
 
+    def listener(self, name: str) -> str:
+        """Likewise of sound that is still coming, which models of films do not take."""
+        return self.settings.model if name in DEFAULTS else self._named(name, ("speech",), "ctc")
+
     def classifier(self, name: str) -> str:
         """Likewise of classification; "" for that which fits the file."""
         return "" if name in DEFAULTS else self._named(name, ("speech", "video"), "classification")

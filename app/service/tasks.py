@@ -15,7 +15,7 @@ from ...common.errors import TooLong
 from ...common.escaping import printable
 from ...common.inference.recognition import Classification, Timeline, Transcript, Utterance, as_json, written
 from ...video.content import has_pictures
-from ..recognisers import DEFAULT_CLASSIFIERS, classifier, reads_films, transcriber
+from ..recognisers import DEFAULT_CLASSIFIERS, classifier, listener, reads_films, transcriber
 from .corrected import written_again
 from .transcripts import body_of, joint, plain_word
 
@@ -24,7 +24,7 @@ Tell = Callable[[dict[str, Any]], None]
 
 def warm(model: str, threads: int) -> None:
     """Load a model, and have the runtime take what memory and time its first clip takes."""
-    recogniser = transcriber(model, threads)
+    recogniser = listener(model, threads)
     recogniser.transcript_of(np.random.default_rng(1).normal(0, 0.01, recogniser.sample_rate).astype(np.float32))
 
 
@@ -100,7 +100,7 @@ def write(tell: Tell, path: str, threads: int, form: str) -> dict[str, Any]:
 def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int, final: bool) -> dict[str, Any]:
     """Read what there is of an utterance: base64 of 16-bit samples -> `reading`, as `audio.live.reading` has it."""
     waveform = PcmDecoder()(base64.b64decode(samples))
-    return {"reading": asdict(read_sound(transcriber(model, threads), waveform, sample_rate, final))}
+    return {"reading": asdict(read_sound(listener(model, threads), waveform, sample_rate, final))}
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"transcribe": transcribe, "classify": classify,

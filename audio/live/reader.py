@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...common.inference.recognition import Word
-from ...common.inference.segmenting import Held
-from ..recognition.recogniser import MARGIN
+from ...common.inference.segmenting import MARGIN, Held
 from .agreement import Agreement
 from .endpoints import MANUAL, EndpointRules, Group, Span, grouped, longest_gap
 from .reading import Reading

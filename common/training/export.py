@@ -46,15 +46,17 @@ class EqualLengths(nn.Module):
         """Whether there is a second output, how much each stream counts: (batch, time, stream)."""
         return isinstance(self.model.head, StreamHeads) and self.model.head.scores is not None
 
-    def forward(self, frames: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
         lengths = torch.ones_like(frames[:, :, 0], dtype=torch.int64).sum(dim=1)
         frames = self.model.normaliser(frames, lengths)
         read = [encoder(part, lengths) for encoder, part in zip(self.encoders, self.parts(frames))]
         hidden = torch.cat([states for states, _ in read], dim=-1) if len(read) > 1 else read[0][0]
         if self.above is not None:
             hidden = self.above(hidden)
-        outputs = self.model.head(hidden, read[0][1])
-        return (outputs, self.model.head.weights(hidden)) if self.weighs else outputs
+        head = self.model.head
+        weights = head.weights(hidden) if isinstance(head, StreamHeads) else None
+        outputs = head(hidden, read[0][1])
+        return (outputs,) if weights is None else (outputs, weights)
 
 
 class EqualLengthsEncoder(nn.Module):
