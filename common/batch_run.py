@@ -5,17 +5,21 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .errors import EarsightError
 from .files import partial_of, write_whole
 from .paths import output_names
 from .signals import Stopped
 from .threads import usable_cores
+from .unfinished import Job
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# What has one function done over many items: (items, work, jobs) -> each item with its result or the error that it met.
+Spread = Callable[[Sequence[Any], Callable[[Any], Any], int], Iterator[tuple[Any, Any]]]
 
 BAR_FROM = 4  # files; fewer are done before a bar would help
 
@@ -26,16 +30,18 @@ def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: in
 
     Threads serve: decoding, resampling and ONNX Runtime work outside Python's lock.
     """
-    def attempt(item: Item) -> Result | EarsightError:
-        try:
-            return work(item)
-        except EarsightError as error:
-            return error
-        except MemoryError:
-            return EarsightError(f"{item}: too long for this machine's memory; split it")
-
     with thread_pool(jobs) as pool:
-        yield from zip(items, pool.map(attempt, items))
+        yield from zip(items, pool.map(partial(attempt, work), items))
+
+
+def attempt(work: Callable[[Item], Result], item: Item) -> Result | EarsightError:
+    """What `work` gives of an item, or the error that it met."""
+    try:
+        return work(item)
+    except EarsightError as error:
+        return error
+    except MemoryError:
+        return EarsightError(f"{item}: too long for this machine's memory; split it")
 
 
 @contextmanager
@@ -52,7 +58,7 @@ def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
 
 def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Path], Result],
                 write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = "",
-                inputs: Sequence[str | Path | None] = ()) -> int:
+                inputs: Sequence[str | Path | None] = (), spread: Spread = run_parallel, job: str = "") -> int:
     """Work through files for the command line; print or write each result; report what failed.
 
     Args:
@@ -65,6 +71,8 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
         jobs: files at a time.
         header: printed before all results.
         inputs: files that are read besides; nothing is written over them or the others.
+        spread: how the files are worked through, in any order. They are printed in the order given.
+        job: what `work` does, in full; given, a job that was stopped goes on with the outputs that are missing.
 
     Returns:
         The exit status: 0 if every file was done, else 1.
@@ -78,13 +86,17 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
         raise EarsightError(f"{min(both)}: this command reads it, and would write over it; choose another --output")
     if header and not output:
         print(header)
-    for path, result in _with_bar(_told_of_partials(run_parallel(paths, work, jobs), output, names), len(paths)):
+    unfinished = Job(output, names, job) if output and job else None
+    waiting = unfinished.begin() if unfinished else list(paths)
+    if len(waiting) < len(paths):
+        _complain(f"{len(paths) - len(waiting)} of {len(paths)} files are done already", "note")
+    results = _told_of_kept(spread(waiting, partial(_text_of, work, write), jobs), output, names, unfinished)
+    for path, text in _with_bar(results if output else _in_order(waiting, results), len(waiting)):
         try:
-            if isinstance(result, EarsightError):
-                raise result
+            if isinstance(text, EarsightError):
+                raise text
             if write is None:
                 continue
-            text = write(result)
             if output:
                 write_whole(output / names[path], text + "\n")
                 partial_of(output / names[path]).unlink(missing_ok=True)
@@ -98,9 +110,16 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
         except EarsightError as error:
             errors.append(error)
             _complain(error)
+    if unfinished and not errors:
+        unfinished.end()
     if errors and len(paths) + len(refused) > 1:
         _complain(f"{len(errors)} of {len(paths) + len(refused)} inputs failed")
     return 1 if errors else 0
+
+
+def _text_of(work: Callable[[Item], Result], write: Callable[[Result], str] | None, item: Item) -> str:
+    result = work(item)
+    return write(result) if write else ""
 
 
 def default_jobs() -> int:
@@ -120,14 +139,29 @@ def share_cores(jobs: int | None, files: int, spare: int = 0) -> tuple[int, int]
     return jobs, max(1, cores // jobs)
 
 
-def _told_of_partials(items: Iterator[Item], output: Path | None, names: Mapping[Path, str]) -> Iterator[Item]:
-    """Have a signal's error say that what was heard of a long recording is kept."""
+def _told_of_kept(items: Iterator[Item], output: Path | None, names: Mapping[Path, str], unfinished: Job | None
+                  ) -> Iterator[Item]:
+    """Have a signal's error say that what was done, or heard of a long recording, is kept."""
     try:
         yield from items
     except Stopped as stop:
+        if unfinished:
+            raise Stopped(stop.number, f"what is done is in {output}, and the same command goes on") from stop
         if output and any(partial_of(output / name).exists() for name in names.values()):
             raise Stopped(stop.number, f"what was heard is kept in {output}, and the same command goes on") from stop
         raise
+
+
+def _in_order(paths: Sequence[Path], results: Iterator[tuple[Path, Result]]) -> Iterator[tuple[Path, Result]]:
+    """Results as they come, each kept back until those before it have come."""
+    early: dict[Path, Result] = {}
+    expected = iter(paths)
+    following = next(expected, None)
+    for path, result in results:
+        early[path] = result
+        while following in early:
+            yield following, early.pop(following)
+            following = next(expected, None)
 
 
 def _with_bar(items: Iterator[Item], total: int) -> Iterator[Item]:
@@ -138,5 +172,5 @@ def _with_bar(items: Iterator[Item], total: int) -> Iterator[Item]:
     return iter(tqdm(items, total=total, unit="file", file=sys.stderr))
 
 
-def _complain(error: EarsightError | str) -> None:
-    print(f"error: {error}", file=sys.stderr, flush=True)
+def _complain(what: EarsightError | str, kind: str = "error") -> None:
+    print(f"{kind}: {what}", file=sys.stderr, flush=True)

@@ -1,10 +1,11 @@
 """`earsight transcribe`: files in, transcripts in one of the formats out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ...common.batch_run import run_command, share_cores
+from ...common.batch_run import Spread, run_command, share_cores
 from ...common.errors import EarsightError
 from ...common.formats.transcripts import demand_files, transcript_header, written_transcript
 from ...common.inference.recognition import Transcript
@@ -16,17 +17,19 @@ from .recogniser import SpeechRecogniser
 
 def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRecogniser], form: str,
                      output: Path | None, jobs: int | None, least: float | None, mark: bool,
-                     options: ReadingOptions = WHOLE) -> int:
+                     options: ReadingOptions = WHOLE, spread: Spread | None = None, job: str = "") -> int:
     """Transcribe files for the command line; print the results, or write a file for each.
 
     Args:
         inputs: files, folders and globs.
-        recogniser: threads for one file -> the recogniser.
+        recogniser: threads for one file -> the recogniser; made once for the same threads.
         form: see `common.formats.transcripts`.
         output: folder of the outputs; None prints them.
         jobs: files at a time; None for as many as suit the cores.
         least: confidence below which words are left out, or with `mark` marked; None for neither.
         options: what of a sound file is read. Of one that is split, each channel gets a transcript.
+        spread: what has other processes, which `recogniser` can be sent to, work through the clips; None for threads.
+        job: see `common.batch_run.run_command`.
 
     Returns:
         The exit status: 0 if every file was done, else 1.
@@ -41,18 +44,37 @@ def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRe
     paths = list(clips)
     if not output:
         demand_files(form, len(paths))
+    finish = partial(_finished, least, mark)
+    write = partial(written_transcript, form=form, names=output_names(paths, ""), alone=bool(output))
+    if spread:
+        work = partial(_transcribed, recogniser, finish)
+        return run_command(paths, refused, work, write, f".{form}", output, jobs or 0, transcript_header(form),
+                           spread=partial(_spread_clips, spread, clips), job=job)
     # One file more than cores: libav reads one at a time (`audio.reading`), and the beam search holds Python's lock.
     jobs, threads = share_cores(jobs, len(paths), spare=1)
     read = recogniser(threads)
-
-    def finish(transcript: Transcript) -> Transcript:
-        return transcript.doubting(least, mark) if least else transcript
-
-    write = partial(written_transcript, form=form, names=output_names(paths, ""), alone=bool(output))
     as_ready = write if len(paths) == 1 and form == "txt" and not output else None
     with LongFiles(clips, output, f".{form}", finish, as_ready) as files:
         return run_command(paths, refused, lambda path: files.transcribe(read, path), None if as_ready else write,
                            f".{form}", output, jobs, transcript_header(form))
+
+
+def _finished(least: float | None, mark: bool, transcript: Transcript) -> Transcript:
+    return transcript.doubting(least, mark) if least else transcript
+
+
+def _transcribed(recogniser: Callable[[int], SpeechRecogniser], finish: Callable[[Transcript], Transcript], clip: Clip
+                 ) -> Transcript:
+    """In one of many processes, each of which has a core."""
+    return finish(recogniser(1).transcribe(clip.path, options=clip.options))
+
+
+def _spread_clips(spread: Spread, clips: dict[Path, Clip], names: Sequence[Path], work: Callable[[Clip], str],
+                  jobs: int) -> Iterator[tuple[Path, Any]]:
+    """Clips go out in the place of their names."""
+    name_of = {clips[name]: name for name in names}
+    for clip, result in spread(list(name_of), work, jobs):
+        yield name_of[clip], result
 
 
 def _clips(path: Path, options: ReadingOptions) -> dict[Path, Clip]:
