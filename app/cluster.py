@@ -24,7 +24,7 @@ from typing import Any
 from ..common.batch_run import Item, Result, attempt, default_jobs
 from ..common.errors import EarsightError, first_line, require
 from ..common.quiet import quiet_stderr
-from ..common.signals import ENDING, at_sudden_end
+from ..common.signals import ENDING, Stopped, at_sudden_end
 
 LOCAL = "local"
 TASKS = 8  # for each process, so that unequal files even out
@@ -173,10 +173,19 @@ def _cluster(address: str, jobs: int) -> Iterator[ModuleType]:
         for number, handler in kept.items():
             signal.signal(number, handler)
         yield ray
-    finally:
-        ray.shutdown()
-        if folder:
-            shutil.rmtree(folder, ignore_errors=True)
+    except Stopped:
+        raise  # its end takes longer than there is; it ends with this process
+    except BaseException:
+        _end(ray, folder)
+        raise
+    else:
+        _end(ray, folder)
+
+
+def _end(ray: ModuleType, folder: Path | None) -> None:
+    ray.shutdown()
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _silence(ray: ModuleType) -> None:
