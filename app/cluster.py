@@ -149,8 +149,9 @@ def _cluster(address: str, jobs: int) -> Iterator[ModuleType]:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     folder = None
     if address == LOCAL:
-        # It listens beyond this machine, and whoever may talk to it may run programs.
-        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        if "ray" not in sys.modules:  # which reads this when it is imported
+            # It listens beyond this machine, and whoever may talk to it may run programs.
+            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         folder = Path(tempfile.mkdtemp(prefix="earsight-ray-"))
         at_sudden_end.append(lambda: shutil.rmtree(folder, ignore_errors=True))
         begin = {"num_cpus": max(jobs, default_jobs()), "object_store_memory": STORE, "_temp_dir": str(folder),

@@ -10,6 +10,7 @@
 #SBATCH --signal=B:TERM@120
 set -uo pipefail
 cd "${SLURM_SUBMIT_DIR:?sbatch sets it}"
+export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}  # srun does not ask sbatch for it since SLURM 22.05
 srun python -m earsight train fit "$@" --resume auto --trainer.devices "${SLURM_NTASKS_PER_NODE:-1}" \
     --trainer.num_nodes "$SLURM_JOB_NUM_NODES" --trainer.strategy ddp &
 stopped=
