@@ -36,7 +36,7 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
              "videos, sound, frames (.npy), or tables of series (.csv .tsv .parquet .ts .arff .npz)",
              None, CLASSIFICATION_FORMATS)):
         sub = command(name, what)
-        sub.add_argument("paths", nargs="+", metavar="PATHS", help=f"files, folders or globs: {paths}")
+        sub.add_argument("paths", nargs="+", metavar="PATHS", help=f"files, folders, globs or manifests: {paths}")
         default = model or ", ".join(f"{model} for {medium}" for medium, model in classifiers.items())
         sub.add_argument("--model", default=model, help=f"model folder or installed model (default: {default})")
         sub.add_argument("--format", choices=formats, default="txt", help="default: txt; json: one line a clip",

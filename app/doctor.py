@@ -20,7 +20,8 @@ from ..common.errors import first_line
 PROJECT = "earsight"
 # In a clone; the constraints are the versions that were tested together.
 INSTALL = {"": "pip install -c scripts/constraints.txt .", "train": "pip install -c scripts/constraints.txt '.[train]'",
-           "serve": "pip install -c scripts/constraints.txt '.[serve]'"}
+           "serve": "pip install -c scripts/constraints.txt '.[serve]'",
+           "ray": "pip install -c scripts/constraints.txt '.[ray]'"}
 TORCH_FAMILY = ("torch", "torchvision", "torchaudio")  # compiled against one another
 # What version 0.1 put beside other packages, each with a file that tells it from a package of the user's.
 OLD_NAMES = {"earsight.py": "earsight.py", "audio": "audio/corpus_an4.py", "video": "video/corpus_ucf101.py",
@@ -47,11 +48,12 @@ def examine() -> list[Finding]:
         together = _together()
         # Where it does not load, it is not tried in this process: it could take this process with it.
         findings += [*training, together, *([] if together.mend else _attempt("devices", _devices))]
-    serving = [_package(requirement, "serve") for requirement in _required("serve")]
-    if any(finding.found == "missing" for finding in serving):
-        findings.append(Finding("service", f"not installed; for it: {INSTALL['serve']}"))
-    else:
-        findings += serving
+    for extra, what in (("serve", "service"), ("ray", "many machines")):
+        wanted = [_package(requirement, extra) for requirement in _required(extra)]
+        if any(finding.found == "missing" for finding in wanted):
+            findings.append(Finding(what, f"not installed; for it: {INSTALL[extra]}"))
+        else:
+            findings += wanted
     return [*findings, *_attempt("codecs", _codecs), *_left_behind(), _disk()]
 
 

@@ -33,6 +33,7 @@ def transcribe_command(args: argparse.Namespace) -> int:
 def classify_command(args: argparse.Namespace) -> int:
     from ...audio.reading import FRAME_SUFFIXES, SOUND_SUFFIXES
     from ...common.batch_run import share_cores
+    from ...common.data.manifest_files import with_manifests
     from ...common.model_folder import medium_of
     from ...common.paths import expand
     from ...video.reading import VIDEO_SUFFIXES
@@ -45,6 +46,7 @@ def classify_command(args: argparse.Namespace) -> int:
     if tables:
         return _classify_tables(args)
     paths, refused = expand(args.paths, SOUND_SUFFIXES | FRAME_SUFFIXES | VIDEO_SUFFIXES)
+    paths = with_manifests(paths, refused)
     if args.ray:
         models = [args.model] if args.model else list(DEFAULT_CLASSIFIERS.values())
         return classify_files(paths, refused, partial(classifier_of, args.model, 1), args.format, args.output,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...common.batch_run import Spread, run_command, share_cores
+from ...common.data.manifest_files import with_manifests
 from ...common.errors import EarsightError
 from ...common.formats.transcripts import demand_files, transcript_header, written_transcript
 from ...common.inference.recognition import Transcript
@@ -21,7 +22,7 @@ def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRe
     """Transcribe files for the command line; print the results, or write a file for each.
 
     Args:
-        inputs: files, folders and globs.
+        inputs: files, folders and globs; of a manifest, the files that it names.
         recogniser: threads for one file -> the recogniser; made once for the same threads.
         form: see `common.formats.transcripts`.
         output: folder of the outputs; None prints them.
@@ -36,7 +37,7 @@ def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRe
     """
     paths, refused = expand(inputs, SOUND_SUFFIXES | FRAME_SUFFIXES)
     clips: dict[Path, Clip] = {}
-    for path in paths:
+    for path in with_manifests(paths, refused):
         try:
             clips |= _clips(path, options)
         except EarsightError as error:

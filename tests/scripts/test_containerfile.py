@@ -73,7 +73,8 @@ def test_nothing_else_comes_into_the_build():
 def test_it_installs_what_is_locked():
     (source,) = [each.split("=", 1)[1].split()[0] for each in all_of("ENV") if "PIP_CONSTRAINT" in each]
     assert source == "/source/scripts/constraints.txt" and "/source" in all_of("WORKDIR")
-    assert any(each.endswith("pip install '.[serve]'") for each in all_of("RUN"))
+    assert any(each.endswith('pip install ".[${EXTRAS}]"') for each in all_of("RUN"))
+    assert all_of("ARG") == ["EXTRAS=serve"]
     assert "starlette==" in (REPOSITORY / "scripts" / "constraints.txt").read_text()
 
 
@@ -84,3 +85,17 @@ def test_its_command_is_one_that_earsight_has_and_its_health_is_asked_there():
     assert (args.command, args.host) == ("serve", "0.0.0.0") and [str(args.port)] == all_of("EXPOSE")
     assert f"http://127.0.0.1:{args.port}/health'" in health
     compile(json.loads(health.partition("CMD ")[2])[2], "health", "exec")
+
+
+def test_what_kubernetes_runs_is_a_command_that_earsight_has():
+    yaml = pytest.importorskip("yaml", reason="needs PyYAML, which the training extra brings")
+    service, job = yaml.safe_load_all((REPOSITORY / "scripts" / "kubernetes.yaml").read_text())
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    ray, own = " ".join(container["command"]).split(" -- ")
+    args = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS).parse_args(own.split()[1:])
+    assert (args.command, args.ray) == ("transcribe", "auto") and args.output is not None
+    # The first pod's name, by which the others find it.
+    assert pod["subdomain"] == service["metadata"]["name"]
+    assert f"{job['metadata']['name']}-0.{pod['subdomain']}:" in ray
+    assert f"--min-nodes {job['spec']['completions']} " in ray and job["spec"]["completionMode"] == "Indexed"
