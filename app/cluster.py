@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from ..common.batch_run import Item, Result, attempt, default_jobs
 from ..common.errors import EarsightError, first_line, require
@@ -31,6 +31,7 @@ TASKS = 8  # for each process, so that unequal files even out
 LARGEST = 64  # files of a task: what the loss of a process costs
 ATTEMPTS = 3  # processes that a file may take with it
 STORE = 100_000_000  # bytes of shared memory of a cluster of this machine's: paths and transcripts are small
+SHORT = 20  # bytes of the path of a folder for temporary files
 REACH = 5.0  # seconds for a cluster's address to answer
 
 
@@ -87,9 +88,9 @@ def balanced(items: Sequence[Any], least: int) -> list[list[int]]:
     share = sum(sizes) / least
     most = max(1, min(LARGEST, len(items) // least))
     tasks: list[list[int]] = []
-    filled = share
+    filled = 0.0
     for number in sorted(range(len(items)), key=lambda number: -sizes[number]):
-        if filled + sizes[number] / 2 > share or len(tasks[-1]) == most:
+        if not tasks or filled + sizes[number] / 2 > share or len(tasks[-1]) == most:
             tasks.append([])
             filled = 0.0
         tasks[-1].append(number)
@@ -123,7 +124,7 @@ class _Worker:
     def _one(self, number: int, item: Any) -> tuple[int, Any, str, int]:
         import ray
 
-        begun = ray.get(self.attempts.begin.remote(number))
+        begun = cast(int, ray.get(self.attempts.begin.remote(number)))
         with redirect_stderr(io.StringIO()) as notes:
             result = self._outcome(item) if begun <= ATTEMPTS else EarsightError(
                 f"{item}: each of the {ATTEMPTS} processes that read it ended; it takes more memory than there is, or "
@@ -152,7 +153,9 @@ def _cluster(address: str, jobs: int) -> Iterator[ModuleType]:
         if "ray" not in sys.modules:  # which reads this when it is imported
             # It listens beyond this machine, and whoever may talk to it may run programs.
             os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-        folder = Path(tempfile.mkdtemp(prefix="earsight-ray-"))
+        # Its sockets lie there, and the whole path of one has 107 bytes at most.
+        parent = tempfile.gettempdir() if len(os.fsencode(tempfile.gettempdir())) < SHORT else "/tmp"
+        folder = Path(tempfile.mkdtemp(prefix="earsight-ray-", dir=parent))
         at_sudden_end.append(lambda: shutil.rmtree(folder, ignore_errors=True))
         begin = {"num_cpus": max(jobs, default_jobs()), "object_store_memory": STORE, "_temp_dir": str(folder),
                  "include_dashboard": False}
@@ -168,7 +171,7 @@ def _cluster(address: str, jobs: int) -> Iterator[ModuleType]:
         try:
             with quiet_stderr():
                 ray.init(**begin, namespace="earsight", log_to_driver=False, logging_level=logging.CRITICAL)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise EarsightError(f"{address}: no Ray cluster can be joined there ({first_line(error)}); `ray status` "
                                 "tells of those that run, and --ray local begins one") from error
         for number, handler in kept.items():
@@ -195,7 +198,7 @@ def _silence(ray: ModuleType) -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
     # It tells of lost processes on the standard output, among the transcripts, and has no option for that.
-    importlib.import_module("ray._private.worker").print_to_stdstream = lambda *_, **__: None
+    setattr(importlib.import_module("ray._private.worker"), "print_to_stdstream", lambda *_, **__: None)
 
 
 def _demand_answer(address: str) -> None:

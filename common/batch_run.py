@@ -56,7 +56,7 @@ def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Path], Result],
+def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Any], Result],
                 write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = "",
                 inputs: Sequence[str | Path | None] = (), spread: Spread = run_parallel, job: str = "") -> int:
     """Work through files for the command line; print or write each result; report what failed.
@@ -64,7 +64,7 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
     Args:
         paths: the files.
         refused: errors that were met while the files were looked up.
-        work: file -> result.
+        work: file, or what `spread` has in its place, -> result.
         write: result -> text, without a line break at the end; None where `work` has printed it.
         suffix: of the files in `output`.
         output: folder for one file a clip; None prints to standard output.

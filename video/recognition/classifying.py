@@ -35,6 +35,7 @@ def classify_files(paths: Sequence[Path], refused: Sequence[EarsightError], reco
     plots = output_names(paths, ".png") if plot else {}
 
     def work_and_draw(path: Path) -> Classification | Timeline:
+        assert plot
         own, result = recogniser(path), work(path)
         try:
             draw(own, result, path, plot / plots[path])
