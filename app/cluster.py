@@ -148,11 +148,13 @@ def _cluster(address: str, jobs: int) -> Iterator[ModuleType]:
     # Ray tells its makers what is run, unless it is told not to before it is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    if address == LOCAL and "ray" not in sys.modules:  # likewise
+        # It listens beyond this machine, and whoever may talk to it may run programs.
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    ray = require("ray", "ray")
+    require("ray.data", "ray")
     folder = None
     if address == LOCAL:
-        if "ray" not in sys.modules:  # which reads this when it is imported
-            # It listens beyond this machine, and whoever may talk to it may run programs.
-            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         # Its sockets lie there, and the whole path of one has 107 bytes at most.
         parent = tempfile.gettempdir() if len(os.fsencode(tempfile.gettempdir())) < SHORT else "/tmp"
         folder = Path(tempfile.mkdtemp(prefix="earsight-ray-", dir=parent))
@@ -160,10 +162,8 @@ def _cluster(address: str, jobs: int) -> Iterator[ModuleType]:
         begin = {"num_cpus": max(jobs, default_jobs()), "object_store_memory": STORE, "_temp_dir": str(folder),
                  "include_dashboard": False}
     else:
-        begin = {"address": address}
         _demand_answer(address)
-    ray = require("ray", "ray")
-    require("ray.data", "ray")
+        begin = {"address": address}
     _silence(ray)
     # Its own handler of SIGTERM would end the process without a word.
     kept = {number: signal.getsignal(number) for number in ENDING}
@@ -171,8 +171,9 @@ def _cluster(address: str, jobs: int) -> Iterator[ModuleType]:
         try:
             with quiet_stderr():
                 ray.init(**begin, namespace="earsight", log_to_driver=False, logging_level=logging.CRITICAL)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise EarsightError(f"{address}: no Ray cluster can be joined there ({first_line(error)}); `ray status` "
+        except Exception as error:  # Ray raises Exception itself where a part of it does not begin in time
+            done = "begun" if address == LOCAL else "joined"
+            raise EarsightError(f"{address}: no Ray cluster can be {done} there ({first_line(error)}); `ray status` "
                                 "tells of those that run, and --ray local begins one") from error
         for number, handler in kept.items():
             signal.signal(number, handler)

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,18 @@ WITHIN = 0.05  # seconds by which a cut of all of a file may be shorter: of its 
 
 def with_manifests(paths: Sequence[Path], refused: list[EarsightError]) -> list[Path]:
     """`paths` with the files of each manifest in its place, each once; what cannot be read so goes to `refused`."""
-    files: dict[Path, None] = {}
+    files: dict[str, Path] = {}  # by absolute path: a manifest names files so, and a user perhaps not
     for path in paths:
         if path.name.lower().endswith(SUFFIXES):
             try:
-                files |= dict.fromkeys(_files(path, refused))
-            except (OSError, EOFError, ValueError) as error:
+                for file in _files(path, refused):
+                    files.setdefault(os.path.abspath(file), file)
+            except (OSError, EOFError, ValueError, zlib.error) as error:
                 refused.append(EarsightError(f"{path}: not a manifest that can be read ({first_line(error)}); give a "
                                              "lhotse cut manifest, as `earsight prepare` writes them"))
         else:
-            files[path] = None
-    return list(files)
+            files.setdefault(os.path.abspath(path), path)
+    return list(files.values())
 
 
 def _files(path: Path, refused: list[EarsightError]) -> Iterator[Path]:

@@ -152,6 +152,13 @@ def test_what_is_no_address_is_told(options, told):
     assert status == 2 and told in err
 
 
+def test_without_ray_the_line_that_installs_it_is_told(tmp_path):
+    code = "import sys; sys.modules['ray'] = None; from earsight.app.main import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run([sys.executable, "-c", code, "transcribe", CLIP, "--ray"], capture_output=True, text=True,
+                          env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert done.returncode == 1 and "pip install 'earsight[ray]'" in done.stderr and not list(tmp_path.iterdir())
+
+
 @needs_ray
 def test_no_cluster_to_join_is_told():
     status, out, err = result_of(earsight("transcribe", CLIP, "--ray", "auto"))
