@@ -148,6 +148,7 @@ def _cluster(address: str, jobs: int) -> Iterator[ModuleType]:
     # Ray tells its makers what is run, unless it is told not to before it is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_gcs_rpc_server_connect_timeout_s", "30")  # 5 are too few on a busy machine
     if address == LOCAL and "ray" not in sys.modules:  # likewise
         # It listens beyond this machine, and whoever may talk to it may run programs.
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
