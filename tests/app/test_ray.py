@@ -78,7 +78,7 @@ def test_a_killed_worker_costs_nothing_and_a_stopped_job_goes_on(tmp_path, short
     how = {"env": {**os.environ, "TMPDIR": str(temporary)}}
 
     def written() -> dict[str, int]:
-        return {path.name: path.stat().st_mtime_ns for path in out.glob("*.json")}
+        return {path.name: path.stat().st_mtime_ns for path in out.glob("[!.]*.json")}
 
     stopped = earsight(*command, **how)
     wait_for(written, stopped)
