@@ -1,6 +1,7 @@
 """What the command line takes: the arguments of each command, and their help."""
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -43,13 +44,17 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
              "videos, sound, frames (.npy), or tables of series (.csv .tsv .parquet .ts .arff .npz)",
              None, CLASSIFICATION_FORMATS)):
         sub = command(name, what)
-        sub.add_argument("paths", nargs="+", metavar="PATHS", help=f"files, folders or globs: {paths}")
+        sub.add_argument("paths", nargs="+", metavar="PATHS", help=f"files, folders, globs or manifests: {paths}")
         default = model or ", ".join(f"{model} for {medium}" for medium, model in classifiers.items())
         sub.add_argument("--model", default=model, help=f"model folder or installed model (default: {default})")
         sub.add_argument("--format", choices=formats, default="txt", help="default: txt; json: one line a clip",
                          type=_format)
         sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
         sub.add_argument("--jobs", type=_positive, help="clips at a time (default: what suits the cores)")
+        sub.add_argument("--ray", type=_address, nargs="?", const=os.environ.get("RAY_ADDRESS") or "local",
+                         metavar="ADDRESS", help="work in the processes of a Ray cluster: auto, HOST:PORT, or local, "
+                         "one of this machine's (default: RAY_ADDRESS, else local). With --output, the same command "
+                         "goes on with a job that was stopped")
         if name == "transcribe":
             _add_decoding(sub)
             sub.add_argument("--n-best", type=_positive, help="readings of a clip to give (json)")
@@ -368,6 +373,15 @@ def _format(name: str) -> str:
 
 def _channels(text: str) -> str | int:
     return text if text in ("mix", "split") else _positive(text)
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if text not in ("local", "auto") and not (host and "/" not in host and port.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text} is none of local, auto and HOST:PORT; write files before --ray, and "
+                                         "in the place of an address of Ray's clients run this on a machine of the "
+                                         "cluster, with auto")
+    return text
 
 
 def _positive(text: str) -> int:

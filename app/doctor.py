@@ -21,7 +21,8 @@ PROJECT = "earsight"
 # In a clone; the constraints are the versions that were tested together.
 INSTALL = {"": "pip install -c scripts/constraints.txt .", "train": "pip install -c scripts/constraints.txt '.[train]'",
            "serve": "pip install -c scripts/constraints.txt '.[serve]'",
-           "live": "pip install -c scripts/constraints.txt '.[live]'"}
+           "live": "pip install -c scripts/constraints.txt '.[live]'",
+           "ray": "pip install -c scripts/constraints.txt '.[ray]'"}
 TORCH_FAMILY = ("torch", "torchvision", "torchaudio")  # compiled against one another
 # What version 0.1 put beside other packages, each with a file that tells it from a package of the user's.
 OLD_NAMES = {"earsight.py": "earsight.py", "audio": "audio/corpus_an4.py", "video": "video/corpus_ucf101.py",
@@ -48,7 +49,7 @@ def examine() -> list[Finding]:
         together = _together()
         # Where it does not load, it is not tried in this process: it could take this process with it.
         findings += [*training, together, *([] if together.mend else _attempt("devices", _devices))]
-    for name, extra in (("service", "serve"), ("microphone", "live")):
+    for name, extra in (("service", "serve"), ("microphone", "live"), ("many machines", "ray")):
         packages = [_package(requirement, extra) for requirement in _required(extra)]
         if any(finding.found == "missing" for finding in packages):
             findings.append(Finding(name, f"not installed; for it: {INSTALL[extra]}"))

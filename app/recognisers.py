@@ -45,7 +45,7 @@ def transcriber(model: str | Path, threads: int, **decoding: Any) -> "SpeechReco
         decoding: fields of `common.decoding.options.DecodingOptions` that differ from what the folder stores.
     """
     further = [Path(decoding[name]) for name in ("lm", "lexicon") if decoding.get(name)]
-    return _transcriber(*_as_it_is(model, *further), threads, **decoding)
+    return _transcriber(*as_it_is(model, *further), threads, **decoding)
 
 
 def listener(model: str | Path, threads: int, **decoding: Any) -> "SpeechRecogniser":
@@ -65,10 +65,16 @@ def listener(model: str | Path, threads: int, **decoding: Any) -> "SpeechRecogni
 
 def classifier(model: str | Path, threads: int) -> "SpeechRecogniser | ActionRecogniser | SeriesRecogniser":
     """What classifies sound, frames, pictures or series, as the model takes them; made once, as `transcriber`'s."""
-    return _classifier(*_as_it_is(model), threads)
+    return _classifier(*as_it_is(model), threads)
 
 
-def _as_it_is(model: str | Path, *further: Path) -> tuple[Path, tuple]:
+def classifier_of(model: str | None, threads: int, path: Path
+                  ) -> "SpeechRecogniser | ActionRecogniser | SeriesRecogniser":
+    """`classifier`, of the default model for what a file holds where none is named."""
+    return classifier(model or default_classifier(path), threads)
+
+
+def as_it_is(model: str | Path, *further: Path) -> tuple[Path, tuple]:
     """A model's folder, and what changes when one of its files, or a further one, is replaced."""
     from ..common.model_folder import find_model
 

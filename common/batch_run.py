@@ -7,17 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .errors import EarsightError
 from .files import partial_of, write_whole
 from .paths import output_names
 from .signals import Stopped
 from .threads import usable_cores
+from .unfinished import Job
 from .workers import Forks, Message, can_fork
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# What has one function done over many items: (items, work, jobs) -> each item with its result or the error that it met.
+Spread = Callable[[Sequence[Any], Callable[[Any], Any], int], Iterator[tuple[Any, Any]]]
 
 BAR_FROM = 4  # files; fewer are done before a bar would help
 FORKS_FROM = 4  # files; of fewer, one may be long, and has a bar of its own
@@ -30,7 +33,7 @@ def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: in
     Threads serve: decoding, resampling and ONNX Runtime work outside Python's lock.
     """
     with thread_pool(jobs) as pool:
-        yield from zip(items, pool.map(partial(_attempt, work), items))
+        yield from zip(items, pool.map(partial(attempt, work), items))
 
 
 def run_forked(items: Sequence[Item], work: Callable[[Item], str], jobs: int
@@ -45,19 +48,20 @@ def run_forked(items: Sequence[Item], work: Callable[[Item], str], jobs: int
         return
 
     def do(message: Message) -> str:
-        outcome = _attempt(work, items[message["item"]])
+        outcome = attempt(work, items[message["item"]])
         if isinstance(outcome, EarsightError):
             raise outcome
         return outcome
 
     def ask(place: int) -> str | EarsightError:
-        return _attempt(lambda item: forks.ask({"item": place}, str(item)), items[place])
+        return attempt(lambda item: forks.ask({"item": place}, str(item)), items[place])
 
     with Forks(jobs, do) as forks, thread_pool(jobs) as pool:
         yield from zip(items, pool.map(ask, range(len(items))))
 
 
-def _attempt(work: Callable[[Item], Result], item: Item) -> Result | EarsightError:
+def attempt(work: Callable[[Item], Result], item: Item) -> Result | EarsightError:
+    """What `work` gives of an item, or the error that it met."""
     try:
         return work(item)
     except EarsightError as error:
@@ -78,22 +82,23 @@ def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Path], Result],
+def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Any], Result],
                 write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = "",
-                inputs: Sequence[str | Path | None] = (), forks: bool = False) -> int:
+                inputs: Sequence[str | Path | None] = (), spread: Spread = run_parallel, job: str = "") -> int:
     """Work through files for the command line; print or write each result; report what failed.
 
     Args:
         paths: the files.
         refused: errors that were met while the files were looked up.
-        work: file -> result.
+        work: file, or what `spread` has in its place, -> result.
         write: result -> text, without a line break at the end; None where `work` has printed it.
         suffix: of the files in `output`.
         output: folder for one file a clip; None prints to standard output.
         jobs: files at a time.
         header: printed before all results.
         inputs: files that are read besides; nothing is written over them or the others.
-        forks: have forks of this process do it; see `run_forked`.
+        spread: how the files are worked through, in any order. They are printed in the order given.
+        job: what `work` does, in full; given, a job that was stopped goes on with the outputs that are missing.
 
     Returns:
         The exit status: 0 if every file was done, else 1.
@@ -107,13 +112,12 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
         raise EarsightError(f"{min(both)}: this command reads it, and would write over it; choose another --output")
     if header and not output:
         print(header)
-
-    def text_of(path: Path) -> str:
-        result = work(path)
-        return write(result) if write else ""
-
-    results = (run_forked if forks else run_parallel)(paths, text_of, jobs)
-    for path, text in _with_bar(_told_of_partials(results, output, names), len(paths)):
+    unfinished = Job(output, names, job) if output and job else None
+    waiting = unfinished.begin() if unfinished else list(paths)
+    if len(waiting) < len(paths):
+        _complain(f"{len(paths) - len(waiting)} of {len(paths)} files are done already", "note")
+    results = _told_of_kept(spread(waiting, partial(_text_of, work, write), jobs), output, names, unfinished)
+    for path, text in _with_bar(results if output else _in_order(waiting, results), len(waiting)):
         try:
             if isinstance(text, EarsightError):
                 raise text
@@ -132,9 +136,16 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
         except EarsightError as error:
             errors.append(error)
             _complain(error)
+    if unfinished and not errors:
+        unfinished.end()
     if errors and len(paths) + len(refused) > 1:
         _complain(f"{len(errors)} of {len(paths) + len(refused)} inputs failed")
     return 1 if errors else 0
+
+
+def _text_of(work: Callable[[Item], Result], write: Callable[[Result], str] | None, item: Item) -> str:
+    result = work(item)
+    return write(result) if write else ""
 
 
 def default_jobs() -> int:
@@ -153,14 +164,29 @@ def share_cores(jobs: int | None, files: int) -> tuple[int, int]:
     return jobs, max(1, cores // jobs)
 
 
-def _told_of_partials(items: Iterator[Item], output: Path | None, names: Mapping[Path, str]) -> Iterator[Item]:
-    """Have a signal's error say that what was heard of a long recording is kept."""
+def _told_of_kept(items: Iterator[Item], output: Path | None, names: Mapping[Path, str], unfinished: Job | None
+                  ) -> Iterator[Item]:
+    """Have a signal's error say that what was done, or heard of a long recording, is kept."""
     try:
         yield from items
     except Stopped as stop:
+        if unfinished:
+            raise Stopped(stop.number, f"what is done is in {output}, and the same command goes on") from stop
         if output and any(partial_of(output / name).exists() for name in names.values()):
             raise Stopped(stop.number, f"what was heard is kept in {output}, and the same command goes on") from stop
         raise
+
+
+def _in_order(paths: Sequence[Path], results: Iterator[tuple[Path, Result]]) -> Iterator[tuple[Path, Result]]:
+    """Results as they come, each kept back until those before it have come."""
+    early: dict[Path, Result] = {}
+    expected = iter(paths)
+    following = next(expected, None)
+    for path, result in results:
+        early[path] = result
+        while following in early:
+            yield following, early.pop(following)
+            following = next(expected, None)
 
 
 def _with_bar(items: Iterator[Item], total: int) -> Iterator[Item]:
@@ -171,5 +197,5 @@ def _with_bar(items: Iterator[Item], total: int) -> Iterator[Item]:
     return iter(tqdm(items, total=total, unit="file", file=sys.stderr))
 
 
-def _complain(error: EarsightError | str) -> None:
-    print(f"error: {error}", file=sys.stderr, flush=True)
+def _complain(what: EarsightError | str, kind: str = "error") -> None:
+    print(f"{kind}: {what}", file=sys.stderr, flush=True)

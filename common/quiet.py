@@ -1,7 +1,10 @@
-"""What Lightning and lhotse say of every run and nobody can act on, left out."""
+"""What libraries say of every run and nobody can act on, left out."""
 
 import logging
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 WARNINGS = (
     "You are using Dynamic.*Sampler with an eagerly read CutSet",  # sets that fit in memory are meant to be read so
@@ -17,10 +20,23 @@ WARNINGS = (
 
 
 def leave_out_noise() -> None:
-    """Filter these warnings, and Lightning's advertisements, in this process."""
+    """Filter these warnings of Lightning's and lhotse's, and Lightning's advertisements, in this process."""
     for message in WARNINGS:
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_advertisement)
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Drop what is written there, from C++ too."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _no_advertisement(record: logging.LogRecord) -> bool:

@@ -7,10 +7,13 @@ from typing import Any
 
 from ...common.errors import EarsightError, require
 from ...common.files import keep_inputs
+from ..command_line import version
 from ..recognisers import (
     DEFAULT_CLASSIFIERS,
     DEFAULT_TRANSCRIBER,
+    as_it_is,
     classifier,
+    classifier_of,
     default_classifier,
     reads_films,
     transcriber,
@@ -26,28 +29,51 @@ def transcribe_command(args: argparse.Namespace) -> int:
     if reads_films(args.model, reading):
         from ...video.lips.transcribing import transcribe_films
 
+        if args.ray:
+            raise EarsightError("--ray: models of films read on this machine alone; leave --ray out")
         return transcribe_films(args.paths, make, args.format, args.output, args.jobs, args.min_confidence,
                                 args.doubtful == "mark", reading)
+    elsewhere = _elsewhere(args, [args.model]) if args.ray else {}
     return transcribe_files(args.paths, make, args.format, args.output, args.jobs, args.min_confidence,
-                            args.doubtful == "mark", reading)
+                            args.doubtful == "mark", reading, **elsewhere)
 
 
 def classify_command(args: argparse.Namespace) -> int:
     from ...audio.reading import FRAME_SUFFIXES, SOUND_SUFFIXES
     from ...common.batch_run import share_cores
+    from ...common.data.manifest_files import with_manifests
     from ...common.model_folder import medium_of
     from ...common.paths import expand
     from ...video.reading import VIDEO_SUFFIXES
     from ...video.recognition.classifying import classify_files
 
-    if args.model and medium_of(args.model) == "series":
+    tables = bool(args.model) and medium_of(args.model) == "series"
+    if args.ray and (tables or args.plot):
+        raise EarsightError(f"--ray: {'tables of series are classified' if tables else '--plot draws'} on this machine "
+                            "alone; leave --ray out")
+    if tables:
         return _classify_tables(args)
     paths, refused = expand(args.paths, SOUND_SUFFIXES | FRAME_SUFFIXES | VIDEO_SUFFIXES)
+    paths = with_manifests(paths, refused)
+    if args.ray:
+        models = [args.model] if args.model else list(DEFAULT_CLASSIFIERS.values())
+        return classify_files(paths, refused, partial(classifier_of, args.model, 1), args.format, args.output,
+                              args.jobs or 0, args.top, args.timeline, None, **_elsewhere(args, models))
     jobs, threads = share_cores(args.jobs, len(paths))
     models = {path: args.model or default_classifier(path) for path in paths}
     of_model = {model: classifier(model, threads) for model in set(models.values())}
     return classify_files(paths, refused, lambda path: of_model[models[path]], args.format, args.output, jobs, args.top,
                           args.timeline, args.plot)
+
+
+def _elsewhere(args: argparse.Namespace, models: list[str]) -> dict[str, Any]:
+    """What has a Ray cluster do the work, and says what the work is."""
+    from ..cluster import run_on_ray
+
+    further = [Path(path) for name in ("lm", "lexicon") if (path := getattr(args, name, None))]
+    files = [as_it_is(model, *further) for model in models]  # one that is not there is told before anything begins
+    options = {name: value for name, value in vars(args).items() if name not in ("paths", "output", "jobs", "ray")}
+    return {"spread": partial(run_on_ray, args.ray), "job": repr((version(), sorted(options.items()), files))}
 
 
 def _classify_tables(args: argparse.Namespace) -> int:

@@ -27,6 +27,12 @@ class Clip:
     path: Path
     options: ReadingOptions
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
 
 class LongFiles:
     """Transcribes files one by one for a command, several at a time from threads; a context manager.

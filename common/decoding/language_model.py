@@ -1,11 +1,10 @@
 """What a beam search asks for scores: KenLM's n-gram model, and hotwords on top of it."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import EarsightError
+from ..quiet import quiet_stderr
 from .hotwords import HotwordGraph
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def load_lm(path: str, names: list[str]) -> "LM":
 
     nonsense = "\u0001"
     try:
-        with open(path, "rb"), _quiet_stderr():
+        with open(path, "rb"), quiet_stderr():  # it draws a progress bar there
             lm = KenLM(os.fsencode(path), Dictionary([*names, nonsense]))
     except OSError as error:
         raise EarsightError(f"{path}: the language model cannot be read ({error.strerror})") from error
@@ -78,16 +77,3 @@ def hotword_lm(base: "LM", weight: float, graph: HotwordGraph, separator: int | 
             return after, score + (gain + graph.end(node)) / weight
 
     return HotwordLM()
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """KenLM draws a progress bar there, from C++."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

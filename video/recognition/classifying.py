@@ -6,14 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...common.batch_run import run_command
+from ...common.batch_run import Spread, run_command, run_parallel
 from ...common.errors import EarsightError
 from ...common.inference.recognition import Classification, Timeline, header, written
 from ...common.paths import output_names
 
 
 def classify_files(paths: Sequence[Path], refused: Sequence[EarsightError], recogniser: Callable[[Path], Any],
-                     form: str, output: Path | None, jobs: int, top: int, timeline: bool, plot: Path | None) -> int:
+                     form: str, output: Path | None, jobs: int, top: int, timeline: bool, plot: Path | None,
+                     spread: Spread = run_parallel, job: str = "") -> int:
     """Classify files for the command line; print the results, or write a file for each.
 
     Args:
@@ -26,21 +27,21 @@ def classify_files(paths: Sequence[Path], refused: Sequence[EarsightError], reco
         top: how many classes to tell.
         timeline: what is done when, instead of what the whole clip is.
         plot: folder of pictures of the timelines; None draws none.
+        spread, job: see `common.batch_run.run_command`. Other processes draw nothing, and `recogniser` is sent to them.
 
     Returns:
         The exit status: 0 if every file was done, and drawn if that was asked for, else 1.
     """
     plots = output_names(paths, ".png") if plot else {}
 
-    def work(path: Path) -> Classification | Timeline:
-        own = recogniser(path)
-        result = own.timeline(path) if timeline else own.classify(path)
-        if plot:
-            try:
-                draw(own, result, path, plot / plots[path])
-            except EarsightError as error:  # the answer is there, and is told
-                print(f"error: {path}: not drawn: {error}", file=sys.stderr, flush=True)
-                undrawn.append(path)
+    def work_and_draw(path: Path) -> Classification | Timeline:
+        assert plot
+        own, result = recogniser(path), work(path)
+        try:
+            draw(own, result, path, plot / plots[path])
+        except EarsightError as error:  # the answer is there, and is told
+            print(f"error: {path}: not drawn: {error}", file=sys.stderr, flush=True)
+            undrawn.append(path)
         return result
 
     def draw(own: Any, result: Classification | Timeline, path: Path, picture: Path) -> None:
@@ -49,7 +50,14 @@ def classify_files(paths: Sequence[Path], refused: Sequence[EarsightError], reco
         drawn = result if isinstance(result, Timeline) else own.timeline(path)
         plot_timeline(drawn, own.thumbnails(drawn), picture)
 
+    work = partial(_classified, recogniser, timeline)
     undrawn: list[Path] = []
     write = partial(written, form=form, top=top, alone=bool(output))
-    status = run_command(paths, refused, work, write, f".{form}", output, jobs, header(form, timeline))
+    status = run_command(paths, refused, work_and_draw if plot else work, write, f".{form}", output, jobs,
+                         header(form, timeline), spread=spread, job=job)
     return status or int(bool(undrawn))
+
+
+def _classified(recogniser: Callable[[Path], Any], timeline: bool, path: Path) -> Classification | Timeline:
+    own = recogniser(path)
+    return own.timeline(path) if timeline else own.classify(path)
