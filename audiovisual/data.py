@@ -19,7 +19,7 @@ from ..video.corpora.mouths import part_of
 from ..video.lips.data import read_mouths
 from ..video.mouth.augmentation import MouthAugmentation, augment_mouth
 from ..video.mouth.crops import MouthSettings
-from .rows import as_rows, samples_a_picture
+from .rows import as_rows, samples_a_picture, with_silence
 
 BABBLING = 100  # clips of whose voices babble is made
 
@@ -88,7 +88,7 @@ class AudioVisualData(SequenceData):
             heard = np.zeros_like(heard)
         elif one_alone < self.streams.deaf + self.streams.blind:
             seen = np.zeros_like(seen)
-        return as_rows(seen.reshape(len(seen), -1), heard, each)
+        return with_silence(as_rows(seen.reshape(len(seen), -1), heard, each), samples, each)
 
     def _sources(self) -> list[NoiseSource]:
         """Noise of the kinds wanted; babble of the voices of some clips, which are held in memory."""

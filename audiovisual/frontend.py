@@ -40,7 +40,7 @@ class AudioVisualFrontend(nn.Module):
         self.widths = self.hops * self.sound_deltas.n_features, self.lip_deltas.n_features
 
     def forward(self, rows: Tensor, lengths: Tensor) -> Tensor:
-        pictures, sound = rows[..., :self.pixels], rows[..., self.pixels:]
+        pictures, sound = rows[..., :self.pixels], rows[..., self.pixels:self.pixels + self.each]
         cepstra, _ = self.mfcc(sound.flatten(1), lengths * self.each)
         heard = self.sound_deltas(cepstra, lengths * self.hops).unflatten(1, (-1, self.hops)).flatten(2)
         seen = self.lip_deltas(self.lips(pictures, lengths), lengths)

@@ -18,6 +18,7 @@ from ..common.data.cuts import frames_of
 from ..common.data.datamodule import Batch, Clip
 from ..common.errors import EarsightError
 from ..common.inference.runtime import open_session, run_graph
+from ..common.labels import BLANK
 from ..common.nn.encoder import EncoderSettings
 from ..common.nn.frames import length_mask
 from ..common.nn.module import NormaliserSettings, OptimiserSettings, SequenceModel
@@ -90,6 +91,7 @@ class AudioVisualModel(SequenceModel):
             ones read both; "late": each has an encoder and a head of its own, and what they say is weighed at each
             moment by how sure they are.
         encoder: its streams, joint layers and weighting follow from `fusion`.
+        silence: weight of the loss of what is said where nobody speaks; see `further_loss`.
     """
 
     medium = "audiovisual"
@@ -99,18 +101,31 @@ class AudioVisualModel(SequenceModel):
                  mfcc: MfccSettings = MfccSettings(edges="round"), fusion: Fusion = "middle",
                  normaliser: NormaliserSettings = NormaliserSettings(),
                  encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(),
-                 auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2):
+                 auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2,
+                 silence: float = 0.3):
         frontend = AudioVisualFrontend(mouth, build_frontend(mouth, eigenlips, network), mfcc)
         super().__init__(labels, auxiliary_labels, sum(frontend.widths), 1 / mouth.rate, normaliser,
                          _fused(encoder, fusion, frontend.widths), optimiser, auxiliary_weight, auxiliary_layer,
                          head_dropout)
         self.settings |= {"mouth": asdict(mouth), "eigenlips": asdict(eigenlips), "mfcc": asdict(mfcc),
                           "network": asdict(network) if network else None, "fusion": fusion}
-        self.mouth, self.sample_rate, self.frontend = mouth, mfcc.sample_rate, frontend
+        self.mouth, self.sample_rate, self.frontend, self.silence = mouth, mfcc.sample_rate, frontend, silence
 
     def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
         frames = self.frontend(batch.frames, batch.frame_lengths)
         return frames * length_mask(batch.frame_lengths, frames.shape[1]), batch.frame_lengths
+
+    def further_loss(self, batch: Batch, outputs: Tensor, lengths: Tensor) -> Tensor | float:
+        """That nothing is said where nobody speaks: the mean of -log p(blank) there.
+
+        CTC does not mind where labels stand as long as their order is right, and a bidirectional encoder that knows how
+        all sentences begin would say the first word at once, and the last one at the clip's end.
+        """
+        if self.labels.kind == "classes" or batch.frames.shape[-1] <= self.frontend.pixels + self.frontend.each:
+            return 0.0
+        stride = self.encoder.stride
+        silent = batch.frames[:, ::stride, -1][:, :outputs.shape[1]] * length_mask(lengths, outputs.shape[1])[..., 0]
+        return self.silence * (-outputs[..., BLANK] * silent).sum() / silent.sum().clamp(min=1)
 
     def reader(self) -> Callable[[Cut], Clip]:
         return partial(read_rows, settings=self.mouth, sample_rate=self.sample_rate)

@@ -87,9 +87,11 @@ def inside_title(runtime: Runtime, run: EncoderRun, choice: Choice, streams: tup
     if not run.layers:
         return "the mean of all frames: there are no gates"
     layer = _layer(runtime, run, choice)
-    stream = ""
-    if (runtime.config.model.get("encoder") or {}).get("streams"):
-        stream = f" ({streams[(layer.layer - 1) * len(streams) // max(each.layer for each in run.layers)]})"
+    stream, encoder = "", runtime.config.model.get("encoder") or {}
+    if encoder.get("streams"):
+        apart = max(each.layer for each in run.layers) - encoder.get("joint", 0)  # layers of one stream, then of others
+        own = layer.layer <= apart
+        stream = f" ({streams[(layer.layer - 1) * len(streams) // apart]})" if own else f" ({' with '.join(streams)})"
     return f"{layer.kind.upper()} layer {layer.layer}{stream}, {layer.direction}"
 
 

@@ -187,8 +187,13 @@ class SequenceModel(pl.LightningModule):
             auxiliary = self.auxiliary_head.loss(lower, lengths, batch.auxiliary, batch.auxiliary_lengths)
             self.log("train_auxiliary_loss", auxiliary, batch_size=len(batch.ids))
             loss = (1 - self.auxiliary_weight) * loss + self.auxiliary_weight * auxiliary
+        loss = loss + self.further_loss(batch, outputs, lengths)
         # The factor is 1, and NaN for a loss that is not finite, so that no gradient of such a loss is.
         return loss * batch.weight * (1 + 0 * loss.detach())
+
+    def further_loss(self, batch: Batch, outputs: Tensor, lengths: Tensor) -> Tensor | float:
+        """What a medium asks of the outputs besides, in training."""
+        return 0.0
 
     def on_validation_epoch_start(self) -> None:
         self._words, self._characters = ErrorCounts(0, 0, 0, 0), ErrorCounts(0, 0, 0, 0)
