@@ -2,7 +2,7 @@
 
     earsight serve --model en-small & python scripts/picture_page.py http://127.0.0.1:8000
 
-needs `pip install '.[test,train]'` and Chromium. Writes scripts/examples/page*.png.
+needs `pip install '.[test,train]'` and Chromium. Writes app/pictures/page*.png.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 SCRIPTS = Path(__file__).resolve().parent
 EXAMPLES, FILMS = SCRIPTS / "examples", SCRIPTS / "films"
+PICTURES = SCRIPTS.parent / "app" / "pictures"
 CLIPS = [EXAMPLES / name for name in ("command-telephone.wav", "date.mp3", "phone-number.ogg", "spelled-name.flac")]
 COLOURS = 128  # of a picture, which keeps it small
 
@@ -66,7 +67,7 @@ def keep(page: Page, name: str) -> None:
     """The page as it is after a moment, in a file."""
     page.wait_for_timeout(1500)  # the waveform is drawn, the pictures are found
     image = Image.open(BytesIO(page.screenshot())).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(EXAMPLES / f"{name}.png", optimize=True)
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURES / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
