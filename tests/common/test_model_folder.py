@@ -22,7 +22,7 @@ def test_models_of_the_package_are_found_by_name():
         assert {"description", "trained_on", "licence", "figures"} <= set(config.about)
         size = sum(path.stat().st_size for path in folder.iterdir())
         assert size < 45e6
-    assert sum(path.stat().st_size for path in PACKAGE_ROOT.glob("*/models/*/*")) < 85e6  # with code and page the wheel stays under 90 MB
+    assert sum(path.stat().st_size for path in PACKAGE_ROOT.glob("*/models/*/*")) < 85e6  # under 90 MB with the code
 
 
 def test_description_tells_figures_and_licence(tone_models, tmp_path, monkeypatch):
