@@ -167,7 +167,9 @@ def test_no_cluster_to_join_is_told():
 
 
 def test_a_cluster_that_does_not_answer_and_what_no_cluster_does_are_told(tmp_path):
-    for options, told in ((("transcribe", CLIP, "--ray", "127.0.0.1:9"), "127.0.0.1:9: no Ray cluster answers"),
+    there = importlib.util.find_spec("ray")
+    answer = "127.0.0.1:9: no Ray cluster answers" if there else "ray is not installed"
+    for options, told in ((("transcribe", CLIP, "--ray", "127.0.0.1:9"), answer),
                           (("transcribe", CLIP, "--ray", "--model", "none"), "none"),
                           (("classify", CLIP, "--ray", "--plot", tmp_path), "--plot draws on this machine alone")):
         status, out, err = result_of(earsight(*options))

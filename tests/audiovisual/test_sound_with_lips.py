@@ -28,7 +28,8 @@ def talking(tmp_path_factory) -> dict[str, Path]:
     recipe = folder / "recipe.yaml"
     recipe.write_text(f"""
 model: {{class_path: AudioVisualModel, init_args: {{mouth: {{detector: {detector}, side: 48}}, fusion: late,
-  eigenlips: {{height: 42, width: 42, size: 12}},
+  silence: 0,
+  eigenlips: {{height: 42, width: 42, shrink: 3, size: 12}},
   encoder: {{hidden: 32, layers: 1, stride: 1, channels: 0, dropout: 0}}, head_dropout: 0,
   normaliser: {{normalise: set}},
   optimiser: {{learning_rate: 0.01, schedule: constant, warmup: 0}}}}}}

@@ -62,14 +62,13 @@ class InputStream:
         threading.Thread(target=self.hear, args=(sound,), daemon=True).start()
 
     def hear(self, sound):
-        status = types.SimpleNamespace(input_overflow=False)
+        status = types.SimpleNamespace(input_overflow=HOW == "lossy")  # once, before the sentence may be over
         for place in range(0, len(sound), self.size):
             self.callback(sound[place:place + self.size, None], self.size, None, status)
+            status.input_overflow = False
             time.sleep(0.005)
-        status.input_overflow = HOW == "lossy"
         while HOW != "unplugged":
             self.callback(np.zeros((self.size, 1), np.int16), self.size, None, status)
-            status.input_overflow = False
             time.sleep(0.05)
 
     def abort(self): pass
