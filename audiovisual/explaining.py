@@ -8,7 +8,7 @@ import numpy as np
 
 from ..audio.reading import ReadingOptions
 from ..common.explain.encoder_graph import run_encoder
-from ..common.explain.explaining import Choice, check_duration, inside_panels, inside_title
+from ..common.explain.explaining import Choice, inside_panels, inside_title
 from ..common.explain.figure import (
     BLUE,
     ORANGE,
@@ -20,9 +20,9 @@ from ..common.explain.figure import (
     words_panel,
 )
 from ..common.reports import layout
-from ..video.lips.explaining import mouths_panel
+from ..video.lips.explaining import mouths_panel, shown_rows
 from .reader import AudioVisualReader
-from .rows import samples_a_picture
+from .rows import apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,14 +39,9 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
     """
     reader, path = AudioVisualReader(model), Path(path)
     runtime, rate = reader.runtime, reader.mouth.rate
-    blocks, seconds = [], 0.0
-    for block in reader.rows(path):
-        blocks.append(block)
-        check_duration(path, seconds := seconds + len(block) / rate)
-    rows, pixels = np.concatenate(blocks), reader.mouth.side**2
+    (rows, seconds), pixels = shown_rows(reader, path), reader.mouth.side**2
     lag = reader.lag(rows)
-    heard, seen = np.array(rows), np.array(rows)
-    heard[:, :pixels], seen[:, pixels:] = 0, 0
+    heard, seen = apart(rows, pixels)
     frames = reader.frames(rows)
     run = run_encoder(runtime.folder, frames)
     shift, symbols = runtime.config.stride / rate, runtime.labels.symbols
@@ -54,7 +49,6 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
     panels = [mouths_panel(rows[:, :pixels].astype(np.uint8).reshape(-1, reader.mouth.side, reader.mouth.side),
                            seconds),
               waveform_panel(samples, runtime.config.sample_rate)]
-    assert len(samples) == len(rows) * samples_a_picture(runtime.config.sample_rate, rate)
     for name, part in (("sound alone", heard), ("lips alone", seen)):
         panel = posteriors_panel(runtime.outputs(reader.frames(part)), symbols, shift)
         panels.append(replace(panel, name=name, height=1.1))

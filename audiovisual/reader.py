@@ -10,7 +10,7 @@ from ..common.inference.recognition import Transcript
 from ..common.labels import BLANK, BOUNDARY
 from ..video.lips.reader import FilmReader
 from .agreement import Lag, estimate_lag, shifted
-from .rows import film_rows
+from .rows import apart, film_rows
 
 
 class AudioVisualReader(FilmReader):
@@ -30,9 +30,7 @@ class AudioVisualReader(FilmReader):
 
     def lag(self, rows: np.ndarray) -> Lag:
         """How late the sound of rows (time, width) is behind the lips, by what either says alone."""
-        pixels = self.mouth.side**2
-        heard, seen = np.array(rows), np.array(rows)
-        heard[:, :pixels], seen[:, pixels:] = 0, 0
+        heard, seen = apart(rows, self.mouth.side**2)
         if not (heard.any() and seen.any()):
             return Lag()
         by_sound, by_lips = (np.exp(self.runtime.outputs(self.frames(part))) for part in (heard, seen))

@@ -43,6 +43,13 @@ def as_rows(pictures: np.ndarray, samples: np.ndarray, each: int) -> np.ndarray:
     return np.concatenate([pictures.astype(np.float32, copy=False), sound.reshape(-1, each)], axis=1)
 
 
+def apart(rows: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (time, pixels + samples) as sound alone and as lips alone, the other 0."""
+    heard, seen = rows.copy(), rows.copy()
+    heard[:, :pixels], seen[:, pixels:] = 0, 0
+    return heard, seen
+
+
 def with_silence(rows: np.ndarray, clean: np.ndarray, each: int) -> np.ndarray:
     """Rows with a column more, for training: 1 where nobody speaks yet or any more, 0 between.
 

@@ -9,7 +9,7 @@ from ...common.explain.encoder_graph import run_encoder
 from ...common.explain.explaining import Choice, check_duration, inside_panels, inside_title, output_panel
 from ...common.explain.figure import AXIS, Panel, figure, frames_panel, pictures_panel, words_panel
 from ...common.reports import layout
-from .reader import LipReader
+from .reader import FilmReader, LipReader
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,11 +25,7 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
     """
     reader, path = LipReader(model), Path(path)
     runtime, rate = reader.runtime, reader.mouth.rate
-    blocks, seconds = [], 0.0
-    for block in reader.rows(path):
-        blocks.append(block)
-        check_duration(path, seconds := seconds + len(block) / rate)
-    rows = np.concatenate(blocks)
+    rows, seconds = shown_rows(reader, path)
     frames = reader.frames(rows)
     run = run_encoder(runtime.folder, frames)
     words = reader.transcript(rows).words
@@ -38,6 +34,15 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
               output_panel(runtime, frames, run), words_panel(words), *inside_panels(runtime, run, choice)]
     said = f"{layout.number(len(words), 'word')} · {runtime.name}, {inside_title(runtime, run, choice)}"
     return figure(path.name, said, seconds, panels, words)
+
+
+def shown_rows(reader: FilmReader, path: Path) -> tuple[np.ndarray, float]:
+    """A film's rows (time, width), and its seconds. Raises EarsightError where it is too long to be drawn."""
+    blocks, seconds = [], 0.0
+    for block in reader.rows(path):
+        blocks.append(block)
+        check_duration(path, seconds := seconds + len(block) / reader.mouth.rate)
+    return np.concatenate(blocks), seconds
 
 
 def mouths_panel(pictures: np.ndarray, seconds: float) -> Panel:
