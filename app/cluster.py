@@ -53,7 +53,7 @@ def run_on_ray(address: str, items: Sequence[Item], work: Callable[[Item], Resul
     """
     if not items:
         return
-    with _cluster(address, jobs) as ray:
+    with cluster(address, jobs, "ray.data") as ray:
         cores = int(ray.cluster_resources().get("CPU", 1))
         tasks = balanced(items, TASKS * min(jobs or cores, len(items)))
         processes = min(jobs or cores, len(tasks))
@@ -142,8 +142,16 @@ class _Worker:
 
 
 @contextmanager
-def _cluster(address: str, jobs: int) -> Iterator[ModuleType]:
-    """Ray, connected; a cluster that was begun here ends here."""
+def cluster(address: str, jobs: int, library: str) -> Iterator[ModuleType]:
+    """Ray, connected; a cluster that was begun here ends here.
+
+    Args:
+        address: as `run_on_ray` takes it, like `jobs`, for which a cluster of this machine's has cores at least.
+        library: of Ray, which is to be there too: "ray.data" or "ray.serve".
+
+    Raises:
+        EarsightError: Ray is not installed, or the cluster does not answer.
+    """
     # Ray tells its makers what is run, unless it is told not to before it is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -152,7 +160,7 @@ def _cluster(address: str, jobs: int) -> Iterator[ModuleType]:
         # It listens beyond this machine, and whoever may talk to it may run programs.
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     ray = require("ray", "ray")
-    require("ray.data", "ray")
+    require(library, "ray")
     folder = None
     if address == LOCAL:
         # Its sockets lie there, and the whole path of one has 107 bytes at most.
@@ -195,9 +203,11 @@ def _end(ray: ModuleType, folder: Path | None) -> None:
 
 def _silence(ray: ModuleType) -> None:
     """What Ray prints of its own parts: what goes wrong with ours is raised, and told."""
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = context.print_on_execution_start = False
+    for part in ("ray.data", "ray.serve"):
+        logging.getLogger(part).setLevel(logging.CRITICAL)
+    if data := getattr(ray, "data", None):
+        context = data.DataContext.get_current()
+        context.enable_progress_bars = context.print_on_execution_start = False
     # It tells of lost processes on the standard output, among the transcripts, and has no option for that.
     setattr(importlib.import_module("ray._private.worker"), "print_to_stdstream", lambda *_, **__: None)
 

@@ -51,10 +51,7 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
                          type=_format)
         sub.add_argument("--output", type=Path, metavar="DIR", help="write one file a clip into DIR")
         sub.add_argument("--jobs", type=_positive, help="clips at a time (default: what suits the cores)")
-        sub.add_argument("--ray", type=_address, nargs="?", const=os.environ.get("RAY_ADDRESS") or "local",
-                         metavar="ADDRESS", help="work in the processes of a Ray cluster: auto, HOST:PORT, or local, "
-                         "one of this machine's (default: RAY_ADDRESS, else local). With --output, the same command "
-                         "goes on with a job that was stopped")
+        _add_ray(sub, "With --output, the same command goes on with a job that was stopped")
         if name == "transcribe":
             _add_decoding(sub)
             sub.add_argument("--n-best", type=_positive, help="readings of a clip to give (json)")
@@ -306,6 +303,7 @@ def _add_service(sub: argparse.ArgumentParser) -> None:
     option("model", "model folder or installed model that transcribes", str, "MODEL")
     option("video_model", "likewise, that classifies videos", str, "MODEL")
     option("jobs", "worker processes (default: one a core)", _positive, "N")
+    _add_ray(sub, "As many are begun as requests wait for, up to --jobs")
     option("keys", f"API keys, one a line; also those of {KEYS} in the environment", Path, "FILE")
     sub.add_argument("--allow-host", type=str, nargs="+", default=(), metavar="NAME",
                      help="names by which requests may call this machine, as behind a proxy, where it listens for "
@@ -324,6 +322,12 @@ def _add_service(sub: argparse.ArgumentParser) -> None:
     option("idle_time", "for the next part of a request", _amount, "SECONDS")
     option("stream_idle", "for the next message of a websocket", _amount, "SECONDS")
     option("drain", "for requests under way, after SIGTERM", _amount, "SECONDS")
+
+
+def _add_ray(sub: argparse.ArgumentParser, more: str) -> None:
+    sub.add_argument("--ray", type=_address, nargs="?", const=os.environ.get("RAY_ADDRESS") or "local",
+                     metavar="ADDRESS", help="work in the processes of a Ray cluster: auto, HOST:PORT, or local, one "
+                     f"of this machine's (default: RAY_ADDRESS, else local). {more}")
 
 
 def _port(text: str) -> int:

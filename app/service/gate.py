@@ -95,7 +95,8 @@ class JsonLines(logging.Formatter):
     PLAIN = frozenset(logging.makeLogRecord({}).__dict__)
 
     def format(self, record: logging.LogRecord) -> str:
-        more = {key: value for key, value in record.__dict__.items() if key not in self.PLAIN}
+        more = {key: value for key, value in record.__dict__.items()
+                if key not in self.PLAIN and not key.startswith("_")}  # as Ray's
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         return json.dumps({"time": f"{stamp}.{record.msecs:03.0f}Z", "level": record.levelname.lower(),
                            "message": record.getMessage(), **more})

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 import socket
@@ -22,11 +23,13 @@ from .folders import upload_folder
 from .gate import JsonLines
 from .metrics import Metrics
 from .pool import Pool
+from .processes import ProcessPool
 from .service import Service
-from .settings import Settings, read_keys
+from .settings import KEYS, Settings, read_keys
 
 AT_ONCE = 1.0  # seconds for requests under way after Ctrl-C, which is a person's
 MARGIN = 1.0  # seconds more than the requests have, to end the workers
+LEAVE_RAY = 30.0  # seconds for a cluster's processes to end
 LOOK = 0.05  # seconds between two looks whether a signal has come
 
 
@@ -47,11 +50,26 @@ def serve(settings: Settings) -> int:
         if not is_local(settings.host) and not keys:
             print(f"warning: whoever reaches {settings.host}:{port} can use it; name keys with --keys FILE",
                   file=sys.stderr, flush=True)
+        end = MARGIN + AT_ONCE + (LEAVE_RAY if settings.ray else 0)
+        with grace(settings.drain + end, deferred=True), _pool(settings) as pool:
+            return asyncio.run(_serve(Service(settings, pool, Metrics(pool), folder, keys), place))
+
+
+@contextmanager
+def _pool(settings: Settings) -> Iterator[Pool]:
+    """Who works: processes of this machine, or replicas in a Ray cluster."""
+    limits = settings.max_queue, settings.max_time, settings.max_memory * 1e9
+    if not settings.ray:
         jobs, threads = share_cores(settings.jobs, sys.maxsize)
-        pool = Pool(settings.model, jobs, threads, settings.max_queue, settings.max_time, settings.max_memory * 1e9)
-        service = Service(settings, pool, Metrics(pool), folder, keys)
-        with grace(settings.drain + MARGIN + AT_ONCE, deferred=True):
-            return asyncio.run(_serve(service, place))
+        yield ProcessPool(settings.model, jobs, threads, *limits)
+        return
+    from ..cluster import LOCAL, cluster
+    from .ray_pool import RayPool
+
+    os.environ.pop(KEYS, None)  # the cluster's processes need none
+    with cluster(settings.ray, settings.jobs or 0, "ray.serve") as ray:
+        jobs = settings.jobs or int(ray.cluster_resources().get("CPU", 1))
+        yield RayPool(ray, settings.model, jobs, 1, *limits, shared=settings.ray == LOCAL)
 
 
 class _Server(uvicorn.Server):

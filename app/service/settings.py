@@ -19,6 +19,7 @@ class Settings:
         model: of transcription where a request names none.
         video_model: of the classification of videos, likewise.
         jobs: worker processes; None for one a core.
+        ray: cluster whose processes they are, as `app.cluster` has it; None for this machine's own.
         max_upload: megabytes of a request's body.
         max_duration: seconds of sound or pictures in a file, or in a stream.
         max_queue: requests that wait for a worker; those beyond are refused.
@@ -41,6 +42,7 @@ class Settings:
     model: str = DEFAULT_TRANSCRIBER
     video_model: str = DEFAULT_CLASSIFIERS["video"]
     jobs: int | None = None
+    ray: str | None = None
     max_upload: float = 200.0
     max_duration: float = 4 * 3600.0
     max_queue: int = 64

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from earsight.app.service.folders import LOCK, PREFIX, upload_folder
-from earsight.app.service.pool import Worker
+from earsight.app.service.processes import Worker
 from earsight.app.service.service import Service
 from earsight.app.service.settings import Settings
 from earsight.common.model_folder import package_models
