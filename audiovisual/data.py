@@ -29,8 +29,8 @@ class StreamAugmentation:
     """What is done to the sound of training clips, and to sound and lips as wholes.
 
     Attributes:
-        deaf, blind: shares of clips whose sound is silenced, and whose picture is black (modality dropout: Neverova et
-            al., 2016), so that the model learns to read either alone.
+        deaf, blind, still: shares of clips whose sound is silenced, whose picture is black, and whose picture stands
+            (modality dropout: Neverova et al., 2016), so that the model learns to read either alone.
         noise: share of clips with noise, its kinds in equal parts.
         kinds: of noise; see `audio.noises.NOISES`.
         snr: signal-to-noise ratios, dB: the lowest and the highest.
@@ -41,6 +41,7 @@ class StreamAugmentation:
 
     deaf: float = 0.0
     blind: float = 0.0
+    still: float = 0.0
     noise: float = 0.0
     kinds: tuple[str, ...] = NOISES
     snr: tuple[float, float] = (-10.0, 20.0)
@@ -88,6 +89,8 @@ class AudioVisualData(SequenceData):
             heard = np.zeros_like(heard)
         elif one_alone < self.streams.deaf + self.streams.blind:
             seen = np.zeros_like(seen)
+        elif one_alone < self.streams.deaf + self.streams.blind + self.streams.still:
+            seen = np.repeat(seen[int(rng.integers(len(seen)))][None], len(seen), axis=0)
         return with_silence(as_rows(seen.reshape(len(seen), -1), heard, each), samples, each)
 
     def _sources(self) -> list[NoiseSource]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STREAMS = ("sound", "lips")
+UNSEEN = 0.02  # of probability: where taking away either stream changes less, both count alike
 
 
 def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "Figure":
@@ -49,19 +50,28 @@ def explain(path: str | Path, model: str | Path, choice: Choice = Choice()) -> "
     panels = [mouths_panel(rows[:, :pixels].astype(np.uint8).reshape(-1, reader.mouth.side, reader.mouth.side),
                            seconds),
               waveform_panel(samples, runtime.config.sample_rate)]
-    for name, part in (("sound alone", heard), ("lips alone", seen)):
-        panel = posteriors_panel(runtime.outputs(reader.frames(part)), symbols, shift)
-        panels.append(replace(panel, name=name, height=1.1))
+    alone = [runtime.outputs(reader.frames(part)) for part in (heard, seen)]
+    for name, outputs in zip(("sound alone", "lips alone"), alone):
+        panels.append(replace(posteriors_panel(outputs, symbols, shift), name=name, height=1.1))
     panels.append(replace(posteriors_panel(run.outputs, symbols, shift), name="both"))
     weights = runtime.weights(frames)
-    if weights is not None:
-        panels.append(_weights_panel(weights, shift))
+    panels.append(_weights_panel(leaning(run.outputs, *alone) if weights is None else weights, shift))
     words = reader.read(rows, str(path), ReadingOptions(quiet=True)).words  # the title tells of a lag
     panels += [words_panel(words), *inside_panels(runtime, run, choice)]
     said = f"{layout.number(len(words), 'word')} · {runtime.name}, {inside_title(runtime, run, choice, STREAMS)}"
     if lag.seconds:
         said = f"sound {abs(lag.seconds):.2f} s {'late' if lag.seconds > 0 else 'early'} · {said}"
     return figure(path.name, said, seconds, panels, words)
+
+
+def leaning(both: np.ndarray, by_sound: np.ndarray, by_lips: np.ndarray) -> np.ndarray:
+    """How far a model without weights leans on sound and on lips at each moment: (time, 2), adding up to 1.
+
+    Log-probabilities (time, label) that it gives for both, and for either where the other is taken away: the less that
+    taking a stream away changes what is said, in total variation, the less it counted.
+    """
+    changes = [np.abs(np.exp(both) - np.exp(left)).sum(axis=1) / 2 + UNSEEN for left in (by_lips, by_sound)]
+    return np.stack(changes, axis=1) / np.sum(changes, axis=0)[:, None]
 
 
 def _weights_panel(weights: np.ndarray, shift: float) -> Panel:

@@ -21,6 +21,7 @@ from ..common.inference.runtime import open_session, run_graph
 from ..common.labels import BLANK
 from ..common.nn.encoder import EncoderSettings
 from ..common.nn.frames import length_mask
+from ..common.nn.heads import limited_loss
 from ..common.nn.module import NormaliserSettings, OptimiserSettings, SequenceModel
 from ..common.nn.restoring import model_options, restore
 from ..common.training.export import export_model
@@ -91,7 +92,7 @@ class AudioVisualModel(SequenceModel):
             ones read both; "late": each has an encoder and a head of its own, and what they say is weighed at each
             moment by how sure they are.
         encoder: its streams, joint layers and weighting follow from `fusion`.
-        silence: weight of the loss of what is said where nobody speaks; see `further_loss`.
+        silence: weight of the loss of labels that stand where nobody speaks; see `further_loss`.
     """
 
     medium = "audiovisual"
@@ -102,7 +103,7 @@ class AudioVisualModel(SequenceModel):
                  normaliser: NormaliserSettings = NormaliserSettings(),
                  encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(),
                  auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2,
-                 silence: float = 0.3):
+                 silence: float = 1.0):
         frontend = AudioVisualFrontend(mouth, build_frontend(mouth, eigenlips, network), mfcc)
         super().__init__(labels, auxiliary_labels, sum(frontend.widths), 1 / mouth.rate, normaliser,
                          _fused(encoder, fusion, frontend.widths), optimiser, auxiliary_weight, auxiliary_layer,
@@ -116,16 +117,17 @@ class AudioVisualModel(SequenceModel):
         return frames * length_mask(batch.frame_lengths, frames.shape[1]), batch.frame_lengths
 
     def further_loss(self, batch: Batch, outputs: Tensor, lengths: Tensor) -> Tensor | float:
-        """That nothing is said where nobody speaks: the mean of -log p(blank) there.
+        """That labels stand where somebody speaks: the CTC loss of alignments that put none where nobody does.
 
         CTC does not mind where labels stand as long as their order is right, and a bidirectional encoder that knows how
-        all sentences begin would say the first word at once, and the last one at the clip's end.
+        all sentences begin would say the first word at once, and the last one at the clip's end. Alignments are limited
+        so, by times instead of silence, in Senior et al. (2015).
         """
         if self.labels.kind == "classes" or batch.frames.shape[-1] <= self.frontend.pixels + self.frontend.each:
             return 0.0
-        stride = self.encoder.stride
-        silent = batch.frames[:, ::stride, -1][:, :outputs.shape[1]] * length_mask(lengths, outputs.shape[1])[..., 0]
-        return self.silence * (-outputs[..., BLANK] * silent).sum() / silent.sum().clamp(min=1)
+        silent = batch.frames[:, ::self.encoder.stride, -1:][:, :outputs.shape[1]] > 0
+        said = torch.arange(outputs.shape[-1], device=outputs.device) != BLANK
+        return self.silence * limited_loss(outputs, silent & said, lengths, batch.targets, batch.target_lengths)
 
     def reader(self) -> Callable[[Cut], Clip]:
         return partial(read_rows, settings=self.mouth, sample_rate=self.sample_rate)

@@ -18,7 +18,7 @@ class Token(NamedTuple):  # of which a search makes thousands
 
 @dataclass(frozen=True)
 class PathWord:
-    """A word of a path, and its labels; at least one, separators left out."""
+    """A word of a path, and its labels, separators left out; none where their places are not asked for."""
 
     text: str
     tokens: tuple[Token, ...]

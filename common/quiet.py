@@ -13,6 +13,7 @@ WARNINGS = (
     ".* directory .* exists and is not empty",  # it is made, and locked, before Lightning looks into it
     "The dirpath has changed from",  # where the chosen checkpoint is validated once more
     "predict returned None",
+    "The `srun` command is available",  # SLURM is installed, and this is none of its jobs
     # Lightning 2.6 calls what jsonargparse will not have from 5 on, which is not installed beside it.
     r"\s*``instantiate_classes`` was deprecated",
     r"\s*By default only one JsonargparseDeprecationWarning",

@@ -28,7 +28,10 @@ MAX_LABELS = 40  # of a frame, in the search without a lexicon: rarer ones seldo
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One reading: its words with their places in the path, and its score in nats (a log-probability if greedy)."""
+    """One reading: its words, and its score in nats (a log-probability if greedy).
+
+    With a lexicon the words of the best reading alone have their places in the path.
+    """
 
     words: tuple[PathWord, ...]
     score: float
@@ -118,13 +121,17 @@ class BeamSearch:
         seen: set[tuple[int, ...]] = set()
         for result in results:
             words = result.words  # a list made anew each time
-            # Most results differ from better ones in their path alone, and need not be taken apart.
-            if self.words:
-                said = tuple([word for word in words if word >= 0])
-                if said in seen:
-                    continue
-                seen.add(said)
-            hypothesis = Hypothesis(tuple(self._path_words(result.tokens, words, len(log_probs))), result.score)
+            # Most results differ from better ones in their path alone, and need not be taken apart; of others than the
+            # best the words are asked for, and not where they are.
+            said = tuple([word for word in words if word >= 0]) if self.words else ()
+            if self.words and said in seen:
+                continue
+            seen.add(said)
+            if self.words and best:
+                path_words = [PathWord(self.words[word], ()) for word in said]
+            else:
+                path_words = self._path_words(result.tokens, words, len(log_probs))
+            hypothesis = Hypothesis(tuple(path_words), result.score)
             best.setdefault(hypothesis.text, hypothesis)
             if len(best) == max(options.n_best, READINGS):
                 break

@@ -9,6 +9,8 @@ from ..errors import EarsightError
 from ..labels import BLANK
 from .frames import length_mask
 
+FORBIDDEN = -1e5  # a log-probability below that of any alignment; with -inf gradients are NaN
+
 
 class CTCHead(nn.Module):
     """Log-probabilities of labels and blank at each frame, and the CTC loss (Graves et al., 2006)."""
@@ -37,6 +39,18 @@ class CTCHead(nn.Module):
         losses = nn.functional.ctc_loss(log_probs.transpose(0, 1), targets, lengths, target_lengths, blank=BLANK,
                                         reduction="none", zero_infinity=True)
         return (losses / torch.where(target_lengths > 0, target_lengths, lengths.clamp(min=1))).mean()
+
+
+def limited_loss(log_probs: Tensor, barred: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
+    """`CTCHead.loss` of the alignments that go through no (frame, label) which is barred, (batch, time, n_labels).
+
+    Clips that have no such alignment do not count.
+    """
+    left = log_probs.masked_fill(barred, FORBIDDEN)
+    losses = nn.functional.ctc_loss(left.transpose(0, 1), targets, lengths, target_lengths, blank=BLANK,
+                                    reduction="none", zero_infinity=True)
+    possible = losses < -FORBIDDEN / 2
+    return (losses * possible / torch.where(target_lengths > 0, target_lengths, lengths.clamp(min=1))).mean()
 
 
 class ClassificationHead(nn.Module):

@@ -110,6 +110,16 @@ def test_noise_takes_words_from_sound_and_not_from_lips(talking, tmp_path, capsy
     assert "-20" in capsys.readouterr().out
 
 
+def test_a_model_leans_on_the_stream_without_which_it_says_something_else():
+    from earsight.audiovisual.explaining import leaning
+
+    both = np.log([[0.9, 0.1], [0.9, 0.1], [0.5, 0.5]])
+    by_sound, by_lips = np.log([[0.9, 0.1], [0.1, 0.9], [0.5, 0.5]]), np.log([[0.1, 0.9], [0.9, 0.1], [0.5, 0.5]])
+    weights = leaning(both, by_sound, by_lips)
+    assert weights.sum(axis=1) == pytest.approx(1)
+    assert weights[0, 0] > 0.95 and weights[1, 1] > 0.95 and weights[2].tolist() == [0.5, 0.5]
+
+
 def test_the_streams_weights_add_up(talking):
     from earsight.audiovisual.reader import AudioVisualReader
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from earsight.common.nn.heads import ClassificationHead, CTCHead, StreamHeads
+from earsight.common.nn.heads import ClassificationHead, CTCHead, StreamHeads, limited_loss
 
 
 def test_ctc_loss_is_a_clips_likelihood_a_label():
@@ -50,3 +50,21 @@ def test_heads_of_streams_learn_alone_and_speak_together(head):
     assert torch.equal(outputs, heads(hidden, lengths))
     product = each[0].softmax(-1).sqrt() * each[1].softmax(-1).sqrt()
     torch.testing.assert_close(outputs.exp(), product / product.sum(-1, keepdim=True))
+
+
+def test_the_limited_loss_is_that_of_the_alignments_left():
+    rng = torch.Generator().manual_seed(1)
+    log_probs = torch.randn(1, 4, 3, generator=rng).log_softmax(dim=-1).requires_grad_()
+    barred = torch.zeros(1, 4, 3, dtype=torch.bool)
+    barred[0, 0, 1:] = barred[0, 3, 1:] = True  # at the ends stands the blank
+    target, length = torch.tensor([[1, 2]]), torch.tensor([2])
+    loss = limited_loss(log_probs, barred, torch.tensor([4]), target, length)
+    p = log_probs.detach().exp()[0]
+    only = p[0, 0] * p[1, 1] * p[2, 2] * p[3, 0]  # the labels have one place each
+    assert loss.item() == pytest.approx(-only.log().item() / 2, rel=1e-5)
+    loss.backward()
+    assert log_probs.grad.isfinite().all() and log_probs.grad[0, 0, 0] < 0
+    nothing = limited_loss(log_probs, barred, torch.tensor([4]), torch.tensor([[1, 2, 1]]), torch.tensor([3]))
+    assert nothing.item() == 0  # no alignment is left for it
+    free = limited_loss(log_probs, barred & False, torch.tensor([4]), target, length)
+    assert free.item() == pytest.approx(CTCHead.loss(log_probs, torch.tensor([4]), target, length).item())
