@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ class Clip:
 
 def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, lexicon: Path | None = None,
                  output: Path | None = None, openers: Openers = OPENERS,
-                 reader: Callable[[Runtime], FrameReader] | None = None) -> tuple[str, list[EarsightError]]:
+                 readers: Callable[[Runtime], Sequence[FrameReader]] | None = None) -> tuple[str, list[EarsightError]]:
     """Tune a model folder's decoding on development sets, calibrate its confidence, and store both.
 
     Beam search becomes the folder's default where it makes fewer errors than greedy decoding.
@@ -79,7 +80,8 @@ def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, 
     Args:
         output: a folder for a tuned copy; None changes the model's own, unless that is installed.
         openers: how clips that a CSV or folder names are looked into.
-        reader: of a model of another medium than sound and frames: what reads a clip's frames (time, feature) for it.
+        readers: of a model of another medium than sound and frames: what reads a clip's frames (time, feature) for it;
+            several where each clip is to be read in several ways.
 
     Returns:
         What was found, for a reader, and an error for each clip that could not be read.
@@ -96,11 +98,11 @@ def tune_decoder(model: str, manifests: Sequence[Path], lm: Path | None = None, 
     demand_own(output or runtime.folder)
     if output and output.is_dir() and any(output.iterdir()) and not (output / CONFIG).is_file():
         raise EarsightError(f"{output}: exists and is no model folder; choose another --output")
-    if runtime.config.task != "ctc" or not (reader or runtime.config.medium in ("speech", "frames")):
+    if runtime.config.task != "ctc" or not (readers or runtime.config.medium in ("speech", "frames")):
         raise EarsightError(f"model {runtime.name} writes no text of speech; there is no decoder to tune")
     given = DecodingOptions(decoder="beam", lm=str(lm or ""), lexicon=str(lexicon or ""))
     Decoder(runtime.labels, given)  # what cannot be used is told before the long work
-    clips, errors = read_clips(runtime, manifests, openers, reader)
+    clips, errors = read_clips(runtime, manifests, openers, readers)
     if not clips:
         raise errors[0]
     noise = _read_noise(runtime)
@@ -121,22 +123,23 @@ def _no_text(manifests: Sequence[Path]) -> EarsightError:
 
 
 def read_clips(runtime: Runtime, manifests: Sequence[Path], openers: Openers = OPENERS,
-               reader: Callable[[Runtime], FrameReader] | None = None) -> tuple[list[Clip], list[EarsightError]]:
+               readers: Callable[[Runtime], Sequence[FrameReader]] | None = None
+               ) -> tuple[list[Clip], list[EarsightError]]:
     """What a model makes of manifests' clips, and an error for each clip that could not be read; see `tune_decoder`."""
     rate = runtime.config.sample_rate
-    read = reader(runtime) if reader else partial(read_clip, sample_rate=rate) if rate else read_frames_cut
-    clips, errors, form = [], [], form_of(runtime.labels)
+    ways = readers(runtime) if readers else (partial(read_clip, sample_rate=rate) if rate else read_frames_cut,)
+    clips, errors, form = [], {}, form_of(runtime.labels)
     sets = [read_manifest(manifest, openers) for manifest in manifests]
     if not any((text_of(cut) or "").strip() for cuts in sets for cut in cuts):
         raise _no_text(manifests)  # before the long work
-    for cuts in sets:
+    for cuts, read in product(sets, ways):
         run = run_folder(runtime, cuts, read, default_jobs(), lambda frames: (runtime.outputs(frames), frames))
         for cut, outcome in tqdm(run, total=len(cuts), unit="clip", disable=None):
             if isinstance(outcome, EarsightError):
-                errors.append(outcome)
+                errors[str(outcome)] = outcome  # once, however many ways the clip is read in
             else:
                 clips.append(Clip(form(text_of(cut) or ""), outcome[1], outcome[0]))
-    return clips, errors
+    return clips, list(errors.values())
 
 
 def _read_noise(runtime: Runtime) -> list[Clip]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from lhotse.cut import Cut
@@ -150,3 +151,12 @@ def frames_reader(runtime: Runtime, change: Callable[[np.ndarray, np.ndarray, st
     """What reads a clip's frames (time, feature) for a model folder; `change` as `read_rows` takes it."""
     mouth = MouthSettings.from_dict(runtime.config.frontend, runtime.folder)
     return lambda cut: runtime.frames(read_rows(cut, mouth, runtime.config.sample_rate, change))
+
+
+def frames_readers(runtime: Runtime) -> tuple[Callable[[Cut], np.ndarray], ...]:
+    """The ways in which a clip may come: with both, by its sound alone, by its lips alone."""
+    return tuple(frames_reader(runtime, partial(_kept, sound, lips)) for sound, lips in ((1, 1), (1, 0), (0, 1)))
+
+
+def _kept(sound: int, lips: int, pictures: np.ndarray, samples: np.ndarray, _: str) -> tuple[np.ndarray, np.ndarray]:
+    return pictures * lips, samples * np.float32(sound)

@@ -10,7 +10,7 @@ import os
 from collections.abc import MutableMapping
 from pathlib import Path
 
-SPINS = "5000"  # rounds of libgomp's wait: with fewer a training alone is slower, with more one in company
+SPINS = "1000"  # rounds of libgomp's wait: with 500 a training alone is slower, with 2000 one in company
 OPENMP = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # by which users say how threads wait
 COUNT = "OMP_NUM_THREADS"
 

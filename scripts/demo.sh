@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the runtime into .venv (no torch), transcribe the example clips and classify the example films.
+# Install the runtime into .venv (no torch), transcribe the example clips, read the example films' lips, classify films.
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 "$python" -m pip install --quiet -c scripts/constraints.txt .
 echo "Transcripts of scripts/examples:"
@@ -7,3 +7,6 @@ echo "Transcripts of scripts/examples:"
 echo
 echo "What is done in scripts/films:"
 .venv/bin/earsight classify scripts/films
+echo
+echo "What drawn people say in scripts/speakers, one in loud noise, one without sound:"
+.venv/bin/earsight transcribe scripts/speakers --model grid-av

@@ -118,7 +118,7 @@ def tune_decoder_command(args: argparse.Namespace) -> int:
 
     options: dict[str, Any] = {}
     if medium_of(args.model) in ("lips", "audiovisual"):
-        options = {"openers": openers(), "reader": package_of(args.model, "data").frames_reader}
+        options = {"openers": openers(), "readers": package_of(args.model, "data").frames_readers}
     report, errors = tune_decoder(args.model, args.manifests, args.lm, args.lexicon, args.output, **options)
     print(report)
     return report_errors(errors)

@@ -142,7 +142,7 @@ def test_a_picture_explains_a_film(talking, tmp_path):
 def test_the_decoder_is_tuned(talking, tmp_path, capsys):
     tuned = str(tmp_path / "tuned")
     assert main(["tune-decoder", str(talking["model"]), str(talking["mouths"]), "--output", tuned]) == 0
-    assert "Word error rates, 12 clips" in capsys.readouterr().out
+    assert "Word error rates, 36 clips" in capsys.readouterr().out  # each with both, by its sound and by its lips
 
 
 def test_what_cannot_be_is_told_in_one_line(talking, tmp_path, capsys):

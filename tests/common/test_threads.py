@@ -50,7 +50,7 @@ def test_the_environment_is_told_what_it_does_not_say(monkeypatch, eight_cores):
     monkeypatch.setattr(threads, "usable_cores", lambda: 2)
     given: dict[str, str] = {}
     share_machine(given)
-    assert given == {"GOMP_SPINCOUNT": "5000", "OMP_NUM_THREADS": "2"} and not spins(given)
+    assert given == {"GOMP_SPINCOUNT": "1000", "OMP_NUM_THREADS": "2"} and not spins(given)
     for own in ({"OMP_WAIT_POLICY": "ACTIVE", "OMP_NUM_THREADS": "5"}, {"GOMP_SPINCOUNT": "7", "OMP_NUM_THREADS": "1"}):
         kept = dict(own)
         share_machine(kept)
@@ -59,7 +59,7 @@ def test_the_environment_is_told_what_it_does_not_say(monkeypatch, eight_cores):
     monkeypatch.setattr(threads, "usable_cores", lambda: 8)
     given = {}
     share_machine(given)
-    assert given == {"GOMP_SPINCOUNT": "5000"}  # the libraries count the cores themselves
+    assert given == {"GOMP_SPINCOUNT": "1000"}  # the libraries count the cores themselves
 
 
 def test_processes_of_one_training_share_what_a_container_allows(monkeypatch):
@@ -78,4 +78,4 @@ def test_the_library_that_torch_brings_hears_of_it():
     environment = {k: v for k, v in os.environ.items() if k not in (*threads.OPENMP, "OMP_NUM_THREADS")}
     told = subprocess.run([sys.executable, "-c", "import earsight, torch"], capture_output=True, text=True, check=True,
                           env=environment | {"OMP_DISPLAY_ENV": "verbose"})
-    assert "GOMP_SPINCOUNT = '5000'" in told.stderr
+    assert "GOMP_SPINCOUNT = '1000'" in told.stderr

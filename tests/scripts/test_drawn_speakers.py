@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from drawn_speakers import GRAMMAR, PICTURES, VISEMES, Person, lips_over_time, pictures
 
+import earsight
 from earsight.video.mouth.crops import MouthSettings, mouth_pictures
 from earsight.video.reading import probe
 
@@ -59,3 +60,8 @@ def test_without_flite_it_is_told_how_to_get_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert drawn_speakers.main(["examples", str(tmp_path)]) == 1
     assert "apt install flite" in capsys.readouterr().err
+
+
+def test_the_examples_are_read():
+    for row in csv.DictReader((drawn_speakers.EXAMPLES / "transcripts.csv").read_text().splitlines()):
+        assert earsight.transcribe(drawn_speakers.EXAMPLES / row["path"], "grid-av").text == row["text"]

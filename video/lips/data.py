@@ -70,6 +70,11 @@ def frames_reader(runtime: Runtime) -> Callable[[Cut], np.ndarray]:
     return lambda cut: runtime.frames(read_mouths(cut, mouth).astype(np.uint8))
 
 
+def frames_readers(runtime: Runtime) -> tuple[Callable[[Cut], np.ndarray], ...]:
+    """The one way in which its clips come; see `audiovisual.data.frames_readers`."""
+    return (frames_reader(runtime),)
+
+
 def count_pictures(cut: Cut, rate: float) -> int:
     """How many pictures a film's clip gives."""
     return max(1, math.ceil(cut.duration * rate - 1e-6))
