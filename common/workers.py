@@ -2,8 +2,8 @@
 
 Tasks go to a worker by one pipe, and what it tells comes back by another: JSON objects, each behind its length. No
 pickle and no code goes over them. The service's workers are programs of their own, which it kills at limits and
-replaces (`app/service/pool.py`); a command's are forks of it, which have its models from their first moment. Both run
-`work`.
+replaces (`app/service/processes.py`); a command's are forks of it, which have its models from their first moment. Both
+run `work`.
 """
 
 import json
