@@ -35,9 +35,7 @@ class CTCHead(nn.Module):
 
         A clip with nothing to recognise counts a frame of it, else its many blanks would drown all other clips.
         """
-        # Targets fit their clips (`SequenceModel.on_fit_start`); one that augmentation made too fast counts 0.
-        losses = nn.functional.ctc_loss(log_probs.transpose(0, 1), targets, lengths, target_lengths, blank=BLANK,
-                                        reduction="none", zero_infinity=True)
+        losses = _likelihoods(log_probs, lengths, targets, target_lengths)
         return (losses / torch.where(target_lengths > 0, target_lengths, lengths.clamp(min=1))).mean()
 
 
@@ -46,11 +44,16 @@ def limited_loss(log_probs: Tensor, barred: Tensor, lengths: Tensor, targets: Te
 
     Clips that have no such alignment do not count.
     """
-    left = log_probs.masked_fill(barred, FORBIDDEN)
-    losses = nn.functional.ctc_loss(left.transpose(0, 1), targets, lengths, target_lengths, blank=BLANK,
-                                    reduction="none", zero_infinity=True)
+    losses = _likelihoods(log_probs.masked_fill(barred, FORBIDDEN), lengths, targets, target_lengths)
     possible = losses < -FORBIDDEN / 2
     return (losses * possible / torch.where(target_lengths > 0, target_lengths, lengths.clamp(min=1))).mean()
+
+
+def _likelihoods(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
+    """The negative log-likelihood of each clip's target, (batch,)."""
+    # Targets fit their clips (`SequenceModel.on_fit_start`); one that augmentation made too fast counts 0.
+    return nn.functional.ctc_loss(log_probs.transpose(0, 1), targets, lengths, target_lengths, blank=BLANK,
+                                  reduction="none", zero_infinity=True)
 
 
 class ClassificationHead(nn.Module):
