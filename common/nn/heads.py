@@ -35,7 +35,7 @@ class CTCHead(nn.Module):
 
         A clip with nothing to recognise counts a frame of it, else its many blanks would drown all other clips.
         """
-        losses = _likelihoods(log_probs, lengths, targets, target_lengths)
+        losses = _losses(log_probs, lengths, targets, target_lengths)
         return (losses / torch.where(target_lengths > 0, target_lengths, lengths.clamp(min=1))).mean()
 
 
@@ -44,12 +44,12 @@ def limited_loss(log_probs: Tensor, barred: Tensor, lengths: Tensor, targets: Te
 
     Clips that have no such alignment do not count.
     """
-    losses = _likelihoods(log_probs.masked_fill(barred, FORBIDDEN), lengths, targets, target_lengths)
+    losses = _losses(log_probs.masked_fill(barred, FORBIDDEN), lengths, targets, target_lengths)
     possible = losses < -FORBIDDEN / 2
     return (losses * possible / torch.where(target_lengths > 0, target_lengths, lengths.clamp(min=1))).mean()
 
 
-def _likelihoods(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
+def _losses(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
     """The negative log-likelihood of each clip's target, (batch,)."""
     # Targets fit their clips (`SequenceModel.on_fit_start`); one that augmentation made too fast counts 0.
     return nn.functional.ctc_loss(log_probs.transpose(0, 1), targets, lengths, target_lengths, blank=BLANK,
