@@ -81,6 +81,22 @@ def is_avi(head: bytes) -> bool:
     return head[:4] == b"RIFF" and head[8:12] == b"AVI "
 
 
+def is_plain_wave(head: bytes, size: int) -> bool:
+    """A WAV as nearly all are: its one RIFF chunk and, last in it, its data end with the file, as its first bytes tell.
+
+    Such a file needs no closer look: no other was joined to it, and its header lacks nothing.
+    """
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE" or 8 + int.from_bytes(head[4:8], "little") != size:
+        return False
+    place = 12
+    while place + 8 <= len(head):
+        length = int.from_bytes(head[place + 4:place + 8], "little")
+        if head[place:place + 4] == b"data":
+            return 0 <= size - place - 8 - length <= length % 2
+        place += 8 + length + length % 2
+    return False
+
+
 def is_mpeg(head: bytes) -> bool:
     """mp3, mp2 or raw aac: an ID3 tag, or the eleven ones that begin a frame."""
     return head[:3] == b"ID3" or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")
@@ -108,6 +124,8 @@ def tag_size(data: bytes) -> int:
 def _announced_size(file: BinaryIO, head: bytes, size: int) -> int:
     """Bytes that the container's own header gives the whole file; 0 where it gives none."""
     kind = head[:4]
+    if is_plain_wave(head, size):
+        return size
     if kind == b"RIFF":  # wav and avi
         return max(_end_of_riffs(file, size), _end_of_wave_data(file, size) if head[8:12] == b"WAVE" else 0)
     if kind == b"FORM":  # aiff

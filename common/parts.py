@@ -14,6 +14,7 @@ from .containers import (
     is_avi,
     is_matroska,
     is_mp4,
+    is_plain_wave,
     is_transport,
     matroska_files,
     wave_data,
@@ -24,15 +25,24 @@ TS_TAIL = 1 << 20  # bytes at the end of a transport stream that may be somethin
 
 
 class Part(NamedTuple):
-    """Where in a file one of several lies that were joined to it: bytes; `end` None is the file's end."""
+    """Where in a file one of several lies that were joined to it: bytes; `end` None is the file's end.
+
+    `plain`: it is all of a file whose header is known to lack nothing.
+    """
 
     start: int = 0
     end: int | None = None
+    plain: bool = False
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is all of its file."""
+        return self.start == 0 and self.end is None
 
     def url(self, path: Path) -> str:
         """The name by which libav opens it."""
         # "file:" keeps a name with a colon from being taken for a protocol.
-        if self == Part():
+        if self.is_file:
             return f"file:{path}"
         return f"subfile,,start,{self.start},end,{self.end or 0},,:file:{path}"  # 0: the file's end
 
@@ -42,6 +52,8 @@ def parts(path: Path, head: bytes) -> list[Part]:
 
     Where what comes behind a transport stream is none, the one part ends before it.
     """
+    if is_plain_wave(head, os.stat(path).st_size):
+        return [Part(plain=True)]
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
@@ -70,6 +82,8 @@ def mended_sizes(path: Path, head: bytes, part: Part) -> dict[int, bytes]:
 
     The size of the data is then given as not known, by which readers go on to the end.
     """
+    if part.plain or head[:4] not in (b"RIFF", b"RF64", b"BW64", b".snd"):
+        return {}
     unknown = b"\xff" * 4
     with open(path, "rb") as file:
         size = (part.end or os.fstat(file.fileno()).st_size) - part.start
@@ -93,7 +107,7 @@ def mended_sizes(path: Path, head: bytes, part: Part) -> dict[int, bytes]:
 
 def unread_tail(path: Path, head: bytes, part: Part) -> int:
     """Bytes behind the data of a WAV that are no chunks, as where its header is older than its sound; else 0."""
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+    if part.plain or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return 0
     with open(path, "rb") as file:
         size = (part.end or os.fstat(file.fileno()).st_size) - part.start
@@ -103,9 +117,9 @@ def unread_tail(path: Path, head: bytes, part: Part) -> int:
         return 0 if _ends_in_chunks(file, part.start + end, part.start + size) else max(size - end, 0)
 
 
-def oversized_data(path: Path, head: bytes) -> Part | None:
+def oversized_data(path: Path, head: bytes, part: Part) -> Part | None:
     """Where the data of a WAV are that has more than 4 GiB of them, which its 32 bits begin to count from 0 again."""
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+    if part.plain or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return None
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size

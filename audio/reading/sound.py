@@ -154,7 +154,7 @@ def _pieces(path: Path, options: ReadingOptions) -> Iterator[Piece]:
             continue
         try:
             yield from soundfile_pieces(path, file, options)
-            if (tail := unread_tail(path, head, part)) > TAIL and oversized_data(path, head) is None:
+            if (tail := unread_tail(path, head, part)) > TAIL and oversized_data(path, head, part) is None:
                 options.warn(path, f"{tail} bytes behind the end of its sound are not read; if they are sound, whose "
                              "header was not finished, `ffmpeg -ignore_length 1 -i` reads them")
         except Unread as stopped:  # libav goes on behind what is damaged

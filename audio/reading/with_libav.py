@@ -46,8 +46,6 @@ HEARD = 1e-4  # of full scale: a track that never gets there is silent
 FRAME_STARTS = (b"\xff", b"\x0b\x77", b"\x7f\xfe\x80\x01")  # of mp3 and aac, ac3, dts
 JUNK = 1 << 16, 0.05  # bytes behind the last frame, and their share of the file, that are no loss
 
-FIRST_ROOM = 1 << 18  # samples of all channels; 6 s of a mono track
-
 _DECODING = Lock()
 
 
@@ -237,55 +235,38 @@ def _in_pieces(frames: "Iterable[AudioFrame | Silence]") -> Iterator[Piece]:
             kind, buffer = found, _Buffer(*found)
             yield from Silence(leading).pieces(buffer.rate, buffer.channels)
             leading = 0.0
-        while buffer.samples + frame.samples > buffer.room and not buffer.make_room(frame.samples):
+        if buffer.samples + frame.samples > buffer.room:
             yield from buffer.piece()
         buffer.add(frame)
     yield from () if buffer is None else buffer.piece()
 
 
 class _Buffer:
-    """Decoded frames of one kind, as bytes: the arithmetic is done for many at once.
-
-    Room is made ahead, and doubled: bytes that grow with each frame would be copied again and again, and room for a
-    whole piece costs a short clip more than its frames.
-    """
+    """Decoded frames of one kind, as bytes: the arithmetic is done for many at once."""
 
     def __init__(self, rate: int, channels: int, form: str):
         self.rate, self.channels, self.samples = rate, channels, 0
         self.dtype, self.zero, self.full = SAMPLE_TYPES[form.removesuffix("p")]
         self.planes = channels if form.endswith("p") else 1
-        self.each = channels // self.planes  # numbers a plane and sample
-        self.bytes_each = np.dtype(self.dtype).itemsize * self.each
-        self.limit, self.room = max(1, BLOCK // channels), 0  # samples of a piece, and those that there is room for
-        self.views = [memoryview(b"")] * self.planes
-        self.make_room(min(FIRST_ROOM // channels, self.limit))
-
-    def make_room(self, samples: int) -> bool:
-        """Make room for so many more samples; not where they are too many for the piece that is begun."""
-        needed = self.samples + samples
-        if self.samples and needed > self.limit:
-            return False
-        self.room = max(needed, min(2 * self.room, self.limit))
-        filled, before = self.samples * self.bytes_each, self.views
-        self.views = [np.empty(self.room * self.bytes_each, np.uint8).data for _ in before]
-        for view, old in zip(self.views, before):
-            view[:filled] = old[:filled]
-        return True
+        self.bytes_each = np.dtype(self.dtype).itemsize * (channels // self.planes)  # a plane and sample
+        self.room = max(1, BLOCK // channels)  # samples of a piece, unless its first frame has more
+        self._filled = [bytearray() for _ in range(self.planes)]
 
     def add(self, frame: "AudioFrame") -> None:
-        start, size = self.bytes_each * self.samples, self.bytes_each * frame.samples
-        for view, plane in zip(self.views, frame.planes):  # PyAV takes what follows the eighth for a ninth
-            view[start:start + size] = memoryview(plane)[:size]  # a plane may have spare room
+        size = self.bytes_each * frame.samples
+        for filled, plane in zip(self._filled, frame.planes):  # PyAV takes what follows the eighth for a ninth
+            filled += memoryview(plane)[:size]  # a plane may have spare room
         self.samples += frame.samples
 
     def piece(self) -> Iterator[Piece]:
         if not self.samples:
             return
-        planes = [np.frombuffer(view, self.dtype, self.samples * self.each) for view in self.views]
-        samples = np.array(planes, np.float32)
+        planes = [np.frombuffer(filled, self.dtype) for filled in self._filled]
+        samples = np.array(planes, np.float32) if len(planes) > 1 else planes[0][None].astype(np.float32, copy=False)
         if (self.zero, self.full) != (0, 1):
-            samples = (samples - self.zero) / self.full
-        self.samples = 0
+            samples -= self.zero  # numbers of integers, so this is a copy of them
+            samples /= self.full
+        self.samples, self._filled = 0, [bytearray() for _ in planes]  # the piece may keep the old ones
         yield Piece(samples if self.planes > 1 else samples.reshape(-1, self.channels).T, self.rate)
 
 

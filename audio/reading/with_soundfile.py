@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
 from ...common.containers import cut_short
 from ...common.parts import Part, mended_sizes, oversized_data
 from .options import ReadingOptions
@@ -29,14 +31,14 @@ def open_soundfile(path: Path, head: bytes, part: Part) -> "soundfile.SoundFile 
     import soundfile
 
     sizes = mended_sizes(path, head, part)
-    whole = part == Part() and not sizes
+    whole = part.is_file and not sizes
     try:
         # A name as bytes, which its types do not mention: it may be no UTF-8.
         file = soundfile.SoundFile(cast(Path, os.fsencode(path)) if whole
                                    else io.BufferedReader(_View(path, part, sizes)))
     except (soundfile.SoundFileError, OSError):
         return None
-    if (data := oversized_data(path, head)) is not None and file.subtype in PLAIN:
+    if (data := oversized_data(path, head, part)) is not None and file.subtype in PLAIN:
         kind = {"samplerate": file.samplerate, "channels": file.channels, "subtype": file.subtype}
         file.close()
         return soundfile.SoundFile(io.BufferedReader(_View(path, data, {})), format="RAW", endian="LITTLE", **kind)
@@ -62,7 +64,8 @@ def soundfile_pieces(path: Path, file: "soundfile.SoundFile", options: ReadingOp
         rate, channels, left = file.samplerate, file.channels, file.frames
         while left:
             try:
-                block = file.read(max(1, BLOCK // channels), dtype="float32", always_2d=True)
+                # With a place of its own for what is read, soundfile does not look up how much there is.
+                block = file.read(out=np.empty((min(max(1, BLOCK // channels), left), channels), np.float32))
             except soundfile.SoundFileError as error:
                 if options.skip:
                     raise Unread(file.frames - left) from error

@@ -9,6 +9,7 @@ import soundfile
 from sounds import WRITTEN, encode, refused, speechlike, write
 
 from earsight.audio.reading import ReadingOptions, info, ogg, read
+from earsight.common.containers import is_plain_wave
 from earsight.common.errors import EarsightError
 from earsight.common.parts import Part, oversized_data
 
@@ -83,6 +84,15 @@ def test_sizes_that_are_much_too_large_tell_how_much_is_missing(tmp_path, form, 
     assert said.startswith(f"warning: {tmp_path / 'clip'}: ") and said.count("\n") == 1 and "too few" in said
 
 
+def test_only_a_wav_that_lacks_nothing_and_has_nothing_behind_its_data_needs_no_closer_look(tmp_path):
+    soundfile.write(tmp_path / "clip.wav", speechlike(16000), 16000)
+    data = (tmp_path / "clip.wav").read_bytes()
+    tagged = data[:4] + struct.pack("<I", len(data) + 4) + data[8:] + b"LIST\4\0\0\0INFO"
+    assert is_plain_wave(data[:4096], len(data))
+    for other in (data + b"\0", data[:-1], data + data, data[:40] + bytes(4) + data[44:], tagged, data[:30], b""):
+        assert not is_plain_wave(other[:4096], len(other))
+
+
 def test_the_data_of_a_wav_may_not_be_larger_than_its_file(tmp_path):
     with_sizes(tmp_path / "clip", "WAV", 100_000, places=[40])
     refused(tmp_path / "clip", "announces", "too few")
@@ -94,7 +104,7 @@ def test_a_wav_of_more_than_four_gigabytes_is_read_to_its_end(tmp_path):
     with open(tmp_path / "clip.wav", "r+b") as file:
         file.truncate(44 + (1 << 32) + 2000)
     head = open(tmp_path / "clip.wav", "rb").read(100)
-    assert oversized_data(tmp_path / "clip.wav", head) == Part(44)
+    assert oversized_data(tmp_path / "clip.wav", head, Part()) == Part(44)
     assert info(tmp_path / "clip.wav").frames == ((1 << 32) + 2000) // 2
 
 
