@@ -4,6 +4,7 @@ import pytest
 
 from earsight.audio.corpora.importers import prepare
 from earsight.common.errors import EarsightError
+from earsight.video.corpora.importers import prepare as prepare_videos
 
 
 def test_unknown_names(tmp_path):
@@ -25,4 +26,13 @@ def test_unknown_names(tmp_path):
         prepare("an4", tmp_path, tmp_path / "out")
     with pytest.raises(EarsightError, match="option dev_share is 'x'; it is a number"):
         prepare("folder", tmp_path, tmp_path / "out", dev_share="x")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("importing", "corpus", "option"), [
+    (prepare, "pseudo", "teacher"), (prepare_videos, "embeddings", "config"), (prepare_videos, "mouths", "config"),
+])
+def test_options_that_a_corpus_needs(importing, corpus, option, tmp_path):
+    with pytest.raises(EarsightError, match=f"{corpus} needs an option '{option}'; write {option}=..."):
+        importing(corpus, tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
