@@ -3,7 +3,7 @@
 import base64
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice
@@ -19,7 +19,29 @@ WORD_START = "▁"  # how SentencePiece marks a piece that begins a word
 BOUNDARY = "|"  # stands between the phones of two words
 CTC_KINDS = ("characters", "bpe", "phones")
 
-Lexicon = dict[str, list[tuple[str, ...]]]  # word -> its pronunciations, the preferred one first
+Lexicon = Mapping[str, list[tuple[str, ...]]]  # word -> its pronunciations, the preferred one first
+
+
+class StoredLexicon(Mapping[str, list[tuple[str, ...]]]):
+    """A lexicon as it is stored, phones behind one another in a text, which are taken apart where they are asked for.
+
+    A model may know tens of thousands of words, and a clip holds few of them.
+    """
+
+    def __init__(self, plain: dict[str, list[str]]):
+        self.plain = plain
+
+    def __getitem__(self, word: str) -> list[tuple[str, ...]]:
+        return [tuple(phones.split()) for phones in self.plain[word]]
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.plain
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.plain)
+
+    def __len__(self) -> int:
+        return len(self.plain)
 
 
 @dataclass(frozen=True)
@@ -105,6 +127,25 @@ class Labels:
             raise EarsightError(f"{what}: {missing.args[0]!r} is outside the model's alphabet "
                                 f"({' '.join(self.symbols[1:])})") from None
 
+    def lexicon_ids(self) -> dict[str, list[list[int]]]:
+        """The lexicon in outputs: word -> its pronunciations.
+
+        Raises:
+            EarsightError: a phone that the model does not have.
+        """
+        known = self._ids
+        try:
+            if isinstance(self.lexicon, StoredLexicon):
+                return {word: [[known[phone] for phone in phones.split()] for phones in every]
+                        for word, every in self.lexicon.plain.items()}
+            return {word: [[known[phone] for phone in phones] for phones in every]
+                    for word, every in self.lexicon.items()}
+        except KeyError:
+            for word, every in self.lexicon.items():
+                for phones in every:
+                    self.ids(phones, f"word {word!r}")
+            raise
+
     def nearest_word(self, phones: tuple[str, ...]) -> str:
         """The word whose pronunciation needs the fewest edits; among equals the commoner word."""
         known = self._words_by_pronunciation
@@ -118,8 +159,7 @@ class Labels:
     @cached_property
     def _pronunciations(self) -> tuple[list[str], np.ndarray, np.ndarray]:
         """For each pronunciation its word; their outputs (pronunciation, phone), filled up; how long each is."""
-        rows = [(word, [self._ids[phone] for phone in phones])
-                for word, every in self.lexicon.items() for phones in every]
+        rows = [(word, ids) for word, every in self.lexicon_ids().items() for ids in every]
         lengths = np.array([len(ids) for _, ids in rows])
         table = np.zeros((len(rows), lengths.max()), np.int16)
         for row, (_, ids) in zip(table, rows):
@@ -139,7 +179,7 @@ class Labels:
     @staticmethod
     def from_dict(plain: dict) -> "Labels":
         """The inverse of `to_dict`."""
-        lexicon = {word: [tuple(p.split()) for p in all_p] for word, all_p in plain.get("lexicon", {}).items()}
+        lexicon = StoredLexicon(plain.get("lexicon", {}))
         return Labels(plain["kind"], tuple(plain["symbols"]), lexicon, plain.get("bpe_model", ""))
 
     def _id(self, symbol: str, complaint: str) -> int:
@@ -201,7 +241,7 @@ def build_labels(kind: str, texts: Iterable[str], lexicon: Path | str | None = N
 
 def read_lexicon(path: Path | str) -> Lexicon:
     """Read `word phone phone ...` lines; a word's further lines are its other pronunciations."""
-    lexicon: Lexicon = {}
+    lexicon: dict[str, list[tuple[str, ...]]] = {}
     for number, line in enumerate(read_text(path, "the lexicon").splitlines(), 1):
         word, *phones = tidy(line).split() or [""]
         if not word:

@@ -5,6 +5,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from .errors import EarsightError
@@ -83,6 +85,17 @@ def read_config(folder: Path) -> ModelConfig:
     """
     path = folder / CONFIG
     try:
+        stat = path.stat()
+        as_it_is = stat.st_size, stat.st_mtime_ns, stat.st_ino
+    except OSError:  # who reads it says what is wrong
+        as_it_is = ()
+    return _read_config(folder, as_it_is)
+
+
+@lru_cache(4)  # a command asks several times, and a large lexicon takes a while
+def _read_config(folder: Path, _: tuple[int, ...]) -> ModelConfig:
+    path = folder / CONFIG
+    try:
         plain = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EarsightError(f"{folder}: no {CONFIG}, so this is no model folder; make one with `earsight export`"
@@ -117,7 +130,8 @@ def _examined(config: ModelConfig) -> Iterator[tuple[str, bool]]:
     yield "labels.kind", labels.get("kind") in (*CTC_KINDS, "classes")
     yield "labels.symbols", _are_texts(labels.get("symbols")) and len(labels["symbols"]) > 0
     lexicon = labels.get("lexicon", {})
-    yield "labels.lexicon", isinstance(lexicon, dict) and all(map(_are_texts, lexicon.values()))
+    yield "labels.lexicon", (isinstance(lexicon, dict) and {*map(type, lexicon.values())} <= {list}
+                             and _are_texts([*chain.from_iterable(lexicon.values())]))
     yield "labels.bpe_model", isinstance(labels.get("bpe_model", ""), str)
     if "encoder" in config.frontend and config.medium == "speech":
         for name in ("hop_length", "shortest"):
@@ -171,7 +185,7 @@ def _is_count(value: object) -> bool:
 
 
 def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return isinstance(value, list) and {*map(type, value)} <= {str}
 
 
 def find_model(name: str | Path) -> Path:

@@ -6,7 +6,6 @@ The search is flashlight-text's (Pratap et al., 2019; Collobert et al., 2016), t
     log P(best CTC path) + lm_weight * log10 P(words) + word_score * number of words + weights of its hotwords
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -156,15 +155,15 @@ class BeamSearch:
         trie = flashlight.Trie(len(self.labels), self.separator)
         listened = {word for hotword in self.options.hotwords for word in hotword.text.split()}
         bare = self.labels.separator is None
-        taken: Counter[tuple[int, ...]] = Counter()
+        taken: dict[tuple[int, ...], int] = {}
         for index, (word, spellings) in enumerate(lexicon.items()):
             for spelling in spellings:
                 # Nothing but a language model or a hotword tells homophones apart; else the first, commonest is meant.
                 # Of those that it does tell apart, flashlight holds so many.
                 most = HOMOPHONES if self._lm or word in listened else 1
-                if taken[tuple(spelling)] >= most:
+                if (before := taken.get(key := tuple(spelling), 0)) >= most:
                     continue
-                taken[tuple(spelling)] += 1
+                taken[key] = before + 1
                 trie.insert([*spelling, self.separator], index, 0.0)
                 if bare:
                     trie.insert(spelling, index, 0.0)

@@ -18,8 +18,7 @@ def find_lexicon(labels: Labels, options: DecodingOptions) -> dict[str, list[lis
     if options.lexicon:
         lexicon = read_spellings(options.lexicon, labels)
     elif labels.kind == "phones":
-        lexicon = {word: [labels.ids(phones, f"word {word!r}") for phones in spellings]
-                   for word, spellings in labels.lexicon.items()}
+        lexicon = labels.lexicon_ids()
     else:
         words = words_of_lm(options.lm) if options.lm else None
         if words is None or set(words) <= {SPACE, *labels.symbols}:  # a model of labels
@@ -35,6 +34,8 @@ def formed_hotwords(hotwords: Iterable[Hotword], labels: Labels, lexicon: Contai
 
     As texts are that are aligned or evaluated: Four, is `four`.
     """
+    if not (hotwords := tuple(hotwords)):
+        return ()
     form = form_of(labels)
 
     def formed(word: str) -> str:

@@ -40,6 +40,19 @@ def test_phones_come_back_as_words(lexicon):
     assert [labels.symbols[i] for i in labels.encode("run one")] == ["R", "AH", "N", "|", "W", "AH", "N"]
 
 
+def test_a_stored_lexicon_is_as_the_one_that_was_stored(lexicon):
+    labels = build_labels("phones", ["two run one", "two"], lexicon)
+    again = Labels.from_dict(labels.to_dict())
+    assert again == labels and list(again.lexicon) == list(labels.lexicon) and "gone" not in again.lexicon
+    assert again.lexicon["one"] == [("W", "AH", "N"), ("HH", "W", "AH", "N")]
+    assert again.lexicon_ids() == labels.lexicon_ids()
+    assert again.lexicon_ids()["run"] == [[labels.symbols.index(phone) for phone in ("R", "AH", "N")]]
+    assert again.to_dict() == labels.to_dict()
+    for plain in (["W AH X"], ["W AH N", "X"]):
+        with pytest.raises(EarsightError, match="word 'one': 'X' is outside the model's alphabet"):
+            Labels.from_dict({**labels.to_dict(), "lexicon": {"one": plain}}).lexicon_ids()
+
+
 def test_a_slip_goes_to_the_nearest_pronunciation(lexicon):
     labels = build_labels("phones", ["one two run"], lexicon)
     assert labels.nearest_word(("R", "N")) in ("run", "ran")

@@ -37,6 +37,18 @@ def test_description_tells_figures_and_licence(tone_models, tmp_path, monkeypatc
     assert any("speech, ctc, characters, float32" in line for line in lines)
 
 
+def test_a_config_that_was_changed_is_read_again(tone_models, tmp_path):
+    folder = shutil.copytree(tone_models["ctc"], tmp_path / "model")
+    text = (folder / "config.json").read_text()
+    first = read_config(folder)
+    assert read_config(folder) is first  # what a command asks for several times is read once
+    (folder / "config.json").write_text(text.replace('"medium": "speech"', '"medium": "frames"'))
+    assert (first.medium, read_config(folder).medium) == ("speech", "frames")
+    (folder / "config.json").write_text(text[:-2])
+    with pytest.raises(EarsightError, match="damaged"):
+        read_config(folder)
+
+
 def test_an_unknown_name_lists_the_known():
     with pytest.raises(EarsightError, match="en-small"):
         find_model("en-smal")
