@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,12 +20,20 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` if the block ends without an error.
 
     The rename is atomic, and the temporary file is gone in any case, so a reader never meets a half-written
-    file and a full disk never costs the previous one.
+    file and a full disk never costs the previous one. A link stays one: what it leads to is replaced. What is no file,
+    as /dev/null or a pipe, is written into.
+
+    Raises:
+        EarsightError: nothing can be written there.
     """
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        special = _is_special(path)
+        if not special:
+            path = Path(os.path.realpath(path)) if path.is_symlink() else path
+            path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix,
+                                        dir=None if special else path.parent)
         os.close(handle)
     except OSError as error:
         raise EarsightError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
@@ -32,6 +41,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     _temporaries.add(temporary)
     try:
         yield temporary
+        if special:
+            _copy_into(temporary, path)
+            return
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
@@ -49,7 +61,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     Raises:
         EarsightError: there or within the block, nothing can be written; an older folder stays as it was.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
     if path.exists() and not path.is_dir():
         raise EarsightError(f"{path}: is a file, and a folder is to be written; choose another output")
     temporary = None
@@ -68,6 +80,32 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
             _temporaries.discard(temporary)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether there is something at a path that is no file: a device, a pipe, a socket.
+
+    Raises:
+        EarsightError: it is a folder.
+        OSError: as `os.stat`, but for what is not there.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise EarsightError(f"{path}: is a folder, and a file is to be written; choose another output")
+    return not stat.S_ISREG(mode)
+
+
+def _copy_into(source: Path, path: Path) -> None:
+    try:
+        with open(source, "rb") as file, open(path, "wb") as target:
+            shutil.copyfileobj(file, target)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise EarsightError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
 
 
 def keep_inputs(output: str | Path, inputs: Iterable[str | Path | None], option: str = "--output") -> None:

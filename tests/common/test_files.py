@@ -3,11 +3,13 @@
 import os
 import stat
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from earsight.common.errors import EarsightError, MissingExtra, require
-from earsight.common.files import whole_file, write_whole
+from earsight.common.files import whole_file, whole_folder, write_whole
 
 
 def test_text_and_bytes_are_written(tmp_path):
@@ -15,6 +17,35 @@ def test_text_and_bytes_are_written(tmp_path):
     write_whole(tmp_path / "bytes", b"\x00\xff")
     assert (tmp_path / "text").read_text(encoding="utf-8") == "grün"
     assert (tmp_path / "bytes").read_bytes() == b"\x00\xff"
+
+
+def test_what_is_no_file_is_written_into_and_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit((tmp_path / "pipe").read_text)
+        write_whole(tmp_path / "pipe", "here")
+        assert read.result(timeout=30) == "here"
+    assert (tmp_path / "pipe").is_fifo() and os.listdir(tmp_path) == ["pipe"]
+    write_whole("/dev/null", "gone")
+    assert Path("/dev/null").is_char_device()
+    with pytest.raises(EarsightError, match="is a folder, and a file is to be written"):
+        write_whole(tmp_path, "there")
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / "disk" / name).mkdir(parents=True)
+    (tmp_path / "disk" / "file").write_text("before")
+    (tmp_path / "link").symlink_to("disk/file")
+    (tmp_path / "dangling").symlink_to("disk/second")
+    (tmp_path / "folder").symlink_to("disk/old")
+    write_whole(tmp_path / "link", "after")
+    write_whole(tmp_path / "dangling", "first")
+    with whole_folder(tmp_path / "folder") as folder:
+        (folder / "in").touch()
+    assert all((tmp_path / name).is_symlink() for name in ("link", "dangling", "folder"))
+    assert ((tmp_path / "disk" / "file").read_text(), (tmp_path / "disk" / "second").read_text()) == ("after", "first")
+    assert [path.name for path in (tmp_path / "disk" / "old").iterdir()] == ["in"]
 
 
 def test_missing_folders_are_made(tmp_path):
