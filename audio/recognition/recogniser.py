@@ -23,16 +23,20 @@ from ...common.inference.recognition import (
     placed,
 )
 from ...common.inference.runtime import Runtime
-from ...common.inference.segmenting import Cutting, Stretch, cutting, in_order, stretches
+from ...common.inference.segmenting import CORE, Cutting, Stretch, Window, cutting, in_order, stretches
 from ...common.inference.timeline import BATCH, timeline
 from ...common.inference.transcribing import folder_transcriber
 from ...common.labels import BLANK
-from ...common.model_folder import CONFIG, ENCODER
+from ...common.model_folder import CONFIG, ENCODER, FRONTEND
 from ..reading import FRAME_SUFFIXES, WHOLE, ReadingOptions, open_blocks, read, read_frames, resample
 
 LOUD = 95  # percentile of a window's levels that counts as loud
 MUTE = -50.0  # dB beside what is loud: no room is so quiet; such frames would be far from those of training
 
+# Seconds of the windows in which a pretrained encoder hears a long recording. Chosen on 18 minutes of LibriSpeech's
+# development speakers, with pauses of 0.2 to 1.5 s: word errors of 15.8 to 14.9 % for 6 to 12 s, no better beyond, and
+# attention costs the more the longer they are.
+ENCODED_CORE = 12.0
 STRETCH = 1000  # frames that go through the frontend at once: 10 s as a rule, which the caches hold
 
 
@@ -83,7 +87,7 @@ class SpeechRecogniser:
         if len(samples) == 0:
             raise EarsightError(f"{name}: holds no sound (0 samples)")
         samples = np.ascontiguousarray(samples, dtype=np.float32)
-        if "encoder" in self.runtime.config.frontend:
+        if self._is_encoded:
             return self.runtime.frames(samples)
         return self._frames_in_stretches(samples)
 
@@ -152,7 +156,9 @@ class SpeechRecogniser:
 
     def _between_pauses(self, signal: "Signal", blocks: Iterable[np.ndarray], journal: Journal | None,
                         progress: Callable[[float], None]) -> Iterator[Utterance]:
-        unit = signal.hop * self.runtime.config.stride  # places an output frame
+        stride = self.runtime.config.stride
+        unit = signal.hop * stride  # places an output frame
+        encoded = self._is_encoded and signal.hop > 1
         seconds, ahead = unit / signal.rate, 2 * self.threads
 
         def read_one(item: tuple[Stretch, np.ndarray]) -> Utterance:
@@ -164,19 +170,41 @@ class SpeechRecogniser:
         for place, utterance in journal.open() if journal else ():
             yield utterance
         with thread_pool(self.threads) as pool:
-            found = stretches(blocks, partial(self._levels, unit=unit), unit, self._cutting(seconds), pool, ahead,
-                              place.last, place.next_start, lambda frames: progress(frames * seconds))
+            found = stretches(blocks, partial(self._look, hop=signal.hop, encoded=encoded), unit,
+                              stride if encoded else unit, self._cutting(seconds), pool, ahead, place.last,
+                              place.next_start, lambda frames: progress(frames * seconds))
             for (place, _), utterance in in_order(pool, read_one, found, ahead):
                 if journal:
                     journal.add(place, utterance)
                 yield utterance
 
-    def _cutting(self, shift: float) -> Cutting:
-        return cutting(self.runtime.config.longest_clip, shift)
+    @property
+    def _is_encoded(self) -> bool:
+        """Whether a pretrained encoder makes the frames of sound."""
+        return "encoder" in self.runtime.config.frontend
 
-    def _levels(self, signal: np.ndarray, unit: int) -> np.ndarray:
+    def _cutting(self, shift: float) -> Cutting:
+        return cutting(self.runtime.config.longest_clip, shift, ENCODED_CORE if self._is_encoded else CORE)
+
+    def _look(self, window: Window, hop: int, encoded: bool) -> tuple[np.ndarray, np.ndarray]:
+        """A window's levels, and what is read of its core; see `stretches`.
+
+        Where an encoder made the frames, that is them: they cost more than all else, and are the better for what stands
+        around an utterance (word errors as above: 16.2 % where each utterance is encoded anew, 14.9 %).
+        """
+        frames = self._frames_of(window.signal)
+        levels = self._levels(frames, window.signal, hop * self.runtime.config.stride)
+        if not encoded:
+            return levels, window.core
+        first, count = window.lead // hop, -(-len(window.core) // hop)
+        core = frames[first:first + count]
+        if (missing := count - len(core)) and not window.last:  # a frontend may give a frame less
+            core = np.pad(core, ((0, missing), (0, 0)), mode="edge")
+        return levels, core
+
+    def _levels(self, frames: np.ndarray, signal: np.ndarray, unit: int) -> np.ndarray:
         """How loud each output frame of a window is, in dB beside what is loud in it; see `Cutter.push`."""
-        blank = self.runtime.outputs(self._frames_of(signal)).argmax(axis=-1) == BLANK
+        blank = self.runtime.outputs(frames).argmax(axis=-1) == BLANK
         if signal.ndim == 2:  # stored frames
             return np.where(blank, -np.inf, 0.0)
         power = np.pad(np.square(signal), (0, max(len(blank) * unit - len(signal), 0)))[:len(blank) * unit]
@@ -245,8 +273,9 @@ class SpeechRecogniser:
     def _key(self, path: str | Path, reading: ReadingOptions) -> dict:
         """What the utterances of a file hang on."""
         options = self.transcriber.decoder.options
-        files = [path, self.runtime.folder / CONFIG, self.runtime.folder / ENCODER, options.lm, options.lexicon]
-        stats = [(str(file), os.stat(file)) for file in files if file]
+        model = (self.runtime.folder / name for name in (CONFIG, FRONTEND, ENCODER))
+        files = [path, *model, options.lm, options.lexicon]
+        stats = [(str(file), os.stat(file)) for file in files if file and os.path.exists(file)]
         return {"files": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats], "decoding": asdict(options),
                 "cutting": asdict(self._cutting(0.01)), "reading": asdict(replace(reading, quiet=False))}
 

@@ -2,8 +2,8 @@
 
 A model looks through the recording in windows, and where it finds nothing but blanks for long enough is a pause. Pauses
 part the recording into utterances, which the model then reads one by one, as it reads clips: one that was trained on
-sentences reads sentences best, each normalised over itself. Places are output frames, integers from the recording's
-start.
+sentences reads sentences best, each normalised over itself. What it reads of an utterance is its signal, or what was
+made of that, once, in the windows. Places are output frames, integers from the recording's start.
 """
 
 from collections import deque
@@ -48,11 +48,11 @@ class Cutting:
     faint: float = -12.0
 
 
-def cutting(longest: float, shift: float) -> Cutting:
+def cutting(longest: float, shift: float, core: float = CORE) -> Cutting:
     """How recordings are cut for a model whose training clips are up to `longest` seconds, an output frame every
-    `shift` seconds."""
+    `shift` seconds; `core` seconds are the windows' cores."""
     return Cutting(*(max(1, round(seconds / shift)) for seconds in (
-        CORE, CONTEXT, PAUSE, MARGIN, longest, min(OVERLAP, longest / 4), BRIEF)))
+        core, CONTEXT, PAUSE, MARGIN, longest, min(OVERLAP, longest / 4), BRIEF)))
 
 
 @dataclass(frozen=True)
@@ -151,32 +151,33 @@ class Cutter:
         self.first = self.start = first
 
 
-def stretches(blocks: Iterable[np.ndarray], levels_of: Callable[[np.ndarray], np.ndarray], unit: int, cutting: Cutting,
-              pool: Executor, ahead: int, first: int = 0, start: int = 0,
-              progress: Callable[[int], None] = lambda place: None) -> Iterator[tuple[Stretch, np.ndarray]]:
-    """Cut a recording that comes in blocks; yield each stretch with its part of the signal. Memory is bounded.
+def stretches(blocks: Iterable[np.ndarray], look: "Look", unit: int, kept_unit: int, cutting: Cutting, pool: Executor,
+              ahead: int, first: int = 0, start: int = 0, progress: Callable[[int], None] = lambda place: None
+              ) -> Iterator[tuple[Stretch, np.ndarray]]:
+    """Cut a recording that comes in blocks; yield each stretch with its part of what is kept. Memory is bounded.
 
     Args:
         blocks: the signal (time, ...) from its start, split anyhow.
-        levels_of: a window of the signal -> levels (output frame,) as `Cutter.push` takes them.
-        unit: places of the signal an output frame.
-        pool: what `levels_of` runs in, on up to `ahead` windows at a time.
+        look: a window -> its levels (output frame,) as `Cutter.push` takes them, and what is kept of its core (time,
+            ...), the signal or what was made of it.
+        unit, kept_unit: places of the signal, and of what is kept, an output frame.
+        pool: what `look` runs in, on up to `ahead` windows at a time.
         first, start: where to go on; see `Cutter`. The windows are the same wherever it starts.
         progress: is told the output frame up to which the recording has been looked through.
     """
     cutter = Cutter(cutting, first, start)
     skip = start // cutting.core
     place = skip * cutting.core  # of the next window's core
-    held = Held(place * unit)
+    held = Held(place * kept_unit)
     every = windows(blocks, cutting.core * unit, cutting.context * unit, skip)
-    for window, levels in in_order(pool, lambda window: levels_of(window.signal), every, ahead):
+    for window, (levels, kept) in in_order(pool, look, every, ahead):
         lead, count = window.lead // unit, -(-len(window.core) // unit)
         levels = levels[lead:lead + count]  # a frontend may give a frame less
         levels = np.pad(levels, (0, count - len(levels)), constant_values=-np.inf)
-        held.add(window.core)
+        held.add(kept)
         for stretch in cutter.push(levels[max(first - place, 0):], window.last):
-            yield stretch, held.cut(stretch.start * unit, stretch.end * unit)
-        held.drop(cutter.start * unit)
+            yield stretch, held.cut(stretch.start * kept_unit, stretch.end * kept_unit)
+        held.drop(cutter.start * kept_unit)
         place += count
         progress(place)
 
@@ -189,6 +190,9 @@ class Window:
     lead: int
     core: np.ndarray
     last: bool
+
+
+Look = Callable[[Window], tuple[np.ndarray, np.ndarray]]
 
 
 def windows(blocks: Iterable[np.ndarray], core: int, context: int, skip: int) -> Iterator[Window]:

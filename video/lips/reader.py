@@ -12,7 +12,7 @@ from ...common.batch_run import thread_pool
 from ...common.errors import EarsightError
 from ...common.inference.recognition import Transcript, Utterance, joined, placed
 from ...common.inference.runtime import Runtime
-from ...common.inference.segmenting import Stretch, cutting, in_order, stretches
+from ...common.inference.segmenting import Stretch, Window, cutting, in_order, stretches
 from ...common.inference.transcribing import folder_transcriber
 from ...common.labels import BLANK
 from ..mouth.crops import MouthSettings, mouth_blocks, no_face, stored
@@ -103,9 +103,12 @@ class FilmReader:
 
         with thread_pool(self.threads) as pool:
             how = cutting(self.runtime.config.longest_clip, seconds)
-            found = stretches(blocks, self._levels, unit, how, pool, ahead)
+            found = stretches(blocks, self._look, unit, unit, how, pool, ahead)
             for _, utterance in in_order(pool, read_one, found, ahead):
                 yield utterance
+
+    def _look(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        return self._levels(window.signal), window.core
 
     def _levels(self, rows: np.ndarray) -> np.ndarray:
         """Where a window says something, as `common.inference.segmenting.Cutter.push` takes it."""

@@ -64,6 +64,22 @@ def command(*arguments) -> list[str]:
     return [sys.executable, "-m", "earsight", "transcribe", *map(str, arguments)]
 
 
+def test_an_encoder_hears_each_window_once(monkeypatch):
+    folder = REPOSITORY / "scripts" / "examples"
+    clips = [read(folder / name, RATE).samples for name in ("phone-number.ogg", "date.mp3")]
+    samples, places = recording([(clip, str(i)) for i, clip in enumerate(clips)], 16)
+    recogniser = SpeechRecogniser("en", "ctc", 2)
+    alone = [recogniser.transcript_of(clip).words for clip in clips]
+    heard, frames = [], recogniser.runtime.frames
+    monkeypatch.setattr(recogniser.runtime, "frames", lambda window: (heard.append(len(window)), frames(window))[1])
+    found = recogniser.transcript_of(samples)
+    assert len(heard) == -(-len(samples) // (12 * RATE)) and max(heard) <= 14 * RATE
+    wanted = [(word.text, start / RATE + word.start) for start, clip in places for word in alone[int(clip)]]
+    assert len(wanted) * 0.95 < sum(
+        any(word.text == text and abs(word.start - start) < 0.1 for word in found.words) for text, start in wanted)
+    assert abs(len(found.words) - len(wanted)) < 0.05 * len(wanted)
+
+
 def test_blocks_are_the_file(tmp_path, minutes):
     for rate in (16000, 11025):
         found, blocks = open_blocks(minutes[0], rate)

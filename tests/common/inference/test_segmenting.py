@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from earsight.common.inference.segmenting import Cutter, Cutting, Held, Stretch, in_order, stretches, windows
+from earsight.common.inference.segmenting import Cutter, Cutting, Held, Stretch, Window, in_order, stretches, windows
 
 CUTTING = Cutting(core=40, context=10, pause=10, margin=8, longest=100, overlap=12, brief=3)
 BLANK = -np.inf
@@ -89,7 +89,8 @@ def test_windows_have_context_and_their_cores_join(size):
     assert list(windows(iter([signal[:0]]), 50, 20, 0)) == []
 
 
-def test_a_signal_is_cut_as_its_levels_say_and_little_of_it_is_held(monkeypatch):
+@pytest.mark.parametrize("kept_unit", [4, 1])
+def test_a_signal_is_cut_as_its_levels_say_and_little_of_it_is_held(monkeypatch, kept_unit):
     unit, held = 4, []
     add = Held.add
     monkeypatch.setattr(Held, "add", lambda self, block: (add(self, block), held.append(len(self._signal))))
@@ -98,17 +99,19 @@ def test_a_signal_is_cut_as_its_levels_say_and_little_of_it_is_held(monkeypatch)
     signal = np.repeat(loud, unit).astype(np.float32)
     expected = cut(np.where(loud, 0.0, BLANK).astype(np.float32))
 
-    def blank(window: np.ndarray) -> np.ndarray:
-        return np.where(window[::unit] > 0, 0.0, BLANK).astype(np.float32)
+    def blank(window: Window) -> tuple[np.ndarray, np.ndarray]:
+        kept = window.core if kept_unit == unit else 10 + window.core[::unit, None]  # what was made of it
+        return np.where(window.signal[::unit] > 0, 0.0, BLANK).astype(np.float32), kept
 
     with ThreadPoolExecutor(2) as pool:
         for done in (None, *expected[::7]):
             first, start = (done.last, done.next_start) if done else (0, 0)
             blocks = iter(np.split(signal, range(301, len(signal), 301)))
-            found = list(stretches(blocks, blank, unit, CUTTING, pool, 4, first, start))
+            found = list(stretches(blocks, blank, unit, kept_unit, CUTTING, pool, 4, first, start))
             assert [stretch for stretch, _ in found] == [s for s in expected if s.first >= first]
             for stretch, part in found:
-                np.testing.assert_array_equal(part, signal[stretch.start * unit:stretch.end * unit])
+                whole = signal[stretch.start * unit:stretch.end * unit]
+                np.testing.assert_array_equal(part, whole if kept_unit == unit else 10 + whole[::unit, None])
     assert max(held) < 2000 < len(signal) / 10
 
 
