@@ -34,8 +34,9 @@ class Flow:
 def motion_picture(field: np.ndarray, scale: float) -> np.ndarray:
     """A flow field as a picture (height, width, 3) uint8: right and left in red, down and up in green around grey,
     speed in blue, `scale` grey levels a pixel."""
-    shown = np.dstack([field * scale + GREY, np.hypot(field[..., 0], field[..., 1]) * scale])
-    return shown.clip(0, 255).astype(np.uint8)
+    across, down = cv2.split(field)
+    planes = across * scale + GREY, down * scale + GREY, cv2.magnitude(across, down) * scale
+    return cv2.merge([plane.clip(0, 255).astype(np.uint8) for plane in planes])
 
 
 def n_histograms(grids: tuple[int, ...]) -> int:

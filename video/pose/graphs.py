@@ -6,6 +6,7 @@ They are MediaPipe's BlazePose (Bazarevsky et al., 2020), as `scripts/convert_po
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from ...common.inference.runtime import open_session
 from ...common.model_folder import find_model
 
 DETECTOR, LANDMARKER = "pose_detector.onnx", "pose_landmarker.onnx"
+
+_opening = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +51,18 @@ class PoseGraphs:
                                 f"scripts/convert_pose.py writes ({first_line(error)})") from error
 
 
-@cache
 def open_graphs(folder: str) -> PoseGraphs:
     """The graphs of a folder or of an installed model that has them; opened once a process, one thread each.
 
     Raises:
         EarsightError: they are not there, or damaged.
     """
+    with _opening:  # `cache` would have the threads of several clips, which begin together, open them all
+        return _opened(folder)
+
+
+@cache
+def _opened(folder: str) -> PoseGraphs:
     found = graphs_folder(folder)
     return PoseGraphs(found, *(open_session(found / name, threads=1) for name in (DETECTOR, LANDMARKER)))
 

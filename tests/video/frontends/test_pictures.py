@@ -86,6 +86,15 @@ def test_motion_shows_what_moves_against_the_camera():
     assert np.median(still[..., 0]) == pytest.approx(GREY, abs=2)
 
 
+def test_motion_in_grey_levels():
+    field = np.zeros((48, 64, 2), np.float32)
+    field[0, 0], field[9, 8] = (3, -4), (-20, 40)
+    shown = motion_picture(field, 10)
+    assert shown.shape == (48, 64, 3) and shown.dtype == np.uint8
+    assert shown[0, 0].tolist() == [GREY + 30, GREY - 40, 50] and shown[9, 8].tolist() == [0, 255, 255]
+    assert shown[1, 1].tolist() == [GREY, GREY, 0]
+
+
 def test_histograms_tell_where_what_moves_which_way():
     field = np.zeros((96, 128, 2), np.float32)
     field[:48, :64] = [9.6, 0]  # a tenth of the height to the right, in the upper left quarter

@@ -1,6 +1,8 @@
 """Finding and following a person: regions and boxes by hand, trackers of people that are made up, and real ones."""
 
 import math
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from earsight.video.frontends.pictures import PictureSettings, PoseSettings, Vie
 from earsight.video.pose.augmentation import mirrored
 from earsight.video.pose.detection import anchors, decode
 from earsight.video.pose.features import JOINTS, N_FEATURES, SLICES
-from earsight.video.pose.graphs import DETECTOR, LANDMARKER, open_graphs
+from earsight.video.pose.graphs import DETECTOR, LANDMARKER, graphs_folder, open_graphs
 from earsight.video.pose.regions import Region
 from earsight.video.pose.skeleton import draw_skeleton
 from earsight.video.pose.tracking import Pose, PoseTracker
@@ -180,6 +182,14 @@ def test_thumbnails_of_a_model_that_reads_poses_show_them(push_ups):
     plain = strip(push_ups, 3, 0.0, 2.0)
     assert len(drawn) == len(plain) >= 3
     assert all(0 < (one.image != other.image).any(axis=2).mean() < 0.3 for one, other in zip(drawn, plain))
+
+
+def test_clips_that_begin_together_share_the_graphs(tmp_path):
+    for name in (DETECTOR, LANDMARKER):
+        shutil.copyfile(graphs_folder("actions-10") / name, tmp_path / name)
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(open_graphs, [str(tmp_path)] * 4))
+    assert all(graphs is opened[0] for graphs in opened)
 
 
 def test_what_is_wrong_with_graphs_is_told(tmp_path):
