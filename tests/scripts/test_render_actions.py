@@ -320,7 +320,8 @@ def test_seed_and_number_settle_a_clip(rendered):
 
 
 def test_another_process_renders_the_same_bytes(tmp_path):
-    command = [sys.executable, render_actions.__file__, "clips", "--clips", "4", "--size", "160x96", "--seconds", "1", "1"]
+    options = ["--clips", "4", "--size", "160x96", "--seconds", "1", "1"]
+    command = [sys.executable, render_actions.__file__, "clips", *options]
     runs = {}
     for number in "1", "200":  # what glibc fills new memory with: what reads it unwritten finds something else
         chance = {"PYTHONHASHSEED": number, "MALLOC_PERTURB_": number, "MALLOC_MMAP_THRESHOLD_": str(2**30)}
