@@ -14,6 +14,7 @@ import heapq
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from math import fsum
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ def choose(sentences: list[str], count: int, frequent: set[str], rng: np.random.
     heard = Counter(word for sentence in chosen for word in sentence.split())
 
     def gain(words: list[str]) -> float:
-        return sum(1 / (1 + heard[word]) for word in set(words) & frequent) / (2 + len(words))
+        # fsum: a set's order is another in each process, and the last bits of a sum go by the order.
+        return fsum(1 / (1 + heard[word]) for word in set(words) & frequent) / (2 + len(words))
 
     waiting = [(-gain(sentence.split()), number) for number, sentence in enumerate(pool) if number >= len(chosen)]
     heapq.heapify(waiting)

@@ -26,6 +26,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from drawn_video import x264_options
 from tqdm import tqdm
 
 from earsight.audio.augmentation import add_noise, coloured_noise
@@ -360,7 +361,7 @@ def render(film: Film, folder: Path) -> Path:
 
 def _write(path: Path, frames: Iterator[np.ndarray], sound: np.ndarray | None) -> None:
     with whole_file(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
-        video = container.add_stream("libx264", rate=PICTURES, options={"crf": "23"})
+        video = container.add_stream("libx264", rate=PICTURES, options=x264_options(23))
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         audio = None if sound is None else container.add_stream("aac", rate=RATE, layout="mono")
         for frame in frames:

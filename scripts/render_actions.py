@@ -24,6 +24,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from drawn_films import HABITS, Habit, film, perform, perform_in_turn
+from drawn_video import x264_options
 from exercise_poses import EXERCISES
 from tqdm import tqdm
 
@@ -114,7 +115,7 @@ def write_video(path: Path, video: Video, size: tuple[int, int], preset: str = "
     """Write H.264 in mp4, whole or not at all."""
     import av
 
-    options = {"crf": str(video.crf), "preset": preset, "threads": "1"}
+    options = x264_options(video.crf, preset)
     with whole_file(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=video.rate, options=options)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"

@@ -1,7 +1,10 @@
 """What several tests need: the shared recordings where they exist, and small clips and models made on the fly."""
 
+import fcntl
 import os
+import shutil
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the tests' figures are the CPU's
@@ -39,13 +42,30 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = 16000) -> Path:
     return path
 
 
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that `make` fills in the first of xdist's workers to need it; all only read it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (done := folder.with_suffix(".made")).exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker in which it failed
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 TONES = {"lo": 200.0, "mi": 700.0, "hi": 2500.0}
 
 
 @pytest.fixture(scope="session")
 def tone_corpus(tmp_path_factory) -> Path:
     """A corpus that a tiny model learns in seconds: clips of tones, `tones.csv` (path,text) and `classes/LABEL`."""
-    folder = tmp_path_factory.mktemp("tones")
+    return once(tmp_path_factory, "tones", _write_tones)
+
+
+def _write_tones(folder: Path) -> None:
     rng = np.random.default_rng(1)
     rows = ["path,text"]
     for i in range(12):
@@ -57,7 +77,6 @@ def tone_corpus(tmp_path_factory) -> Path:
     for label, frequency in TONES.items():
         for i in range(4):
             write_wav(folder / f"classes/{label}/{label}{i}.wav", tone(frequency * (1 + 0.02 * i), seed=i))
-    return folder
 
 
 def tiny_run(train: Path, run: Path, labels: str, *options: str, epochs: int = 1) -> list[str]:
@@ -75,19 +94,25 @@ def tiny_run(train: Path, run: Path, labels: str, *options: str, epochs: int = 1
 @pytest.fixture(scope="session")
 def tone_runs(tone_corpus, tmp_path_factory) -> dict[str, Path]:
     """Runs of `earsight train` on the tones: "ctc" and "classification" -> the run's folder."""
-    from earsight.common.training.running import run_training
+    def train(folder: Path) -> None:
+        from earsight.common.training.running import run_training
 
-    runs = {"ctc": tmp_path_factory.mktemp("ctc"), "classification": tmp_path_factory.mktemp("classification")}
-    assert run_training(tiny_run(tone_corpus / "tones.csv", runs["ctc"], "characters", "--data.curriculum", "3",
-                                 "--trainer.check_val_every_n_epoch", "5", epochs=60)) == 0
-    assert run_training(tiny_run(tone_corpus / "classes", runs["classification"], "classes", epochs=12)) == 0
-    return runs
+        assert run_training(tiny_run(tone_corpus / "tones.csv", folder / "ctc", "characters", "--data.curriculum", "3",
+                                     "--trainer.check_val_every_n_epoch", "5", epochs=60)) == 0
+        assert run_training(tiny_run(tone_corpus / "classes", folder / "classification", "classes", epochs=12)) == 0
+
+    folder = once(tmp_path_factory, "tone-runs", train)
+    return {task: folder / task for task in ("ctc", "classification")}
 
 
 @pytest.fixture(scope="session")
 def tone_models(tone_runs, tmp_path_factory) -> dict[str, Path]:
     """Model folders of `tone_runs`."""
-    from earsight.audio.model import export_checkpoint
+    def export(folder: Path) -> None:
+        from earsight.audio.model import export_checkpoint
 
-    folder = tmp_path_factory.mktemp("models")
-    return {task: export_checkpoint(run / "model.ckpt", folder / task) for task, run in tone_runs.items()}
+        for task, run in tone_runs.items():
+            export_checkpoint(run / "model.ckpt", folder / task)
+
+    folder = once(tmp_path_factory, "tone-models", export)
+    return {task: folder / task for task in tone_runs}

@@ -61,7 +61,7 @@ def classify_command(args: argparse.Namespace) -> int:
                               args.jobs or 0, args.top, args.timeline, None, **_elsewhere(args, models))
     jobs, threads = share_cores(args.jobs, len(paths))
     models = {path: args.model or default_classifier(path) for path in paths}
-    of_model = {model: classifier(model, threads) for model in set(models.values())}
+    of_model = {model: classifier(model, threads) for model in dict.fromkeys(models.values())}
     return classify_files(paths, refused, lambda path: of_model[models[path]], args.format, args.output, jobs, args.top,
                           args.timeline, args.plot)
 

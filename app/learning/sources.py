@@ -199,7 +199,7 @@ def _size(cut: Any) -> tuple[int, ...]:
 def _looks_alike(labels: Iterable[str | None]) -> list[str]:
     """Labels that differ by case, spaces and punctuation only, which may be one class written in two ways."""
     forms: dict[str, set[str]] = defaultdict(set)
-    for label in {label for label in labels if label is not None}:
+    for label in sorted({label for label in labels if label is not None}):
         forms[re.sub(r"[\W_]+", "", label.casefold()) or label].add(label)
     return [f"labels {' and '.join(map(repr, sorted(alike)))} differ by case, spaces or punctuation only, and are "
             "taught as classes of their own; if they are one, write them alike"

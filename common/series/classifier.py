@@ -186,7 +186,7 @@ class SeriesClassifier:
         manifest = str(write_manifest(cuts, folder / "train.jsonl.gz"))
         run_training(["fit", "--run", str(folder / "run"), *self._arguments(manifest, series)])
         model = export_checkpoint(folder / "run" / "last.ckpt", folder / "model")
-        return {path.name: path.read_bytes() for path in model.iterdir()}
+        return {path.name: path.read_bytes() for path in sorted(model.iterdir())}
 
     def _arguments(self, manifest: str, series: list[np.ndarray]) -> list[str]:
         """Those of `earsight train fit`."""

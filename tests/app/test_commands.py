@@ -1,4 +1,4 @@
-"""The front door as a person uses it: real processes on good and bad input."""
+"""The front door as a person uses it, on good and bad input: real processes, but for what would load torch in each."""
 
 import json
 import os
@@ -13,12 +13,24 @@ import soundfile
 
 import earsight
 from conftest import REPOSITORY, TONES, tone, write_wav
+from earsight.app.main import main
 from earsight.common.errors import EarsightError
 
 
 def run(*arguments, **options) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-m", "earsight", *map(str, arguments)], capture_output=True, text=True,
                           cwd=REPOSITORY, env={**os.environ, "OMP_NUM_THREADS": "1"}, **options)
+
+
+@pytest.fixture
+def called(capsys):
+    """`run` in this process, for commands of training: `test_offline.py` runs each of them as a process."""
+    def call(*arguments) -> subprocess.CompletedProcess:
+        capsys.readouterr()
+        status = main(list(map(str, arguments)))
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture
@@ -195,50 +207,50 @@ def test_unwritable_output(spoken, tone_models, tmp_path):
     assert done.returncode == 1 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_prepare_check_evaluate(tone_corpus, tone_models, tone_runs, tmp_path):
-    done = run("prepare", "csv", tone_corpus / "tones.csv", tmp_path, "test_share=0.25")
+def test_prepare_check_evaluate(tone_corpus, tone_models, tone_runs, tmp_path, called):
+    done = called("prepare", "csv", tone_corpus / "tones.csv", tmp_path, "test_share=0.25")
     assert done.returncode == 0 and "train: " in done.stdout and "test: " in done.stdout, done.stderr
-    assert run("check", tmp_path / "train.jsonl.gz", "--model", tone_models["ctc"]).returncode == 0
-    wrong = run("check", tmp_path / "train.jsonl.gz", "--sample-rate", 8000)
+    assert called("check", tmp_path / "train.jsonl.gz", "--model", tone_models["ctc"]).returncode == 0
+    wrong = called("check", tmp_path / "train.jsonl.gz", "--sample-rate", 8000)
     assert wrong.returncode == 1 and "wrong rate: " in wrong.stdout
     for model in (tone_models["ctc"], tone_runs["ctc"] / "model.ckpt"):
-        done = run("evaluate", model, tmp_path / "train.jsonl.gz", "--json", tmp_path / "report.json")
+        done = called("evaluate", model, tmp_path / "train.jsonl.gz", "--json", tmp_path / "report.json")
         assert done.returncode == 0, done.stderr
         assert "WER" in done.stdout and json.loads((tmp_path / "report.json").read_text())["words"]["rate"] == 0
 
 
 @pytest.mark.parametrize("name", ["progress", "source", "recipes", "testshare"])
-def test_prepare_refuses_what_is_no_option(name, tone_corpus, tmp_path):
-    done = run("prepare", "csv", tone_corpus / "tones.csv", tmp_path, f"{name}=0")
+def test_prepare_refuses_what_is_no_option(name, tone_corpus, tmp_path, called):
+    done = called("prepare", "csv", tone_corpus / "tones.csv", tmp_path, f"{name}=0")
     assert done.returncode == 1 and f"csv has no option '{name}'" in done.stderr and "Traceback" not in done.stderr
     assert not any(tmp_path.iterdir())
 
 
-def test_evaluate_goes_on_past_a_broken_clip(tone_corpus, tone_models, tone_runs, tmp_path):
+def test_evaluate_goes_on_past_a_broken_clip(tone_corpus, tone_models, tone_runs, tmp_path, called):
     for name in ("02.wav", "05.wav"):
         shutil.copy(tone_corpus / "text" / name, tmp_path)
     (tmp_path / "clips.csv").write_text("path,text\n02.wav,lo mi hi\n05.wav,lo\n")
-    assert run("prepare", "csv", tmp_path / "clips.csv", tmp_path / "set", "dev_share=0",
-               "test_share=0").returncode == 0
+    assert called("prepare", "csv", tmp_path / "clips.csv", tmp_path / "set", "dev_share=0",
+                  "test_share=0").returncode == 0
     (tmp_path / "05.wav").write_bytes((tmp_path / "05.wav").read_bytes()[:30])
     for model in (tone_models["ctc"], tone_runs["ctc"] / "model.ckpt"):
-        done = run("evaluate", model, tmp_path / "set" / "train.jsonl.gz")
+        done = called("evaluate", model, tmp_path / "set" / "train.jsonl.gz")
         assert done.returncode == 1 and "05" in done.stderr and "1 utterance" in done.stdout, done.stderr
         assert "Traceback" not in done.stderr
 
 
-def test_evaluate_classification(tone_corpus, tone_models, tmp_path):
-    done = run("evaluate", tone_models["classification"], tone_corpus / "classes", "--plot", tmp_path / "c.png",
-               "--json", tmp_path / "c.json")
+def test_evaluate_classification(tone_corpus, tone_models, tmp_path, called):
+    done = called("evaluate", tone_models["classification"], tone_corpus / "classes", "--plot", tmp_path / "c.png",
+                  "--json", tmp_path / "c.json")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "c.json").read_text())["accuracy"] == 1
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_train_reports_a_wrong_setting_in_one_line(tmp_path):
+def test_train_reports_a_wrong_setting_in_one_line(tmp_path, called):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text((REPOSITORY / "configs/tiny.yaml").read_text().replace("hidden:", "hiden:"))
-    done = run("train", "fit", "--config", recipe)
+    done = called("train", "fit", "--config", recipe)
     assert done.returncode == 1 and "'hidden'" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
 
 
@@ -248,7 +260,7 @@ def test_help_names_every_command():
         assert name in text
 
 
-def test_frames_of_ones_own_train_evaluate_and_run(tmp_path):
+def test_frames_of_ones_own_train_evaluate_and_run(tmp_path, called):
     rng = np.random.default_rng(1)
     rows = ["path,label,frame_shift"]
     for i in range(24):
@@ -264,13 +276,14 @@ def test_frames_of_ones_own_train_evaluate_and_run(tmp_path):
                "--model.encoder.hidden", 8, "--model.encoder.layers", 1,
                "--model.encoder.channels", 8, "--model.optimiser.learning_rate", 0.02, "--trainer.accelerator", "cpu",
                "--trainer.max_epochs", 40, "--trainer.check_val_every_n_epoch", 20, "--run", tmp_path / "run"]
-    wrong = run("train", "fit", *options)
+    wrong = called("train", "fit", *options)
     assert wrong.returncode == 1 and "3 features a frame, and the model takes 13" in wrong.stderr.splitlines()[-1]
-    done = run("train", "fit", *options, "--model.n_features", 3)
+    done = called("train", "fit", *options, "--model.n_features", 3)
     assert done.returncode == 0, done.stderr
-    assert run("export", tmp_path / "run" / "model.ckpt", tmp_path / "model").returncode == 0
+    assert called("export", tmp_path / "run" / "model.ckpt", tmp_path / "model").returncode == 0
     for model in (tmp_path / "run" / "model.ckpt", tmp_path / "model"):
-        assert "24 of 24" in run("evaluate", model, table).stdout or "100.00 %" in run("evaluate", model, table).stdout
+        told = called("evaluate", model, table).stdout
+        assert "24 of 24" in told or "100.00 %" in told
     done = run("classify", tmp_path / "1.npy", "--model", tmp_path / "model", "--format", "json")
     assert json.loads(done.stdout)["label"] == "rise"
     assert json.loads(done.stdout)["duration"] == pytest.approx(21 * 0.04)

@@ -20,6 +20,13 @@ def test_a_whole_installation_is_well(capsys):
     assert f"  {importlib.metadata.version('numpy')}\n" in told
 
 
+@pytest.fixture
+def loading(monkeypatch):
+    """Torch and its family load together, which `test_a_whole_installation_is_well` tries, in seconds."""
+    monkeypatch.setattr(doctor, "_together", lambda: doctor.Finding("torch family", "loads together"))
+
+
+@pytest.mark.usefixtures("loading")
 @pytest.mark.parametrize("lacking, mend", [("onnxruntime", RUNTIME), ("torchaudio", TRAIN)])
 def test_what_is_missing_comes_with_its_command(lacking, mend, monkeypatch, capsys):
     version = importlib.metadata.version
@@ -36,6 +43,7 @@ def test_what_is_missing_comes_with_its_command(lacking, mend, monkeypatch, caps
     assert told.splitlines()[-1].strip() == mend
 
 
+@pytest.mark.usefixtures("loading")
 def test_a_version_that_is_too_old_is_told(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.5")
     findings = {finding.name: finding for finding in doctor.examine()}
@@ -59,6 +67,8 @@ def test_an_installation_for_recognising_is_well(monkeypatch, capsys):
 
 def test_what_cannot_be_loaded_together_is_tried(monkeypatch, tmp_path):
     """A torchaudio that was compiled for another torch, as its loader complains of it; and one that crashes."""
+    for name in ("torch", "torchvision"):  # loaded before it, in seconds
+        (tmp_path / f"{name}.py").touch()
     (tmp_path / "torchaudio.py").write_text("raise OSError('_torchaudio.so: undefined symbol: torch_exception_what')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     found = doctor._together()
@@ -66,7 +76,7 @@ def test_what_cannot_be_loaded_together_is_tried(monkeypatch, tmp_path):
     assert found.mend == TRAIN
     (tmp_path / "torchaudio.py").write_text("import os; os.abort()")
     assert "cannot be loaded together: the process ended with -6" in doctor._together().found
-    monkeypatch.delenv("PYTHONPATH")
+    (tmp_path / "torchaudio.py").write_text("")
     assert doctor._together() == doctor.Finding("torch family", "loads together")
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,20 @@ def start(*arguments, **how):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
 
 
+def reads(process, clip):
+    """Wait until it is at work: until it has read more of the clip than it reads ahead."""
+    def place():
+        for number in os.listdir(f"/proc/{process.pid}/fd"):
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if os.readlink(f"/proc/{process.pid}/fd/{number}") == str(clip):
+                    return int(Path(f"/proc/{process.pid}/fdinfo/{number}").read_text().split()[1])
+        return 0
+
+    while place() < 10 * 60 * 8000:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
 def tell(process, number):
     """Tell it to end; seconds that this took, and what it had still to say."""
     assert process.poll() is None, process.communicate()
@@ -51,7 +66,7 @@ def tell(process, number):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_each_signal_ends_a_command(number, long_clip):
     process = start("transcribe", "--model", "en-small", long_clip)
-    time.sleep(3)
+    reads(process, long_clip)
     took, _, errors = tell(process, number)
     assert took < SOON and process.returncode == 128 + number and errors == f"error: stopped by {number.name}\n"
 
@@ -60,7 +75,7 @@ def test_each_signal_ends_a_command(number, long_clip):
 def test_other_commands_end(command, long_clip, tmp_path):
     process = start(command, long_clip, *(["--timeline"] if command == "classify" else ["one two three four"]),
                     "--output", tmp_path / "out")
-    time.sleep(3)
+    reads(process, long_clip)
     took, _, errors = tell(process, signal.SIGINT)
     assert took < SOON and process.returncode == 130 and errors == "error: stopped by SIGINT\n"
     assert not any(tmp_path.rglob("*.*"))
@@ -143,7 +158,7 @@ def test_a_signal_that_is_ignored_stays_so(long_clip):
     """As nohup and `command &` in a script have it."""
     process = start("transcribe", "--model", "en-small", long_clip,
                     preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
-    time.sleep(3)
+    reads(process, long_clip)
     process.send_signal(signal.SIGHUP)
     time.sleep(1)
     assert process.poll() is None

@@ -1,6 +1,9 @@
 """The project's own exercises: how bodies move, what is drawn of them, and how clips and examples are written."""
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -314,6 +317,20 @@ def test_seed_and_number_settle_a_clip(rendered):
     assert np.abs(decoded - drawn[0]).mean() < 12
     different = next(render_actions.draw_clip(other, SMALL, (0.2, 0.4)).frames)
     assert np.abs(different.astype(float) - drawn[0][0]).mean() > 5
+
+
+def test_another_process_renders_the_same_bytes(tmp_path):
+    options = ["--clips", "4", "--size", "160x96", "--seconds", "1", "1"]
+    command = [sys.executable, render_actions.__file__, "clips", *options]
+    runs = {}
+    for number in "1", "200":  # what glibc fills new memory with: what reads it unwritten finds something else
+        chance = {"PYTHONHASHSEED": number, "MALLOC_PERTURB_": number, "MALLOC_MMAP_THRESHOLD_": str(2**30)}
+        runs[number] = subprocess.Popen([*command, tmp_path / number], env=os.environ | chance, stderr=subprocess.PIPE)
+    for run in runs.values():
+        said = run.communicate()[1]
+        assert run.returncode == 0, said
+    first, second = ({path.name: path.read_bytes() for path in (tmp_path / number).rglob("*.*")} for number in runs)
+    assert len(first) == 5 and first == second
 
 
 def test_what_moves_is_seen_to_move():

@@ -2,20 +2,19 @@
 
 import csv
 import errno
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
 from jobs import RANDOM, start, wait_until
 
-from conftest import REPOSITORY, tiny_run
+from conftest import tiny_run
 from earsight.common.checkpoint import read_checkpoint
 from earsight.common.errors import EarsightError
 from earsight.common.nn.module import SequenceModel
+from earsight.common.training import callbacks
 from earsight.common.training.resume import RESUME, RunLock, WholeCheckpoints, find_checkpoint
 from earsight.common.training.running import run_training
 
@@ -97,6 +96,7 @@ CHANGES = {"plateau": ("--model.optimiser.schedule", "plateau", "--model.optimis
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_bit_identical_with(change, tone_corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(callbacks, "_boards", lambda trainer: [])  # most of the time went into pictures
     run = tmp_path / "run"
     assert run_training(arguments(tone_corpus, tmp_path / "whole", *CHANGES[change])) == 0
     stop_after(3, arguments(tone_corpus, run, *CHANGES[change]), monkeypatch)
@@ -147,15 +147,21 @@ def test_a_checkpoint_of_another_model(change, named, tone_corpus, whole, tmp_pa
 
 
 def test_one_job_a_folder(tone_corpus, tmp_path):
-    code = ("import pathlib\nfrom earsight.common.training.resume import RunLock\n"
-            f"lock = RunLock(pathlib.Path({str(tmp_path)!r})); input()")
-    other = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, stdin=subprocess.PIPE)
-    wait_until((tmp_path / ".lock").exists, other)
+    def hold():
+        lock = RunLock(tmp_path)
+        held.set()
+        over.wait()
+        del lock
+
+    fork = multiprocessing.get_context("fork")  # a process of its own would load torch for seconds
+    held, over = fork.Event(), fork.Event()
+    other = fork.Process(target=hold)
+    other.start()
+    assert held.wait(60)
     with pytest.raises(EarsightError, match="another job trains in this folder"):
-        for _ in range(100):  # the lock follows its file
-            RunLock(tmp_path)
-            time.sleep(0.05)
-    other.communicate(b"\n")
+        RunLock(tmp_path)
+    over.set()
+    other.join()
     RunLock(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(EarsightError, match="cannot be written"):
