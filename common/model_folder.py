@@ -87,7 +87,7 @@ def read_config(folder: Path) -> ModelConfig:
     except FileNotFoundError:
         raise EarsightError(f"{folder}: no {CONFIG}, so this is no model folder; make one with `earsight export`"
                             ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EarsightError(f"{path}: damaged ({error}); export the model again") from error
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise EarsightError(f"{path}: not of format {FORMAT}, which this version reads; export the model again")
@@ -242,7 +242,7 @@ def _described(name: str, folder: Path) -> str:
         try:
             plain = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
             origin = {"from": plain["source"], "sha256": plain["sha256"]}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             origin = {"from": "not known"}
     try:
         config = read_config(folder)

@@ -47,10 +47,13 @@ class State:
     def read(path: Path) -> State:
         try:
             plain = json.loads(path.read_text(encoding="utf-8"))
-            return State(tuple(map(str, plain["sources"])), str(plain["clips"]), plain["views"])
+            views = plain["views"]
+            if views is not None and not (isinstance(views, int) and views >= 0):
+                raise ValueError(f"views {views!r:.40}")
+            return State(tuple(map(str, plain["sources"])), str(plain["clips"]), views)
         except FileNotFoundError:
             return State()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise EarsightError(f"{path}: damaged ({error}); remove it, and learn anew: frames are kept") from error
 
     def write(self, path: Path) -> None:

@@ -155,7 +155,7 @@ def borrowed_frontend(model: str | Path, n_features: int) -> tuple[Callable[[Pat
 def _read_card(path: Path) -> dict:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EarsightError(f"{path}: no readable JSON object ({error})") from error
     if not isinstance(card, dict):
         raise EarsightError(f"{path}: holds a JSON {type(card).__name__}; a card is an object")

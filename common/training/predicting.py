@@ -9,6 +9,7 @@ import hashlib
 import json
 import sys
 from argparse import ArgumentError
+from contextlib import suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -215,12 +216,12 @@ class Parts:
         return sorted(set(every) - set(self.paths()))
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """By id, the clips that are done; a line that a kill cut short is none."""
+        """By id, the clips that are done; a line that a kill cut short, or that is damaged, is none."""
         done = {}
         for part in self.paths():
             for line in part.read_text(encoding="utf-8").splitlines(keepends=True):
-                if line.endswith("\n"):
-                    result = json.loads(line)
+                with suppress(ValueError, LookupError, TypeError, RecursionError):
+                    result = json.loads(line) if line.endswith("\n") else {}
                     done[result["id"]] = result
         return done
 
