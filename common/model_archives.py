@@ -6,6 +6,7 @@ written but those files, into a folder that becomes the model's when all of it i
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import stat
@@ -138,7 +139,7 @@ def _demand_model(folder: Path) -> None:
     """Raise EarsightError where a folder lacks what `config.json` counts on."""
     config = read_config(folder)
     for file in (ENCODER, *(config.decoding.get(name) for name in ("lm", "lexicon"))):
-        if file and not (isinstance(file, str) and Path(file).name == file and (folder / file).is_file()):
+        if file and not (isinstance(file, str) and Path(file).name == file and os.path.isfile(folder / file)):
             raise EarsightError(f"{folder}: {file} is missing; export the model again")
 
 

@@ -177,7 +177,7 @@ def _are_texts(value: object) -> bool:
 def find_model(name: str | Path) -> Path:
     """The folder of a model that is given by its path or, for those in the package, by name."""
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if os.path.isdir(folder):  # which takes what the system refuses, as a name too long, for none
         return folder
     for known in (package_models, pulled_models):
         if found := known().get(str(name)):

@@ -39,6 +39,7 @@ import traceback
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
@@ -629,7 +630,7 @@ def with_other_value(plain: Any, draw: random.Random) -> Any:
         del plain[key]
     elif draw.random() < 0.1:
         other = draw.choice(list(plain.values()) if isinstance(plain, dict) else plain)
-        plain[key] = other
+        plain[key] = deepcopy(other)
     else:
         plain[key] = with_other_value(plain[key], draw)
     return plain
@@ -994,8 +995,14 @@ def try_arguments(place: Path, work: Path, seconds: float, seed: int, single: Pa
         while time.monotonic() < end:
             for name in random.Random(number).sample(list(calls), len(calls)):
                 number += 1
-                test = hypothesis.given(calls[name][0])(partial(attempt, name))
-                hypothesis.seed(number)(rules(test))()
+
+                @hypothesis.seed(number)
+                @rules
+                @hypothesis.given(given=calls[name][0])
+                def test(given: dict[str, Any]) -> None:
+                    attempt(name, given)
+
+                test()
 
 
 class Nothing(io.TextIOBase):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +15,15 @@ from .frames import Frames
 from .sources import Material
 
 
+LARGEST = 1e9  # minutes
+
+
 class Clock:
     """The time that was given, counted from here on."""
 
     def __init__(self, minutes: float):
-        if not (math.isfinite(minutes) and minutes > 0):
-            raise EarsightError(f"--minutes {minutes:g}: give a number above 0")
+        if not (isinstance(minutes, int | float) and 0 < minutes < LARGEST):
+            raise EarsightError(f"--minutes {minutes!r:.40}: give a number above 0")
         self._end = time.monotonic() + 60 * minutes
 
     def left(self) -> float:

@@ -69,7 +69,7 @@ class Shard:
 
 def is_shards(source: str | Path) -> bool:
     """Whether `source` names shards: a folder that holds some, a URL, or `pipe:` and the beginning of a command."""
-    return _remote(str(source)) or (Path(source) / INDEX).is_file() or any(Path(source).glob(CUTS))
+    return _remote(str(source)) or os.path.isfile(Path(source) / INDEX) or any(Path(source).glob(CUTS))
 
 
 def _remote(source: str) -> bool:
@@ -101,7 +101,7 @@ def read_index(source: str | Path) -> list[Shard]:
     for shard in shards:
         for file in (shard.cuts, *shard.fields.values()):
             if not _remote(file.source):
-                _check_size(file, Path(file.source).stat().st_size if Path(file.source).is_file() else None)
+                _check_size(file, os.path.getsize(file.source) if os.path.isfile(file.source) else None)
     return shards
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def prepare(
     parameters = inspect.signature(importer).parameters.values()
     known = {each.name: each for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "progress"}
     options = {name: _option(corpus, name, value, known) for name, value in options.items()}
-    if not source.exists():
+    if not os.path.exists(source):
         raise EarsightError(f"{source}: not there; give the place where {corpus} lies")
     for split in SPLITS:
         # These are of manifests, which are called as those that are written.
