@@ -35,7 +35,10 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        try:
+            os.replace(temporary, path)
+        except OSError as error:  # a folder
+            raise _unwritable(path, error) from error
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
@@ -52,10 +55,12 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if os.path.exists(path) and not os.path.isdir(path):
         raise EarsightError(f"{path}: is a file, and a folder is to be written; choose another output")
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from error
+    try:
         _temporaries.add(temporary)
         (folder := temporary / "new").mkdir()
         yield folder
@@ -65,9 +70,8 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-            _temporaries.discard(temporary)
+        shutil.rmtree(temporary, ignore_errors=True)
+        _temporaries.discard(temporary)
 
 
 def keep_inputs(output: str | Path, inputs: Iterable[str | Path | None], option: str = "--output") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import tempfile
 from collections.abc import Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Clips = Sequence[np.ndarray] | np.ndarray
 # Times that a stride leaves of a usual series, so that long ones take no longer to train on than they must.
 LONG = 64
+LARGEST = 1e9
 
 
 class SeriesClassifier:
@@ -75,6 +77,7 @@ class SeriesClassifier:
             EarsightError: the series and classes do not fit each other, or there is one class only.
         """
         require("pytorch_lightning", "train")
+        self._demand_numbers()
         series = arrays_of(X)
         values = classes_of(y, len(series))
         try:
@@ -176,6 +179,17 @@ class SeriesClassifier:
             for name, content in self._files.items():
                 Path(folder, name).write_bytes(content)
             self._runtime: Runtime = Runtime(folder, max(1, self.threads))
+
+    def _demand_numbers(self) -> None:
+        """Raise EarsightError for what the training's own parser would take, or call by another name."""
+        for name in ("steps", "batch_size", "learning_rate", "frame_shift"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < LARGEST:
+                raise EarsightError(f"{name}: {value!r:.40} is not a number above 0")
+        for name in ("steps", "seed", "threads"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < LARGEST:
+                raise EarsightError(f"{name}: {value!r:.40} is not a whole number from {int(name == 'steps')}")
 
     def _train(self, series: list[np.ndarray], labels: list[str], folder: Path) -> dict[str, bytes]:
         """Train in `folder`; the files of the exported model, by name."""

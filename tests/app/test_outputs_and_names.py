@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from conftest import REPOSITORY, tone, write_wav
+from earsight.app.main import main
 from earsight.common.errors import EarsightError
 from earsight.common.escaping import ESCAPED, printable
 from earsight.common.files import whole_folder
@@ -108,6 +109,33 @@ def test_nothing_is_written_over_what_is_read(clips, tmp_path):
         done = run(*arguments)
         assert done.returncode == 1 and "would write over it; choose another" in lines(done)[0], done.stderr
         assert before == {path: path.read_bytes() for path in before}
+
+
+@pytest.mark.parametrize("command", [
+    ["transcribe", "LONG", "--model", "en-small"],
+    ["align", "LONG", "a"],
+    ["align", "LONG"],
+    ["listen", "LONG", "--model", "en-small"],
+    ["prepare", "csv", "LONG", "out"],
+    ["prepare", "series", "LONG", "out"],
+    ["check", "LONG"],
+    ["evaluate", "LONG", "a.jsonl"],
+    ["evaluate", "en-small", "LONG"],
+    ["predict", "LONG", "a.jsonl", "out.jsonl"],
+    ["export", "LONG", "out"],
+    ["lm", "LONG", "--output", "out.arpa"],
+    ["calibrate", "digits", "--like", "LONG", "--output", "out"],
+    ["models", "pull", "n", "LONG"],
+    ["models", "pack", "LONG", "out.zip"],
+    ["learn", "LONG", "--output", "out", "--minutes", "0.001"],
+    ["train", "fit", "--config", "LONG"],
+])
+def test_names_that_are_too_long(command, tmp_path, monkeypatch, capsys):
+    """Of more than 255 bytes: what asks whether such a file is there fails."""
+    monkeypatch.chdir(tmp_path)
+    assert main([word.replace("LONG", "a" * 300) for word in command]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and told.count("\n") == 1
 
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):

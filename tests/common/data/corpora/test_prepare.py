@@ -2,7 +2,9 @@
 
 import pytest
 
+from earsight.audio.corpora.embeddings import prepare_embeddings
 from earsight.audio.corpora.importers import prepare
+from earsight.common.data.corpora.preparing import prepare as prepare_with
 from earsight.common.errors import EarsightError
 
 
@@ -25,4 +27,6 @@ def test_unknown_names(tmp_path):
         prepare("an4", tmp_path, tmp_path / "out")
     with pytest.raises(EarsightError, match="option dev_share is 'x'; it is a number"):
         prepare("folder", tmp_path, tmp_path / "out", dev_share="x")
+    with pytest.raises(EarsightError, match="embeddings needs the option 'config'; give config="):
+        prepare_with({"embeddings": prepare_embeddings}, "embeddings", tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
