@@ -122,8 +122,8 @@ def learn(source: str | Path | Sequence[str | Path], output: str | Path, *, minu
     try:
         sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     except TypeError:
-        raise EarsightError(f"source: a {type(source).__name__}, {source!r:.40}; give the path of a folder, a table or a "
-                            "manifest, or a list of them") from None
+        raise EarsightError(f"source: a {type(source).__name__}, {source!r:.40}; give the path of a folder, a table or "
+                            "a manifest, or a list of them") from None
     for each in (*sources, output):
         demand_paths(path=each)
     if not isinstance(add, bool):

@@ -12,8 +12,8 @@ DIR/findings/TARGET/, one folder for each kind of error and place in this projec
 that crashes, takes too long or too much memory is a finding if it does so again with that input alone; another one goes
 on. Inputs that reach something new are kept in DIR/TARGET, and are where the next run begins. The end is a table.
 
-Coverage is that of the project's own Python: what libav, libsndfile or KenLM do with an input is not seen, but that they
-live through it.
+Coverage is that of the project's own Python: what libav, libsndfile or KenLM do with an input is not seen, but whether
+they live through it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 LONGEST = 10.0  # seconds of the processor that an input may take
 WALL = 300.0  # seconds by the clock, of a machine with other work
 MEMORY = 2 << 30  # bytes that an input may take
-LIMIT = 3  # exit status of a process whose input took too much
+LIMIT = 3  # exit status of a process whose input took too much memory
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,7 @@ def make_material(folder: Path) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
-    for name in ("clip.wav", "other.wav"):
-        write_sound(folder, name, speechlike(8000, 0.3), 8000) if name in ("clip.wav",) else shutil.copy(
-            folder / "clip.wav", folder / name)
+    shutil.copy(write_sound(folder, "clip.wav", speechlike(8000, 0.3), 8000), folder / "other.wav")
     write_film(folder / "film.mkv", sliding(6, (48, 64)), 8)
     np.save(folder / "frames.npy", rng.standard_normal((40, 6)).astype(np.float32))
     exported(folder / "ctc")
@@ -199,8 +197,9 @@ def film_seeds(material: Path) -> Iterator[bytes]:
                      "clip.ts", "clip.flv"):
             rate = 48000 if "opus" in str(WRITTEN[name]) else 16000
             yield b"\0" + write(Path(folder), name, speechlike(rate, 0.4), rate).read_bytes()
-        for name, codec, pixels in (("a.gif", "gif", "rgb8"), ("a.avi", "mjpeg", "yuvj420p"), ("a.mp4", "mpeg4", "yuv420p"),
-                                    ("a.mpg", "mpeg2video", "yuv420p"), ("a.wmv", "wmv2", "yuv420p")):
+        for name, codec, pixels in (("a.gif", "gif", "rgb8"), ("a.avi", "mjpeg", "yuvj420p"),
+                                    ("a.mp4", "mpeg4", "yuv420p"), ("a.mpg", "mpeg2video", "yuv420p"),
+                                    ("a.wmv", "wmv2", "yuv420p")):
             with av.open(str(Path(folder, name)), "w") as container:
                 stream = container.add_stream(codec, rate=25)
                 stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
@@ -227,8 +226,8 @@ def read_film(material: Path, folder: Path, choice: int, content: bytes) -> None
     elif choice & 4 and OPENERS.video:
         OPENERS.video(path)
     else:
-        lag = (None, 0.2)[choice >> 3 & 1]
-        for _ in islice(sample(path, 5.0, lag, start=(0.0, 0.1)[choice >> 4 & 1], end=(None, 0.3)[choice >> 5 & 1]), 100):
+        lag, start, end = (None, 0.2)[choice >> 3 & 1], (0.0, 0.1)[choice >> 4 & 1], (None, 0.3)[choice >> 5 & 1]
+        for _ in islice(sample(path, 5.0, lag, start=start, end=end), 100):
             pass
 
 
@@ -238,7 +237,8 @@ def read_film(material: Path, folder: Path, choice: int, content: bytes) -> None
 def frames_seeds(material: Path) -> Iterator[bytes]:
     import numpy as np
 
-    for kind, shape in (("<f4", (8, 3)), (">f8", (4, 2)), ("<f2", (3, 3)), ("<i4", (6, 2)), ("<U3", (2, 2)), ("<f4", (5,))):
+    for kind, shape in (("<f4", (8, 3)), (">f8", (4, 2)), ("<f2", (3, 3)), ("<i4", (6, 2)), ("<U3", (2, 2)),
+                        ("<f4", (5,))):
         held = io.BytesIO()
         np.save(held, np.zeros(shape).astype(kind))
         yield b"\0" + held.getvalue()
@@ -262,7 +262,7 @@ def read_stored_frames(material: Path, folder: Path, choice: int, content: bytes
 def table_seeds(material: Path) -> Iterator[bytes]:
     for text in ("path,text\nclip.wav,a b\nother.wav,c\n", "path;label;speaker\nclip.wav;x;me\nfilm.mkv;y;you\n",
                  "sep=|\npath|text|start|duration|id\nclip.wav|a|0.1|0.1|one\n\"clip.wav\"|b|0|0.1|two\n",
-                 "path\tlabel\tgroup\tsplit\tframe_shift\nframes.npy\tx\tg\ttrain\t0.01\nframes.npy\ty\th\ttest\t0.02\n",
+                 "path\tlabel\tgroup\tsplit\tframe_shift\nframes.npy\tx\tg\ttrain\t.1\nframes.npy\ty\th\ttest\t.2\n",
                  ",path,text\n0,clip.wav,a\n1,other.wav,b\n", "\ufeffpath,text\r\nclip.wav,\"a, b\"\r\n"):
         yield from (bytes([choice]) + text.encode() for choice in (0, 1))
     yield b"\2" + "path,text\nclip.wav,a\n".encode("utf-16")
@@ -336,13 +336,14 @@ def series_seeds(material: Path) -> Iterator[bytes]:
                  "@timestamps true\n@classlabel true a b\n@data\n(0,1),(1,2):(0,3),(2,4):a\n(0,1),(1,2):(0,3):b\n",
                  "@timeStamps true\n@data\n(2024-05-31 10:00:00,1),(2024-05-31 10:00:01,2)\n"):
         yield b"\0" + text.encode()
-    for text in ("@relation x\n@attribute t0 numeric\n@attribute t1 numeric\n@attribute label {a,b}\n@data\n1,2,a\n3,?,b\n",
+    for text in ("@relation x\n@attribute t0 numeric\n@attribute t1 numeric\n@attribute label {a,b}\n@data\n1,2,a\n"
+                 "3,?,b\n",
                  "@relation x\n@attribute m relational\n@attribute t0 numeric\n@end m\n@attribute class {a,b}\n@data\n"
                  "'1,2\\n3,4',a\n'5,6\\n7,8',b\n"):
         yield b"\1" + text.encode()
     for arrays in ({"X": np.zeros((2, 3, 2)), "y": np.array(["a", "b"]), "times": np.arange(3.0)},
-                   {"X_train": np.zeros((2, 3)), "y_train": np.arange(2), "X_test": np.ones((1, 3)), "y_test": np.arange(1),
-                    "channels": np.array(["l"])}):
+                   {"X_train": np.zeros((2, 3)), "y_train": np.arange(2), "X_test": np.ones((1, 3)),
+                    "y_test": np.arange(1), "channels": np.array(["l"])}):
         held = io.BytesIO()
         np.savez(held, **arrays)
         yield b"\2" + held.getvalue()
@@ -350,8 +351,8 @@ def series_seeds(material: Path) -> Iterator[bytes]:
     np.save(held, np.zeros((2, 4, 1)))
     yield b"\x12" + held.getvalue()
     with tempfile.TemporaryDirectory() as folder:
-        path = write_long(Path(folder, "a.csv"), {"one": (swing("left", 6), "left"), "two": (swing("right", 5), "right")})
-        long = path.read_bytes()
+        swings = {"one": (swing("left", 6), "left"), "two": (swing("right", 5), "right")}
+        long = write_long(Path(folder, "a.csv"), swings).read_bytes()
     yield from (bytes([choice]) + long for choice in (3, 0x13, 0x23, 0x33))
     yield b"\3time_ms;l;r\n0;1;2\n100;;3\n300;4;5\n"
     yield b"\3label,a_0,a_1,a_2,a_3,a_4,a_5,a_6,a_7\nx,1,2,3,4,5,6,7,8\ny,1,2,3,4,5,6,7,\n"
@@ -405,7 +406,8 @@ def read_language_model(material: Path, folder: Path, choice: int, content: byte
 
 
 def text_seeds(material: Path) -> Iterator[bytes]:
-    for text in ("ab a b\nba b a\nc c\nab b\n", "ab\nba\n# no\n", "\ufeffab A B\r\nc\tC\r\n", "Straße s t\n", "a b c\nb a c\n"):
+    for text in ("ab a b\nba b a\nc c\nab b\n", "ab\nba\n# no\n", "\ufeffab A B\r\nc\tC\r\n", "Straße s t\n",
+                 "a b c\nb a c\n"):
         yield from (bytes([choice]) + text.encode() for choice in range(3))
     yield b"\2" + "ab a b\n".encode("utf-16")
 
@@ -414,8 +416,8 @@ def read_texts_of(material: Path, folder: Path, choice: int, content: bytes) -> 
     from earsight.app.service.settings import read_keys
     from earsight.audio.recognition.aligning import Aligner, read_text
     from earsight.common.data.texts import read_texts
-    from earsight.common.decoding.ngrams.making import make_model, read_words
     from earsight.common.decoding.lexicon import read_spellings
+    from earsight.common.decoding.ngrams.making import make_model, read_words
     from earsight.common.labels import Labels, build_labels, read_lexicon
     from earsight.common.recipes import read_yaml
 
@@ -483,8 +485,8 @@ def state_seeds(material: Path) -> Iterator[bytes]:
     from earsight.common.inference.segmenting import Stretch
 
     yield b"\0" + json.dumps({"sources": ["/a"], "clips": "x", "views": 2}).encode()
-    yield b"\1" + json.dumps({"shards": [{"files": {"cuts": ["cuts.000000.jsonl.gz", 3, "x"],
-                                                    "recording": ["recording.000000.tar", 3, "y"]}, "clips": 1}]}).encode()
+    shard = {"cuts": ["cuts.000000.jsonl.gz", 3, "x"], "recording": ["recording.000000.tar", 3, "y"]}
+    yield b"\1" + json.dumps({"shards": [{"files": shard, "clips": 1}]}).encode()
     yield b"\2" + json.dumps({"source": "/a", "sha256": "0" * 64}).encode()
     heard = Utterance(0.0, 1.0, Transcript("", "a", 1.0, "m", 0.5, (Word("a", 0.0, 0.1, 0.5),)))
     entry = {"place": asdict(Stretch(0, 1, 0, 1)), "utterance": asdict(heard)}
@@ -561,12 +563,14 @@ def tried(call: Callable, *given: Any) -> Any:
 
 # Other bytes
 
-ODD_TOKENS = ["", "0", "-1", "1e999", "-1e999", "nan", "inf", "1e-320", "1e308", "9" * 30, "9" * 5000, "2147483648", "-0",
-              "0x10", "1_0", "٣", "²", "true", "null", "NaN", "\0", "\ufeff", "\u2028", "é", "\"", "'", ",", ":", ";", "|", "\\",
-              "?", "<unk>", "<s>", "</s>", "#", "%", "@data", "@end", "\\data\\", "\\end\\", "..", "/", "2024-05-31 10:00:00",
-              "0001-01-01", "9999-12-31T23:59:59-23:59", "a" * 3000, "A\u0301", "\U0001f600"]
-ODD_VALUES = [None, True, False, 0, -1, 1, 2, 0.5, -0.5, 1e308, 1e-300, float("inf"), float("nan"), 2**31, 2**63, 10**400, "", "a",
-              "\0", "\ud800", "nan", "1", "../x", [], {}, [None], [[]], [0, 1], {"a": None}, ["a", "b"], [1.5], "a" * 3000]
+ODD_TOKENS = [
+    "", "0", "-1", "-0", "1e999", "-1e999", "nan", "NaN", "inf", "1e-320", "1e308", "2147483648", "9" * 30, "9" * 5000,
+    "0x10", "1_0", "٣", "²", "true", "null", "\0", "\ufeff", "\u2028", "é", "A\u0301", "\U0001f600", "a" * 3000, '"',
+    "'", ",", ":", ";", "|", "\\", "?", "#", "%", "..", "/", "<unk>", "<s>", "</s>", "@data", "@end", "\\data\\", "\\end\\",
+    "2024-05-31 10:00:00", "0001-01-01", "9999-12-31T23:59:59-23:59"]
+ODD_VALUES = [
+    None, True, False, 0, -1, 1, 2, 0.5, -0.5, 1e308, 1e-300, float("inf"), float("nan"), 2**31, 2**63, 10**400, "",
+    "a", "\0", "\ud800", "nan", "1", "../x", "a" * 3000, [], {}, [None], [[]], [0, 1], {"a": None}, ["a", "b"], [1.5]]
 BREAKS = re.compile(r"([\s,:;|(){}\[\]\"'=]+)")
 
 
@@ -594,8 +598,8 @@ def change_word(text: str, draw: random.Random) -> str:
 def change_lines(text: str, draw: random.Random) -> str:
     lines = text.splitlines(keepends=True)
     place = draw.randrange(len(lines)) if lines else 0
-    kept, other = lines[place:place + 1], draw.choice(lines or [""])
-    lines[place:place + 1] = draw.choice(([], kept * 2, [other], [*kept, other], [draw.choice(ODD_TOKENS) + "\n", *kept]))
+    kept, other, odd = lines[place:place + 1], draw.choice(lines or [""]), draw.choice(ODD_TOKENS) + "\n"
+    lines[place:place + 1] = draw.choice(([], kept * 2, [other], [*kept, other], [odd, *kept]))
     return "".join(lines)
 
 
@@ -640,12 +644,11 @@ def with_other_value(plain: Any, draw: random.Random) -> Any:
 
 
 def argument_calls(material: Path, folder: Path) -> dict[str, tuple[Any, Callable[..., object]]]:
-    """Public functions by name: how their arguments are drawn, and what is called."""
+    """Public functions by name: how their arguments are drawn, and what is called with them."""
     import numpy as np
     from hypothesis import strategies as st
 
     import earsight
-    from earsight.app.learning.learning import learn
     from earsight.app.service import running
     from earsight.app.service.settings import Settings
     from earsight.audio.reading import ReadingOptions, info, open_blocks, read
@@ -656,122 +659,137 @@ def argument_calls(material: Path, folder: Path) -> dict[str, tuple[Any, Callabl
     from earsight.common.texts import TextForm
     from earsight.video.reading import probe, read_frames, sample
 
-    numbers = st.one_of(st.integers(-3, 8), st.integers(), st.floats(), st.booleans())
-    texts = st.text(st.characters(exclude_characters="/~"), max_size=8)
-    anything = st.one_of(st.none(), numbers, texts, st.binary(max_size=4), st.lists(st.text(max_size=4), max_size=2),
-                         st.tuples(st.integers()), st.just(b"\xff"), st.dictionaries(st.text(max_size=2), st.integers(), max_size=1),
-                         st.just(np.float32(2)), st.just(np.array([1, 2])), st.just(range(3)), st.complex_numbers())
-
     def usual(*values: Any) -> Any:
         """Values that serve, mostly; else anything."""
         return st.one_of(st.sampled_from(values), st.sampled_from(values), anything)
 
     def some(**each: Any) -> Any:
+        """Some of the arguments."""
         return st.fixed_dictionaries({}, optional=each)
 
-    files = [material / name for name in ("clip.wav", "film.mkv", "frames.npy", "table.csv", "all.jsonl", "words.txt",
-                                          "words.arpa", "train.csv")]
+    def every(optional: dict[str, Any] | None = None, **each: Any) -> Any:
+        return st.fixed_dictionaries(each, optional=optional or {})
+
+    numbers = st.one_of(st.integers(-3, 8), st.integers(), st.floats(), st.booleans())
+    texts = st.text(st.characters(exclude_characters="/~"), max_size=8)
+    anything = st.one_of(
+        st.none(), numbers, texts, st.binary(max_size=4), st.lists(st.text(max_size=4), max_size=2),
+        st.complex_numbers(), st.tuples(st.integers()), st.dictionaries(st.text(max_size=2), st.integers(), max_size=1),
+        st.sampled_from([b"\xff", np.float32(2), np.array([1, 2]), range(3), "a" * 300, "\ud800", 10**400]))
+    counts = st.one_of(numbers, st.sampled_from([1, 2, 2**31, 2**63, 10**400]))
+    floats, spans = st.floats(), st.one_of(st.none(), st.floats())
+
+    names = ("clip.wav", "film.mkv", "frames.npy", "table.csv", "all.jsonl", "words.txt", "words.arpa", "train.csv")
+    files = [material / name for name in names]
+    named = st.sampled_from([*files, Path("missing"), material])
     paths = usual(*files, *map(str, files), material, "missing")
     models = usual(material / "ctc", material / "classes", material / "series", "en-small", "digits", None, material)
-    counts = st.one_of(numbers, st.sampled_from([1, 2, 2**31, 2**63, 10**30]))
-    decoding = {"decoder": usual("greedy", "beam"), "beam": usual(1, 5), "beam_threshold": usual(5.0, 0.1),
-                "lm": usual(material / "words.arpa", material / "letters.arpa"), "lexicon": usual(material / "words.txt"),
-                "lm_weight": usual(1.0), "word_score": usual(0.0), "hotwords": usual(["ab:3"], ["a b", "c:1e300"], []),
-                "n_best": usual(1, 3)}
+    languages = usual(material / "words.arpa", material / "letters.arpa")
+    decoding = {
+        "decoder": usual("greedy", "beam"), "beam": usual(1, 5), "beam_threshold": usual(5.0, 0.1), "lm": languages,
+        "lexicon": usual(material / "words.txt"), "lm_weight": usual(1.0), "word_score": usual(0.0),
+        "hotwords": usual(["ab:3"], ["a b", "c:1e300"], []), "n_best": usual(1, 3)}
+    columns = st.one_of(st.sampled_from(["rec", "clock", "l", "label", ""]), texts)
+
     cells = st.one_of(st.floats(width=32), st.integers(-9, 9), st.just(float("nan")), st.none(), st.text(max_size=2))
     rows = st.lists(st.one_of(st.lists(cells, max_size=3), cells), max_size=5)
-    arrays = st.one_of(anything, st.lists(rows, max_size=4), st.sampled_from([
-        np.zeros((4, 5, 2)), np.zeros((4, 5)), np.zeros((0, 5)), np.zeros((4, 0, 2)), np.full((4, 5, 2), np.inf),
-        np.zeros((4, 5, 2), complex), np.array([["a"]]), np.zeros((4, 5, 2), "M8[s]"), np.random.default_rng(1).random((4, 9, 2)),
-        [np.zeros((3, 2)), np.zeros((5, 2))], np.zeros(4, object), np.ma.zeros((4, 5, 2)), np.zeros((2, 2, 2, 2))]))
-    classes = st.one_of(anything, st.lists(st.one_of(st.sampled_from("ab"), cells), max_size=5),
-                        st.sampled_from([np.array(["a", "b", "a", "b"]), [0, 1, 0, 1], [True, False] * 2, [None, "a"] * 2,
-                                         ["a", 1] * 2, [b"a", b"b"] * 2, [0.5, float("nan")] * 2, [(1, 2), (3, 4)] * 2]))
-    settings = {"hidden": counts, "layers": counts, "members": counts, "residual": anything, "stride": counts,
-                "steps": usual(1, 2), "batch_size": counts, "learning_rate": usual(1e-3), "augment": anything,
-                "frame_shift": usual(1.0, 0.1), "seed": counts, "threads": counts}
-    settings = {name: value.filter(small) for name, value in settings.items()}
-
-    def fit(given: dict, X: Any, y: Any) -> None:
-        model = earsight.SeriesClassifier(**given).fit(X, y)
-        model.predict(X)
-        model.score(X, y)
-
-    def predict(X: Any, y: Any) -> None:
-        model = fitted()
-        for call in (model.predict, model.predict_proba):
-            tried(call, X)
-        model.score(X, y)
+    X, y = np.random.default_rng(1).random((4, 9, 2)), [0, 1, 0, 1]
+    series = st.one_of(st.just(X), st.just(X), anything, st.lists(rows, max_size=4), st.sampled_from([
+        np.zeros((4, 5)), np.zeros((0, 5)), np.zeros((4, 0, 2)), np.full((4, 5, 2), np.inf), np.array([["a"]]),
+        np.zeros((4, 5, 2), complex), np.zeros((4, 5, 2), "M8[s]"), [np.zeros((3, 2)), np.zeros((5, 2))],
+        np.zeros(4, object), np.ma.zeros((4, 5, 2)), np.zeros((2, 2, 2, 2))]))
+    labels = st.lists(st.one_of(st.sampled_from("ab"), cells), max_size=5)
+    classes = st.one_of(st.just(y), anything, labels, st.sampled_from([
+        np.array(["a", "b", "a", "b"]), [True, False] * 2, [None, "a"] * 2, ["a", 1] * 2, [b"a", b"b"] * 2,
+        [0.5, float("nan")] * 2, [(1, 2), (3, 4)] * 2]))
+    settings = {name: kind.filter(small) for name, kind in {
+        **dict.fromkeys(("hidden", "layers", "members", "stride", "batch_size", "seed", "threads"), counts),
+        "residual": anything, "steps": usual(1, 2), "learning_rate": usual(1e-3), "augment": anything,
+        "frame_shift": usual(1.0, 0.1)}.items()}
 
     @lru_cache(1)
     def fitted() -> Any:
-        return earsight.SeriesClassifier(hidden=4, layers=1, steps=1, threads=1).fit(np.random.default_rng(1).random((4, 9, 2)),
-                                                                                     [0, 1, 0, 1])
+        return earsight.SeriesClassifier(hidden=4, layers=1, steps=1, threads=1).fit(X, y)
 
-    def blocks(path: Any, rate: Any, **options: Any) -> None:
-        for call in (partial(read, path, rate, ReadingOptions(**options)), partial(info, path)):
-            tried(call)
+    def transcribe(path: Any = material / "clip.wav", model: Any = "en-small", **more: Any) -> None:
+        earsight.transcribe(path, model, **more)
+
+    def classify(path: Any = material / "clip.wav", model: Any = None) -> None:
+        earsight.classify(path, model)
+
+    def learn(source: Any = material / "labels.csv", output: Any = "out", minutes: Any = 1e-4, **more: Any) -> None:
+        earsight.learn(source, output, minutes=brief(minutes), **more)
+
+    def fit(given: dict[str, Any], X: Any, y: Any) -> None:
+        earsight.SeriesClassifier(**given).fit(X, y).score(X, y)
+
+    def predict(X: Any, y: Any) -> None:
+        tried(fitted().predict_proba, X)
+        fitted().score(X, y)
+
+    def read_sounds(path: Any, rate: Any, **options: Any) -> None:
+        tried(info, path)
+        tried(lambda: read(path, rate, ReadingOptions(**options)))
         for _ in islice(open_blocks(path, rate, ReadingOptions(**options))[1], 100):
             pass
 
-    def films(path: Any, rate: float, **options: Any) -> None:
+    def read_films(path: Any, rate: float, **options: Any) -> None:
         tried(probe, path)
         tried(lambda: list(islice(read_frames(path), 20)))
         for _ in islice(sample(path, rate, **options), 100):
             pass
 
-    def served(**options: Any) -> None:
-        running.asyncio = Unrun  # what begins, ends at once
+    def read_table(path: Any, **options: Any) -> None:
+        read_series(path, TableOptions(**options))
+
+    def form(text: str = "", **more: Any) -> None:
+        TextForm(**more)(text)
+
+    def align(path: Any = material / "frames.npy", text: str = "ab", numbers: str = "keep") -> None:
+        Aligner(material / "ctc", None, 1, numbers).align(path, text)
+
+    def make(texts: list[str], order: int = 2, output: str = "a.arpa", **more: Any) -> None:
+        make_model(texts, order, output, **more)
+
+    def serve(**options: Any) -> None:
+        running.asyncio = Unrun  # what would serve ends at once
         running.serve(Settings(port=0, model="en-small", jobs=1, **options))
 
-    floats, spans = st.floats(), st.one_of(st.none(), st.floats())
-    named = st.sampled_from([*files, Path("missing"), material])
-    columns = usual("rec", "clock", "l", "label", "").filter(lambda value: isinstance(value, str))
-    calls: dict[str, tuple[Any, Callable[..., object]]] = {
+    calls = {
         "transcribe": (some(path=paths, model=models, track=usual(1, None), channels=usual("mix", "split", 1),
-                            damaged=usual("refuse", "skip"), **decoding),
-                       lambda path=material / "clip.wav", model="en-small", **more: earsight.transcribe(path, model, **more)),
-        "classify": (some(path=paths, model=models),
-                     lambda path=material / "clip.wav", model=None: earsight.classify(path, model)),
-        "learn": (some(source=st.one_of(paths, st.lists(paths, max_size=2)), output=usual("out", material), add=anything,
-                       minutes=usual(0.0001, 0), task=usual("auto", "classes", "text")),
-                  lambda source=material / "labels.csv", output="out", minutes=0.0001, **more: earsight.learn(
-                      source, output, minutes=brief(minutes), **more)),
-        "SeriesClassifier": (st.fixed_dictionaries({"given": some(**settings), "X": st.one_of(st.just(np.random.default_rng(
-            1).random((4, 9, 2))), arrays), "y": st.one_of(st.just([0, 1, 0, 1]), classes)}), fit),
-        "predict": (st.fixed_dictionaries({"X": arrays, "y": classes}), predict),
-        "save": (st.fixed_dictionaries({"folder": paths}), lambda folder: earsight.SeriesClassifier().save(folder)),
-        "set_params": (st.fixed_dictionaries({"given": st.dictionaries(usual("hidden").filter(lambda name: isinstance(name, str)),
-                                                                       anything, max_size=2)}),
+                            damaged=usual("refuse", "skip"), **decoding), transcribe),
+        "classify": (some(path=paths, model=models), classify),
+        "learn": (some(source=st.one_of(paths, st.lists(paths, max_size=2)), output=usual("out", material),
+                       add=anything, minutes=usual(1e-4, 0), task=usual("auto", "classes", "text")), learn),
+        "fit": (every(given=some(**settings), X=series, y=classes), fit),
+        "predict": (every(X=series, y=classes), predict),
+        "save": (every(folder=paths), lambda folder: fitted().save(folder)),
+        "set_params": (every(given=st.dictionaries(st.sampled_from(["hidden", "x"]), anything, max_size=2)),
                        lambda given: earsight.SeriesClassifier().set_params(**given)),
-        "read": (st.fixed_dictionaries({"path": named, "rate": st.one_of(st.none(), st.sampled_from([8000, 1, 0, -1, 2**31, 384000]))},
-                                       optional={"track": anything, "channels": anything, "damaged": anything,
-                                                 "longest": spans, "quiet": st.booleans()}), blocks),
-        "sample": (st.fixed_dictionaries({"path": named, "rate": st.one_of(floats, st.just(5.0))},
-                                         optional={"lag": spans, "start": floats, "end": spans, "threads": st.integers(0, 3)}), films),
-        "read_series": (st.fixed_dictionaries({"path": named}, optional={
-            "series": columns, "time": columns, "label": columns, "group": columns, "layout": usual("auto", "long", "wide"),
-            "unit": usual("s", "ms"), "channels": st.lists(columns, max_size=2).map(tuple), "labelled": st.booleans()}),
-            lambda path, **options: read_series(path, TableOptions(**options))),
-        "TextForm": (some(case=usual("lower", "upper"), punctuation=usual("drop"), numbers=usual("words"), language=texts,
-                          text=st.text()), lambda text="", **more: TextForm(**more)(text)),
+        "read": (every({"track": anything, "channels": anything, "damaged": anything, "quiet": st.booleans()},
+                       path=named, rate=st.sampled_from([None, 8000, 1, 384000])), read_sounds),
+        "sample": (every({"lag": spans, "start": floats, "end": spans, "threads": st.integers(0, 3)}, path=named,
+                         rate=st.one_of(floats, st.just(5.0))), read_films),
+        "read_series": (every({**dict.fromkeys(("series", "time", "label", "group"), columns),
+                               "layout": usual("auto", "long", "wide"), "unit": usual("s", "ms"),
+                               "labelled": st.booleans(), "channels": st.lists(columns, max_size=2).map(tuple)},
+                              path=named), read_table),
+        "TextForm": (some(case=usual("lower", "upper"), punctuation=usual("drop"), numbers=usual("words"),
+                          language=texts, text=st.text()), form),
         "parse_hotword": (some(given=st.one_of(anything, st.text(), st.from_regex(r"\w+:\S*=?.*"))),
                           lambda given="": parse_hotword(given)),
-        "align": (some(path=named, text=st.text("abc 21,'\0é", max_size=12), numbers=st.sampled_from(["keep", "words"])),
-                  lambda path=material / "frames.npy", text="ab", numbers="keep": Aligner(
-                      material / "ctc", None, 1, numbers).align(path, text)),
-        "make_model": (st.fixed_dictionaries({"texts": st.lists(st.text("ab |<s>é\0\n", max_size=9), max_size=4)}, optional={
-            "order": st.integers(-2, 9), "output": st.sampled_from(["a.arpa", "a.bin", "."]), "characters": st.booleans(),
-            "vocabulary": st.one_of(st.none(), st.integers(-2, 5), st.lists(st.text("ab<s>", max_size=3), max_size=3)),
-            "size": st.one_of(st.none(), st.floats())}),
-            lambda texts, order=2, output="a.arpa", **more: make_model(texts, order, output, **more)),
+        "align": (some(path=named, text=st.text("abc 21,'\0é", max_size=12),
+                       numbers=st.sampled_from(["keep", "words"])), align),
+        "make_model": (every({"order": st.integers(-2, 9), "output": st.sampled_from(["a.arpa", "a.bin", "."]),
+                              "characters": st.booleans(), "size": spans,
+                              "vocabulary": st.one_of(st.none(), st.integers(-2, 5), st.lists(texts, max_size=3))},
+                             texts=st.lists(st.text("ab |<s>é\0\n", max_size=9), max_size=4)), make),
         "serve": (some(host=texts, keys=st.one_of(named, st.none()), certificate=st.one_of(named, st.none()),
-                       certificate_key=named, temporary=named, allow_host=st.lists(texts, max_size=2).map(tuple)), served),
+                       certificate_key=named, temporary=named,
+                       allow_host=st.lists(texts, max_size=2).map(tuple)), serve),
     }
-    del learn
-    calls |= {f"command {name}": (argv.map(lambda given: {"argv": given}), run_command)
-              for name, argv in command_lines(material).items()}
-    return calls
+    lines = command_lines(material)
+    return calls | {f"command {name}": (every(argv=argv), run_command) for name, argv in lines.items()}
 
 
 class Unrun:
@@ -803,8 +821,8 @@ def run_command(argv: list[str]) -> None:
         assert done.code in (0, 2), done.code
 
 
-HARMLESS = ("transcribe", "classify", "explain", "align", "listen", "watch", "prepare", "check", "evaluate", "predict", "export",
-            "lm", "tune-decoder", "calibrate", "models", "completion", "train", "tune")
+HARMLESS = ("transcribe", "classify", "explain", "align", "listen", "watch", "prepare", "check", "evaluate", "predict",
+            "export", "lm", "tune-decoder", "calibrate", "models", "completion", "train", "tune")
 UNDRAWN = ("--ray", "--help", "--version", "--list-devices", "--storage", "--trials")
 
 
@@ -816,31 +834,32 @@ def command_lines(material: Path) -> dict[str, Any]:
 
     every = next(action for action in parser("en-small", {"sound": "digits", "video": "actions-10"})._actions
                  if isinstance(action, argparse._SubParsersAction))
-    files = ("clip.wav", "film.mkv", "frames.npy", "table.csv", "labels.csv", "all.jsonl", "table.jsonl.gz", "words.txt",
-             "words.arpa", "words.bin", "train.csv", "ctc", "classes", "series", "run", "run/model.ckpt")
-    values = st.one_of(
-        st.sampled_from([str(material / name) for name in files]), st.sampled_from([str(material / name) for name in files]),
-        st.sampled_from(["out", "out.png", "out.zip", "out.jsonl", "missing", "", "-", "0", "1", "-1", "1e999", "nan", "0.5", "a b",
-                         "ab:3", "a=b", "csv", "folder", "series", "shards", "embeddings", "fit", "text=x", "dev=0.5", "²", "٣",
-                         "9" * 5000, str(2**40)]),
-        st.text(st.characters(exclude_characters="/~", exclude_categories=[]), max_size=6))
+    names = ("clip.wav", "film.mkv", "frames.npy", "table.csv", "labels.csv", "all.jsonl", "table.jsonl.gz",
+             "words.txt", "words.arpa", "words.bin", "train.csv", "ctc", "classes", "series", "run", "run/model.ckpt")
+    files = st.sampled_from([str(material / name) for name in names])
+    values = st.one_of(files, files, st.sampled_from([
+        "out", "out.png", "out.zip", "out.jsonl", "missing", "", "-", "0", "1", "-1", "1e999", "nan", "0.5", "a b",
+        "ab:3", "a=b", "csv", "folder", "series", "shards", "embeddings", "fit", "text=x", "dev=0.5", "²", "٣", "9" * 5000,
+        str(2**40), "a" * 300]), st.text(st.characters(exclude_characters="/~", exclude_categories=[]), max_size=6))
 
     def option(action: argparse.Action) -> Any:
-        value = st.one_of(st.sampled_from(sorted(action.choices)), values) if action.choices and not isinstance(
-            action, argparse._SubParsersAction) else values
+        value = st.one_of(st.sampled_from(sorted(action.choices)), values) if action.choices else values
         name = st.sampled_from(action.option_strings)
         if action.nargs == 0:
             return st.tuples(name).map(list)
         count = {None: (1, 1), "?": (0, 1), "+": (1, 3), "*": (0, 3)}.get(action.nargs, (1, 1))
-        return st.tuples(name, st.lists(value, min_size=count[0], max_size=count[1])).map(lambda pair: [pair[0], *pair[1]])
+        several = st.lists(value, min_size=count[0], max_size=count[1])
+        return st.tuples(name, several).map(lambda pair: [pair[0], *pair[1]])
 
     def line(name: str, sub: argparse.ArgumentParser) -> Any:
-        wanted = [action for action in sub._actions if action.option_strings and not set(UNDRAWN) & set(action.option_strings)]
+        wanted = [action for action in sub._actions
+                  if action.option_strings and not set(UNDRAWN) & set(action.option_strings)]
         options = st.lists(st.one_of(*map(option, wanted)), max_size=3) if wanted else st.just([])
         required = [option(action) for action in wanted if action.required]
         places = st.lists(values, max_size=4)
         if any(isinstance(action, argparse._SubParsersAction) for action in sub._actions):
-            places = st.tuples(st.sampled_from(["pull", "remove", "pack"]), places).map(lambda pair: [pair[0], *pair[1]])
+            actions = st.sampled_from(["pull", "remove", "pack"])
+            places = st.tuples(actions, places).map(lambda pair: [pair[0], *pair[1]])
         if name == "tune":
             options = st.just([])
         return st.tuples(places, options, *required).map(
@@ -917,7 +936,9 @@ def innermost(error: BaseException) -> str:
     """The last place of this project in a traceback, this script left out."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__)
               if Path(frame.filename).is_relative_to(REPOSITORY) and Path(frame.filename) != Path(__file__).resolve()]
-    return f"{Path(frames[-1].filename).relative_to(REPOSITORY)}-{frames[-1].lineno}".replace("/", ".") if frames else "outside"
+    if not frames:
+        return "outside"
+    return f"{Path(frames[-1].filename).relative_to(REPOSITORY)}-{frames[-1].lineno}".replace("/", ".")
 
 
 def keep_finding(place: Path, target: str, key: str, content: bytes, told: str) -> None:
@@ -961,8 +982,9 @@ def try_inputs(name: str, place: Path, work: Path, seconds: float, seed: int, si
                     read(path.read_bytes())
         limit_memory()
         largest = max(path.stat().st_size for path in corpus.iterdir())
-        options = [f"-max_total_time={round(seconds)}", f"-seed={seed}", f"-max_len={largest + 2000}", "-rss_limit_mb=0",
-                   "-timeout=1000000", f"-artifact_prefix={work}/", "-handle_segv=0", "-handle_abrt=0", "-handle_bus=0", "-handle_fpe=0", "-len_control=0"]
+        options = [f"-max_total_time={round(seconds)}", f"-seed={seed}", f"-max_len={largest + 2000}", "-len_control=0",
+                   "-rss_limit_mb=0", "-timeout=1000000", f"-artifact_prefix={work}/",
+                   *(f"-handle_{signal}=0" for signal in ("segv", "abrt", "bus", "fpe"))]  # faulthandler has them
         mutator = {"custom_mutator": target.mutate} if target.mutate else {}
         atheris.Setup([sys.argv[0], *options, str(corpus)], one, **mutator)
         atheris.Fuzz()
@@ -1040,7 +1062,8 @@ def fuzz(name: str, place: Path, minutes: float, seed: int) -> tuple[str, int, f
             if status == 0:
                 break
             if counted(work) == before:
-                raise SystemExit(f"{name}: {(work / 'said').read_text()[-2000:]}\nthe process that tries inputs does not begin")
+                said = (work / "said").read_text(errors="replace")[-2000:]
+                raise SystemExit(f"{name}: {said}\nerror: the process that tries inputs does not begin")
             confirm(name, place, work)
         tried = counted(work)
     found = place / "findings" / name
@@ -1061,8 +1084,8 @@ def confirm(name: str, place: Path, work: Path) -> None:
         (Path(folder) / "single").write_bytes(content)
         status = start(name, place, Path(folder), "--input", str(Path(folder) / "single"))
     if status:
-        place_of = re.findall(rf'File "{re.escape(str(REPOSITORY))}/(\S+)", line (\d+)', told.replace(str(Path(__file__)), ""))
-        where = "-".join(place_of[0]).replace("/", ".") if place_of else "outside"
+        places = re.findall(rf'File "{re.escape(str(REPOSITORY))}/(?!scripts)(\S+)", line (\d+)', told)
+        where = "-".join(places[0]).replace("/", ".") if places else "outside"
         keep_finding(place, name, f"ended-{status}-{where}", content, told)
 
 
@@ -1091,7 +1114,7 @@ def main() -> int:
     arguments.add_argument("--minutes", type=float, default=1.0, help="in all (default: 1)")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--corpus", type=Path, default=Path(tempfile.gettempdir(), "earsight-fuzz"), metavar="DIR",
-                           help="inputs that were kept, and findings (default: a folder in the system's for temporary files)")
+                           help="inputs that were kept, and findings (default: earsight-fuzz among temporary files)")
     arguments.add_argument("--input", type=Path, metavar="FILE", help="try this one")
     arguments.add_argument("--work", type=Path, help=argparse.SUPPRESS)  # of a process that tries inputs
     arguments.add_argument("--seconds", type=float, help=argparse.SUPPRESS)

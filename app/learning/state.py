@@ -14,7 +14,6 @@ from ...common.files import write_whole
 from .frames import Frames
 from .sources import Material
 
-
 LARGEST = 1e9  # minutes
 
 

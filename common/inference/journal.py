@@ -24,8 +24,8 @@ class Journal:
         self._file: BinaryIO | None = None
 
     def open(self) -> list[tuple[Stretch, Utterance]]:
-        """Make it ready for `add`, and return what is there; a line that was not written whole, or is damaged, and those
-        behind it do not count.
+        """Make it ready for `add`, and return what is there; a line that was not written whole or is damaged does not
+        count, nor do those behind it.
 
         Raises:
             EarsightError: it cannot be written.

@@ -60,8 +60,9 @@ def fitted():
 
 
 @pytest.mark.parametrize("series, said", [
-    (None, "^X is a NoneType"), (3, "^X is a int"), (np.float32(2), "^X is a float32"), (np.array(3), "^X is a ndarray"),
-    (object(), "^X is a object"), ([HUGE], "^series 1 of X holds no numbers"), ([[HUGE]], "^series 1 of X holds no numbers"),
+    (None, "^X is a NoneType"), (3, "^X is a int"), (np.float32(2), "^X is a float32"),
+    (np.array(3), "^X is a ndarray"), (object(), "^X is a object"), ([HUGE], "^series 1 of X holds no numbers"),
+    ([[HUGE]], "^series 1 of X holds no numbers"),
 ])
 def test_series(series, said, fitted):
     for call in (fitted.predict, fitted.predict_proba, lambda each: fitted.fit(each, Y)):
@@ -86,7 +87,8 @@ def test_classes_without_an_order(classes, fitted):
         fitted.fit(X, classes)
 
 
-@pytest.mark.parametrize("name, value", [("layers", -1), ("layers", HUGE), ("members", HUGE), ("stride", -1), ("stride", HUGE)])
+@pytest.mark.parametrize("name, value", [("layers", -1), ("layers", HUGE), ("members", HUGE), ("stride", -1),
+                                         ("stride", HUGE)])
 def test_encoders_that_cannot_be(name, value):
     with pytest.raises(EarsightError, match=f"^encoder.{name} .*: give [01] or more"):
         earsight.SeriesClassifier(**{"hidden": 4, "layers": 1, "steps": 1, "threads": 1, name: value}).fit(X, Y)

@@ -1,4 +1,4 @@
-"""Files that this program or others wrote, and that are something else now: one line that names them, or a new beginning."""
+"""Files that this program or others wrote, and that are something else now: one line that names them, or made anew."""
 
 import io
 import json
@@ -90,7 +90,8 @@ def test_a_journal_goes_on_where_it_is_still_one(tmp_path, line):
     assert path.read_bytes() == b'{"key": 1}\n' + entry + b"\n"
 
 
-@pytest.mark.parametrize("plain", [[], {"shards": 3}, {"shards": [{"files": {"cuts": 3}}], "key": "x"}, {"shards": [[]]}])
+@pytest.mark.parametrize("plain", [[], {"shards": 3}, {"shards": [{"files": {"cuts": 3}}], "key": "x"},
+                                   {"shards": [[]]}])
 def test_an_index_of_shards_that_is_none(tmp_path, plain):
     """They are made anew."""
     (tmp_path / "shards.json").write_text(json.dumps(plain))
