@@ -279,7 +279,7 @@ def _fetch(address: str, path: Path) -> None:
 
 def _blocks(address: str) -> Iterator[bytes]:
     """What is at an http address, to its end; shows how much of it has come."""
-    if urlsplit(address).scheme.lower() not in ("http", "https"):
+    if not address.lower().startswith(("http://", "https://")):
         raise EarsightError(f"{address}: neither a file nor an http address; download it, and name the file")
     try:
         with urlopen(Request(address, headers={"User-Agent": "earsight"}), timeout=PATIENCE) as answer:
