@@ -628,7 +628,7 @@ def mutate_json(data: bytes, most: int, seed: int) -> bytes:
 def with_other_value(plain: Any, draw: random.Random) -> Any:
     """JSON of which one value is another, or is gone, or is there twice."""
     if not isinstance(plain, dict | list) or not plain or draw.random() < 0.1:
-        return draw.choice(ODD_VALUES)
+        return deepcopy(draw.choice(ODD_VALUES))
     key = draw.choice(list(plain) if isinstance(plain, dict) else range(len(plain)))
     if draw.random() < 0.1:
         del plain[key]

@@ -44,6 +44,7 @@ AnyCut = TypeVar("AnyCut", bound="Cut")
 INDEX = "shards.json"
 CUTS = "cuts.*.jsonl.gz"
 KEPT = 16 * 2**30  # bytes of tar files that are not local; the clips that are shuffled lie in far fewer
+MOST = 1 << 40  # clips of a shard
 MEND = "copy this file again, or run `earsight prepare shards` again"
 
 
@@ -94,6 +95,8 @@ def read_index(source: str | Path) -> list[Shard]:
         shards = [Shard(fields=(files := {field: ShardFile(f"{source}/{name}", size, digest)
                                           for field, (name, size, digest) in shard["files"].items()}),
                         cuts=files.pop("cuts"), clips=shard["clips"]) for shard in index["shards"]]
+        if wrong := next((each.clips for each in shards if not 0 <= each.clips < MOST), None):
+            raise ValueError(f"{wrong!r:.40} clips")
     except EarsightError:
         raise
     except Exception as error:  # no such file, a command that fails, no JSON: each raises its own kind

@@ -16,6 +16,7 @@ from earsight.common.checkpoint import read_checkpoint
 from earsight.common.data.corpora.shards import _there
 from earsight.common.data.manifest_files import with_manifests
 from earsight.common.data.openers import npy_shape
+from earsight.common.data.shards import read_index
 from earsight.common.errors import EarsightError
 from earsight.common.inference.journal import Journal
 from earsight.common.inference.recognition import Transcript, Utterance, Word
@@ -96,6 +97,14 @@ def test_an_index_of_shards_that_is_none(tmp_path, plain):
     """They are made anew."""
     (tmp_path / "shards.json").write_text(json.dumps(plain))
     assert _there(tmp_path / "shards.json", "x") is None
+
+
+@pytest.mark.parametrize("clips", [-1, 2**63, "3", None, [1]])
+def test_an_index_of_shards_with_a_count_that_is_none(tmp_path, clips):
+    shard = {"files": {"cuts": ["a.gz", 1, "x"]}, "clips": clips}
+    (tmp_path / "shards.json").write_text(json.dumps({"shards": [shard]}))
+    with pytest.raises(EarsightError, match="shards.json: cannot be read"):
+        read_index(tmp_path)
 
 
 @pytest.mark.parametrize("views", ["two", -1, [1], 0.5])
