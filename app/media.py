@@ -27,10 +27,10 @@ def package_of(model: str | Path, module: str) -> ModuleType:
         from ..common.model_folder import medium_of
 
         medium = medium_of(model)
-    package = f"{__package__.partition('.')[0]}.{PACKAGES.get(medium, 'audio')}"
-    if importlib.util.find_spec(f"{package}.{module}") is None:
+    name = f"..{PACKAGES.get(medium, 'audio')}.{module}"
+    if importlib.util.find_spec(name, __package__) is None:
         raise EarsightError(f"model {model} is for {medium}, and there is no {module} for such models")
-    return importlib.import_module(f"{package}.{module}")
+    return importlib.import_module(name, __package__)
 
 
 def openers() -> "Openers":

@@ -184,11 +184,11 @@ class SeriesClassifier:
         """Raise EarsightError for what the training's own parser would take, or call by another name."""
         for name in ("steps", "batch_size", "learning_rate", "frame_shift"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < LARGEST:
+            if not _is_a(Real, value) or not 0 < value < LARGEST:
                 raise EarsightError(f"{name}: {value!r:.40} is not a number above 0")
         for name in ("steps", "seed", "threads"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < LARGEST:
+            if not _is_a(Integral, value) or not 0 <= value < LARGEST:
                 raise EarsightError(f"{name}: {value!r:.40} is not a whole number from {int(name == 'steps')}")
 
     def _train(self, series: list[np.ndarray], labels: list[str], folder: Path) -> dict[str, bytes]:
@@ -227,6 +227,10 @@ class SeriesClassifier:
             settings |= {"data.augmentation.tempo": 0.1, "data.augmentation.part": 0.8,
                          **{f"model.augmentation.{name}": 0.1 for name in ("noise", "scale", "shift", "gaps")}}
         return [f"--{name}={value}" for name, value in settings.items()]
+
+
+def _is_a(kind: type, value: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def classes_of(y: Sequence[Any] | np.ndarray, count: int) -> np.ndarray:
