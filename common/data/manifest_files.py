@@ -40,7 +40,7 @@ def _files(path: Path, refused: list[EarsightError]) -> Iterator[Path]:
                 cut = json.loads(line)
                 file, seconds = _whole(cut)
                 part = cut["start"] > WITHIN or cut["duration"] < seconds - WITHIN
-            except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
                 refused.append(EarsightError(f"{path}, line {number}: not a cut of one file; prepare the corpus again"))
                 continue
             if part:
