@@ -950,10 +950,10 @@ def keep_finding(place: Path, target: str, key: str, content: bytes, told: str) 
         (folder / "traceback.txt").write_text(told, errors="backslashreplace")
 
 
-def limit_memory() -> None:
-    """MEMORY more than what is mapped now."""
+def limit_memory(more: int = MEMORY) -> None:
+    """So many bytes more than what is mapped now."""
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + more, resource.RLIM_INFINITY))
 
 
 def try_inputs(name: str, place: Path, work: Path, seconds: float, seed: int, single: Path | None) -> None:
@@ -1013,7 +1013,7 @@ def try_arguments(place: Path, work: Path, seconds: float, seed: int, single: Pa
 
     rules = hypothesis.settings(max_examples=20, database=None, deadline=None, phases=[hypothesis.Phase.generate],
                                 suppress_health_check=list(hypothesis.HealthCheck))
-    limit_memory()
+    limit_memory(4 * MEMORY)  # libraries are still to be loaded
     with redirect_stdout(Nothing()), redirect_stderr(Nothing()):
         while time.monotonic() < end:
             for name in random.Random(number).sample(list(calls), len(calls)):
@@ -1032,7 +1032,6 @@ class Nothing(io.TextIOBase):
     """Where what is printed goes."""
 
     def write(self, text: str) -> int:
-        text.encode()  # as a terminal would
         return len(text)
 
     def fileno(self) -> int:
