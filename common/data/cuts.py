@@ -320,7 +320,7 @@ def demand_own_fields(cut: Any) -> None:
                 raise ValueError("its frames are no array in time")
             _demand_numbers(frames, "start", "frame_shift")
             array = frames.array
-            if not isinstance(array.storage_path, str) or array.storage_type == "numpy_files" and not isinstance(
+            if not all(isinstance(each, str) for each in (array.storage_type, array.storage_path)) or array.storage_type == "numpy_files" and not isinstance(
                     array.storage_key, str):
                 raise ValueError("its frames are in no file")
             if not isinstance(array.shape, list | tuple) or not all(map(_is_number, array.shape)):

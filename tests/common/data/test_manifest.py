@@ -446,6 +446,7 @@ def test_damaged_fields_of_our_own_name_their_line(clips, cut, wrong):
     (("supervisions", 0, "custom"), [1]),
     (("recording", "sources", 0, "source"), None), (("recording", "duration"), 10**400),
     (("recording", "sampling_rate"), "8000"), (("custom", "frames", "array", "storage_key"), None),
+    (("custom", "frames", "array", "storage_type"), None),
     (("custom", "frames", "array", "shape"), "12"), (("custom", "frames", "frame_shift"), None),
 ])
 def test_fields_of_another_kind(clips, place, value):
