@@ -320,8 +320,9 @@ def demand_own_fields(cut: Any) -> None:
                 raise ValueError("its frames are no array in time")
             _demand_numbers(frames, "start", "frame_shift")
             array = frames.array
-            if not all(isinstance(each, str) for each in (array.storage_type, array.storage_path)) or array.storage_type == "numpy_files" and not isinstance(
-                    array.storage_key, str):
+            names = [array.storage_type, array.storage_path]
+            names += [array.storage_key] * (array.storage_type == "numpy_files")
+            if not all(isinstance(name, str) for name in names):
                 raise ValueError("its frames are in no file")
             if not isinstance(array.shape, list | tuple) or not all(map(_is_number, array.shape)):
                 raise ValueError("its frames have no shape")
