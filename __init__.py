@@ -69,8 +69,9 @@ def transcribe(path: str | Path, model: str | Path | None = None, *, track: int 
     from .audio.reading import FRAME_SUFFIXES, ReadingOptions, each_channel
     from .common.batch_run import default_jobs
     from .common.decoding.options import given_options
+    from .common.paths import demand_paths
 
-    _demand_paths(path=path, model=model)
+    demand_paths(path=path, model=model)
     reading, options = ReadingOptions(track, channels, damaged), given_options(**decoding)
     model = model or DEFAULT_TRANSCRIBER
     films = reads_films(model, reading)
@@ -92,8 +93,9 @@ def classify(path: str | Path, model: str | Path | None = None) -> "Classificati
     """
     from .app.recognisers import classifier, default_classifier
     from .common.batch_run import default_jobs
+    from .common.paths import demand_paths
 
-    _demand_paths(path=path, model=model)
+    demand_paths(path=path, model=model)
     return classifier(model or default_classifier(path), default_jobs()).classify(path)
 
 
@@ -115,20 +117,15 @@ def learn(source: str | Path | Sequence[str | Path], output: str | Path, *, minu
 
     require("pytorch_lightning", "train")
     from .app.learning.learning import learn as learn_them
+    from .common.paths import demand_paths
 
-    sources = [source] if isinstance(source, str | os.PathLike) else list(source)
-    for each in sources:
-        _demand_paths(path=each)
-    _demand_paths(path=output)
+    try:
+        sources = [source] if isinstance(source, str | os.PathLike) else list(source)
+    except TypeError:
+        raise EarsightError(f"source: a {type(source).__name__}, {source!r:.40}; give the path of a folder, a table or "
+                            "a manifest, or a list of them") from None
+    for each in (*sources, output):
+        demand_paths(path=each)
+    if not isinstance(add, bool):
+        raise EarsightError(f"add: {add!r:.40} is neither True nor False")
     return learn_them(sources, Path(output), minutes, add, task)
-
-
-def _demand_paths(**given: Any) -> None:
-    """Raise EarsightError for what cannot be the path of a file or folder; None is for the caller."""
-    for name, value in given.items():
-        if value is None and name != "path":
-            continue
-        if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
-            raise EarsightError(f"{name}: a {type(value).__name__}, {value!r:.40}; give the path of a file as text")
-        if not str(value) or "\0" in str(value):
-            raise EarsightError(f"{name}: {str(value)!r} names no file; give its path")

@@ -203,7 +203,8 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("manifest", metavar="MANIFEST")
     sub.add_argument("--output", type=Path, required=True, metavar="FILE.jsonl",
                      help="what is there of it is not done again")
-    sub.add_argument("--workers", type=int, default=1, help="processes that read clips, a device (default: 1)")
+    sub.add_argument("--workers", type=_whole, default=1, metavar="N",
+                     help="processes that read clips, a device (default: 1)")
 
     sub = command("export", "turn a checkpoint into a model folder")
     sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
@@ -386,6 +387,12 @@ def _address(text: str) -> str:
                                          "in the place of an address of Ray's clients run this on a machine of the "
                                          "cluster, with auto")
     return text
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**15:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0")
+    return int(text)
 
 
 def _positive(text: str) -> int:

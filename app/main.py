@@ -39,6 +39,7 @@ COMMANDS = {
     "completion": installation.completion_command,
 }
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a disk
+NAMES = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EROFS)
 PASSED_ON = {"predict": "--trainer.", "tune": "--"}  # how options begin that a command hands on to Lightning
 
 
@@ -74,6 +75,9 @@ def _run(argv: Sequence[str] | None) -> int:
         _drop_output()
         return leave(128 + signal.SIGPIPE)
     except OSError as error:
+        if error.errno in NAMES and error.filename is not None:  # what asks whether a file is there lets them through
+            print(f"error: {error.filename}: cannot be used ({error.strerror}); check the path", file=sys.stderr)
+            return leave(1)
         if error.errno not in FULL:
             raise
         if error.filename is None:  # a file that is printed to

@@ -1,11 +1,12 @@
 """What media bring to a command: the package of a model's medium, and how clips of any are looked into."""
 
 import importlib
+import importlib.util
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ..common.errors import require
+from ..common.errors import EarsightError, require
 
 if TYPE_CHECKING:
     from ..common.data.openers import Openers
@@ -26,7 +27,10 @@ def package_of(model: str | Path, module: str) -> ModuleType:
         from ..common.model_folder import medium_of
 
         medium = medium_of(model)
-    return importlib.import_module(f"..{PACKAGES.get(medium, 'audio')}.{module}", __package__)
+    name = f"..{PACKAGES.get(medium, 'audio')}.{module}"
+    if importlib.util.find_spec(name, __package__) is None:
+        raise EarsightError(f"model {model} is for {medium}, and there is no {module} for such models")
+    return importlib.import_module(name, __package__)
 
 
 def openers() -> "Openers":

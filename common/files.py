@@ -35,8 +35,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix,
                                         dir=None if special else path.parent)
         os.close(handle)
-    except OSError as error:
-        raise EarsightError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise _unwritable(path, error) from error
     temporary = Path(name)
     _temporaries.add(temporary)
     try:
@@ -62,12 +62,14 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         EarsightError: there or within the block, nothing can be written; an older folder stays as it was.
     """
     path = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
-    if path.exists() and not path.is_dir():
+    if os.path.exists(path) and not os.path.isdir(path):
         raise EarsightError(f"{path}: is a file, and a folder is to be written; choose another output")
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from error
+    try:
         _temporaries.add(temporary)
         (folder := temporary / "new").mkdir()
         yield folder
@@ -75,11 +77,10 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
             path.rename(temporary / "old")
         folder.rename(path)
     except OSError as error:
-        raise EarsightError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
+        raise _unwritable(path, error) from error
     finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-            _temporaries.discard(temporary)
+        shutil.rmtree(temporary, ignore_errors=True)
+        _temporaries.discard(temporary)
 
 
 def _is_special(path: Path) -> bool:
@@ -105,7 +106,7 @@ def _copy_into(source: Path, path: Path) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise EarsightError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
+        raise _unwritable(path, error) from error
 
 
 def keep_inputs(output: str | Path, inputs: Iterable[str | Path | None], option: str = "--output") -> None:
@@ -126,6 +127,11 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_bytes(content.encode(errors=ESCAPED) if isinstance(content, str) else content)
+
+
+def _unwritable(path: Path, error: Exception) -> EarsightError:
+    reason = getattr(error, "strerror", None) or error
+    return EarsightError(f"{path}: cannot be written ({reason}); choose another output")
 
 
 def remove_temporaries() -> None:

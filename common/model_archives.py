@@ -6,6 +6,7 @@ written but those files, into a folder that becomes the model's when all of it i
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import stat
@@ -138,7 +139,7 @@ def _demand_model(folder: Path) -> None:
     """Raise EarsightError where a folder lacks what `config.json` counts on."""
     config = read_config(folder)
     for file in (ENCODER, *(config.decoding.get(name) for name in ("lm", "lexicon"))):
-        if file and not (isinstance(file, str) and Path(file).name == file and (folder / file).is_file()):
+        if file and not (isinstance(file, str) and Path(file).name == file and os.path.isfile(folder / file)):
             raise EarsightError(f"{folder}: {file} is missing; export the model again")
 
 
@@ -278,7 +279,7 @@ def _fetch(address: str, path: Path) -> None:
 
 def _blocks(address: str) -> Iterator[bytes]:
     """What is at an http address, to its end; shows how much of it has come."""
-    if urlsplit(address).scheme.lower() not in ("http", "https"):
+    if not address.lower().startswith(("http://", "https://")):
         raise EarsightError(f"{address}: neither a file nor an http address; download it, and name the file")
     try:
         with urlopen(Request(address, headers={"User-Agent": "earsight"}), timeout=PATIENCE) as answer:

@@ -100,7 +100,7 @@ def _read_config(folder: Path, _: tuple[int, ...]) -> ModelConfig:
     except FileNotFoundError:
         raise EarsightError(f"{folder}: no {CONFIG}, so this is no model folder; make one with `earsight export`"
                             ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EarsightError(f"{path}: damaged ({error}); export the model again") from error
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise EarsightError(f"{path}: not of format {FORMAT}, which this version reads; export the model again")
@@ -191,7 +191,7 @@ def _are_texts(value: object) -> bool:
 def find_model(name: str | Path) -> Path:
     """The folder of a model that is given by its path or, for those in the package, by name."""
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if os.path.isdir(folder):  # which takes what the system refuses, as a name too long, for none
         return folder
     for known in (package_models, pulled_models):
         if found := known().get(str(name)):
@@ -256,7 +256,7 @@ def _described(name: str, folder: Path) -> str:
         try:
             plain = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
             origin = {"from": plain["source"], "sha256": plain["sha256"]}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             origin = {"from": "not known"}
     try:
         config = read_config(folder)

@@ -1,11 +1,13 @@
 """From what a user names to the files that are read, and from those to the names of what is written."""
 
+import errno
 import glob
 import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from .errors import EarsightError
 
@@ -101,6 +103,28 @@ def why_missing(path: str) -> str:
     if "\\" in path and os.name != "nt":
         return "no such file or folder; folders are parted by /, not by \\"
     return ""
+
+
+def demand_paths(**given: Any) -> None:
+    """Raise EarsightError for what cannot be the path of a file or folder; None is for the caller, but as `path`."""
+    for name, value in given.items():
+        if value is None and name != "path":
+            continue
+        if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+            raise EarsightError(f"{name}: a {type(value).__name__}, {value!r:.40}; give the path of a file as text")
+        if not is_name(value):
+            raise EarsightError(f"{name}: {str(value)!r:.80} names no file; give its path")
+
+
+def is_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a file may have this name: it is not empty, too long, with a NUL, or of letters that no name can have."""
+    try:
+        os.lstat(path)
+    except ValueError:  # UnicodeEncodeError too
+        return False
+    except OSError as error:
+        return bool(str(path)) and error.errno != errno.ENAMETOOLONG
+    return True
 
 
 def kept_name(path: str | Path) -> Path:

@@ -15,7 +15,7 @@ def read_yaml(path: str | Path) -> dict:
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}" if error.problem_mark else "this"
         raise EarsightError(f"{path}: {where} is no YAML ({error.problem or error.context}); mend it there") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except Exception as error:  # PyYAML raises what Python does of a date that is none
         raise EarsightError(f"{path}: cannot be read as YAML ({first_line(error)})") from error
     if not isinstance(settings, dict):
         raise EarsightError(f"{path}: holds no settings; lines of `name: value` belong there")

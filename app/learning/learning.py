@@ -35,10 +35,11 @@ def learn(sources: Sequence[str | Path], output: Path, minutes: float = MINUTES,
         EarsightError: clips from which nothing can be learnt, or not enough time for what must be; what was computed is
             kept.
     """
-    clock, work = Clock(minutes), output.with_name(f"{output.name}-learning")
-    if task not in TASKS:
+    clock = Clock(minutes)
+    if not isinstance(task, str) or task not in TASKS:
         raise EarsightError(f"--task {task}: choose one of {', '.join(TASKS)}")
     _demand_output(output)
+    work = output.with_name(f"{output.name}-learning")
     lock = RunLock(work)
     name_classes()
     state = State.read(work / "state.json")
@@ -60,6 +61,8 @@ def learn(sources: Sequence[str | Path], output: Path, minutes: float = MINUTES,
 
 
 def _demand_output(output: Path) -> None:
+    if output.name in ("", ".."):
+        raise EarsightError(f"{output}: the folder around what is here; name the model's own folder (--output)")
     demand_own(output)
     if output.exists() and (not output.is_dir() or (not (output / CONFIG).is_file() and any(output.iterdir()))):
         raise EarsightError(f"{output}: exists and is no model folder; choose another --output")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -96,7 +97,7 @@ def read_sources(sources: Sequence[str | Path], folder: Path, task: str = "auto"
 
 
 def _read(source: Path, folder: Path) -> Parts:
-    if not source.exists():
+    if not os.path.exists(source):
         raise EarsightError(f"{source}: not there; name a folder per class, a table (.csv, .tsv) or a manifest")
     table = source.suffix.lower() in TABLE_SUFFIXES
     if holds_series(source):

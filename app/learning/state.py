@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +14,15 @@ from ...common.files import write_whole
 from .frames import Frames
 from .sources import Material
 
+LARGEST = 1e9  # minutes
+
 
 class Clock:
     """The time that was given, counted from here on."""
 
     def __init__(self, minutes: float):
-        if not (math.isfinite(minutes) and minutes > 0):
-            raise EarsightError(f"--minutes {minutes:g}: give a number above 0")
+        if not (isinstance(minutes, int | float) and 0 < minutes < LARGEST):
+            raise EarsightError(f"--minutes {minutes!r:.40}: give a number above 0")
         self._end = time.monotonic() + 60 * minutes
 
     def left(self) -> float:
@@ -47,10 +48,13 @@ class State:
     def read(path: Path) -> State:
         try:
             plain = json.loads(path.read_text(encoding="utf-8"))
-            return State(tuple(map(str, plain["sources"])), str(plain["clips"]), plain["views"])
+            views = plain["views"]
+            if views is not None and not (isinstance(views, int) and views >= 0):
+                raise ValueError(f"views {views!r:.40}")
+            return State(tuple(map(str, plain["sources"])), str(plain["clips"]), views)
         except FileNotFoundError:
             return State()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise EarsightError(f"{path}: damaged ({error}); remove it, and learn anew: frames are kept") from error
 
     def write(self, path: Path) -> None:

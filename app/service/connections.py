@@ -86,7 +86,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=1024)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:  # UnicodeError: a host of letters that no name has
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise EarsightError(f"{host}:{port}: cannot be listened at ({reason}); choose another --port or --host"
                             ) from error
@@ -94,7 +94,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def is_local(host: str) -> bool:
     """Whether only this machine reaches an address."""
-    with suppress(OSError):
+    with suppress(OSError, UnicodeError):
         return all(found[4][0] == "::1" or str(found[4][0]).startswith("127.")
                    for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
     return False

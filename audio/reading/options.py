@@ -34,9 +34,9 @@ class ReadingOptions:
     def __post_init__(self) -> None:
         if self.track is not None and not _counts(self.track):
             raise EarsightError(f"track: {self.track!r} is not a whole number from 1; leave it out for the first track")
-        if self.channels not in ("mix", "split") and not _counts(self.channels):
+        if not (isinstance(self.channels, str) and self.channels in ("mix", "split") or _counts(self.channels)):
             raise EarsightError(f"channels: {self.channels!r} is none of mix, split and a number from 1; choose one")
-        if self.damaged not in ("refuse", "skip"):
+        if not (isinstance(self.damaged, str) and self.damaged in ("refuse", "skip")):  # nor an array
             raise EarsightError(f"damaged: {self.damaged!r} is neither refuse nor skip; choose one")
 
     @property

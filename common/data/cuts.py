@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FRAME_SHIFT = 0.01  # seconds, where nobody says otherwise
 DOUBLE_ID = "another clip has this id too"
+LARGEST = 1e12  # of any number: samples of a year
 EMPTY_CLASS = "a class folder with no clip; add clips of it, or remove it"
 Failures = list[tuple[str, str]]  # clips that could not be used: name, reason
 
@@ -299,19 +300,48 @@ def _custom_of(cut: Any, key: str) -> str | None:
 
 
 def demand_own_fields(cut: Any) -> None:
-    """Raise ValueError where the fields that lhotse does not know, frames and video, are not as they are made here."""
+    """Raise ValueError where a field of a cut is not of its kind: lhotse makes cuts of any JSON, whatever its types."""
     from lhotse.array import TemporalArray
 
+    if not isinstance(cut.id, str):
+        raise ValueError("its id is no text")
     for part in _parts_of(cut):
+        _demand_numbers(part, "start", "duration")
+        for said in part.supervisions:
+            if not isinstance(said.text, str | None) or not isinstance(said.custom, dict | None):
+                raise ValueError("what is said in it is no text")
+        if (recording := getattr(part, "recording", None)) is not None:
+            _demand_numbers(recording, "sampling_rate", "num_samples", "duration")
+            if not all(isinstance(source.source, str) for source in recording.sources if source.type == "file"):
+                raise ValueError("its recording names no file")
         frames, video = frames_of(part), custom_of(part).get("video")
-        if frames is not None and not isinstance(frames, TemporalArray):
-            raise ValueError("its frames are no array in time")
+        if frames is not None:
+            if not isinstance(frames, TemporalArray):
+                raise ValueError("its frames are no array in time")
+            _demand_numbers(frames, "start", "frame_shift")
+            array = frames.array
+            names = [array.storage_type, array.storage_path]
+            names += [array.storage_key] * (array.storage_type == "numpy_files")
+            if not all(isinstance(name, str) for name in names):
+                raise ValueError("its frames are in no file")
+            if not isinstance(array.shape, list | tuple) or not all(map(_is_number, array.shape)):
+                raise ValueError("its frames have no shape")
         if isinstance(video, dict):
             size = video.get("size")
             numbers = [*(size if isinstance(size, list) and len(size) == 2 else [None]),
                        *(video.get(name) for name in ("frame_rate", "num_frames", "duration"))]
-            if not isinstance(video.get("path"), str) or not all(isinstance(value, int | float) for value in numbers):
+            if not isinstance(video.get("path"), str) or not all(map(_is_number, numbers)):
                 raise ValueError("its video lacks a path, a size, a rate or a length")
+
+
+def _demand_numbers(owner: Any, *names: str) -> None:
+    for name in names:
+        if not _is_number(value := getattr(owner, name)):
+            raise ValueError(f"{name} is {value!r:.40}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST  # nor NaN
 
 
 def _parts_of(cut: Any) -> list[Any]:

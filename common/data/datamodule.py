@@ -120,6 +120,12 @@ class SequenceData(pl.LightningDataModule):
                  auxiliary_labels: str | None = None, batch_duration: float = 60.0, curriculum: int = 0,
                  buckets: int = 10, workers: int = 1, seed: int = 1):
         super().__init__()
+        if not batch_duration > 0:
+            raise EarsightError(f"data.batch_duration {batch_duration:g}: give seconds above 0")
+        for name, value, least in (("buckets", buckets, 1), ("curriculum", curriculum, 0), ("workers", workers, 0),
+                                   ("seed", seed, 0), ("vocabulary", vocabulary, 1)):
+            if not least <= value < 2**31:
+                raise EarsightError(f"data.{name} {value}: give a whole number from {least}")
         self.manifests = {"train": train, "validation": validation, "test": test}
         self.batch_duration = batch_duration
         self.curriculum = curriculum

@@ -46,7 +46,7 @@ def read_manifest(
         return cut_set(list(ShardCuts(read_index(path))), path, failures)
     path = Path(path)
     openers = openers or Openers()
-    if not path.exists():
+    if not os.path.exists(path):
         raise EarsightError(f"{path}: no such manifest; name a .jsonl.gz, a .csv, a folder per class or shards")
     if (cuts := openers.tables(path, failures)) is not None:
         return cut_set(list(cuts), path, failures)
@@ -97,7 +97,8 @@ def _moved(cuts: list[Any], folder: Path) -> tuple[Path, Path] | None:
     Found by the first that is missing, which has the end of its path in common with a file beside the manifest, or
     beside a folder around it: its name and its folder's at least.
     """
-    gone = next((clip for cut in cuts for clip in clip_files(cut) if clip.is_absolute() and not clip.is_file()), None)
+    gone = next((clip for cut in cuts for clip in clip_files(cut) if clip.is_absolute() and not os.path.isfile(clip)),
+                None)
     if gone is None:
         return None
     for around in [folder, *folder.parents][:AROUND]:
@@ -108,7 +109,7 @@ def _moved(cuts: list[Any], folder: Path) -> tuple[Path, Path] | None:
 
 
 def _with_clips(cuts: list[Any], manifest: Path, failures: Failures | None) -> list[Any]:
-    missing = {cut.id: clip for cut in cuts for clip in clip_files(cut) if not clip.is_file()}
+    missing = {cut.id: clip for cut in cuts for clip in clip_files(cut) if not os.path.isfile(clip)}
     if missing:
         if failures is None:
             name, clip = next(iter(missing.items()))
@@ -144,10 +145,18 @@ def write_manifest(cuts: Iterable[Any], path: str | Path) -> Path:
     path = Path(path)
     if not path.name.endswith((".jsonl", ".jsonl.gz")):
         raise EarsightError(f"{path}: a manifest is written as .jsonl or .jsonl.gz; choose such a name")
-    lines = (json.dumps(_without_memory(cut).to_dict(), ensure_ascii=False).encode() + b"\n" for cut in cuts)
+    lines = (_line(_without_memory(cut).to_dict()) for cut in cuts)
     with whole_file(path) as temporary, open(temporary, "wb") as file:
         file.writelines(_packed(lines, kept_name(path).parent) if path.suffix == ".gz" else lines)
     return path
+
+
+def _line(plain: dict[str, Any]) -> bytes:
+    text = json.dumps(plain, ensure_ascii=False)
+    try:
+        return text.encode() + b"\n"
+    except UnicodeEncodeError:  # half of a letter, as other programs escape them
+        return json.dumps(plain).encode() + b"\n"
 
 
 def _packed(lines: Iterable[bytes], folder: Path) -> Iterator[bytes]:

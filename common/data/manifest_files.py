@@ -39,12 +39,12 @@ def _files(path: Path, refused: list[EarsightError]) -> Iterator[Path]:
             try:
                 cut = json.loads(line)
                 file, seconds = _whole(cut)
-                part = cut["start"] > WITHIN or cut["duration"] < seconds - WITHIN
-            except (ValueError, LookupError, TypeError, AttributeError):
+                name, part = cut["id"], cut["start"] > WITHIN or cut["duration"] < seconds - WITHIN
+            except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
                 refused.append(EarsightError(f"{path}, line {number}: not a cut of one file; prepare the corpus again"))
                 continue
             if part:
-                refused.append(EarsightError(f"{path}, line {number}: {cut['id']} is a part of {file}, and whole files "
+                refused.append(EarsightError(f"{path}, line {number}: {name} is a part of {file}, and whole files "
                                              "are read here; `earsight predict` reads parts"))
             else:
                 yield file

@@ -141,11 +141,13 @@ def npy_shape(path: str | Path) -> tuple[int, ...]:
     path = Path(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:  # numpy reads the header as Python, which raises what it likes
         raise EarsightError(
             f"{path}: not an array that can be read ({first_line(error)}); "
             "save frames (time, feature) with numpy.save(path, frames.astype('float32'))"
         ) from error
+    if not isinstance(array, np.ndarray):
+        raise EarsightError(f"{path}: an archive of arrays, not one array; write it with numpy.save")
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise EarsightError(
             f"{path}: shape {array.shape} of {array.dtype}; frames are numbers of shape (time, feature)"

@@ -44,6 +44,7 @@ AnyCut = TypeVar("AnyCut", bound="Cut")
 INDEX = "shards.json"
 CUTS = "cuts.*.jsonl.gz"
 KEPT = 16 * 2**30  # bytes of tar files that are not local; the clips that are shuffled lie in far fewer
+MOST = 1 << 40  # clips of a shard
 MEND = "copy this file again, or run `earsight prepare shards` again"
 
 
@@ -69,7 +70,7 @@ class Shard:
 
 def is_shards(source: str | Path) -> bool:
     """Whether `source` names shards: a folder that holds some, a URL, or `pipe:` and the beginning of a command."""
-    return _remote(str(source)) or (Path(source) / INDEX).is_file() or any(Path(source).glob(CUTS))
+    return _remote(str(source)) or os.path.isfile(Path(source) / INDEX) or any(Path(source).glob(CUTS))
 
 
 def _remote(source: str) -> bool:
@@ -94,6 +95,8 @@ def read_index(source: str | Path) -> list[Shard]:
         shards = [Shard(fields=(files := {field: ShardFile(f"{source}/{name}", size, digest)
                                           for field, (name, size, digest) in shard["files"].items()}),
                         cuts=files.pop("cuts"), clips=shard["clips"]) for shard in index["shards"]]
+        if wrong := next((each.clips for each in shards if not 0 <= each.clips < MOST), None):
+            raise ValueError(f"{wrong!r:.40} clips")
     except EarsightError:
         raise
     except Exception as error:  # no such file, a command that fails, no JSON: each raises its own kind
@@ -101,7 +104,7 @@ def read_index(source: str | Path) -> list[Shard]:
     for shard in shards:
         for file in (shard.cuts, *shard.fields.values()):
             if not _remote(file.source):
-                _check_size(file, Path(file.source).stat().st_size if Path(file.source).is_file() else None)
+                _check_size(file, os.path.getsize(file.source) if os.path.isfile(file.source) else None)
     return shards
 
 
@@ -194,7 +197,7 @@ def _member(file: ShardFile, name: str) -> Any:
         return manifest
     except KeyError:
         raise EarsightError(f"{file.source}: holds nothing of clip {name}; {MEND}") from None
-    except (OSError, ValueError, tarfile.TarError) as error:
+    except Exception as error:  # lhotse asserts, and its parsers raise their own kinds
         raise EarsightError(f"{file.source}: damaged at clip {name} ({first_line(error)}); {MEND}") from error
 
 

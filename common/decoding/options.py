@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EarsightError
+from ..paths import is_name
 from .hotwords import Hotword, parse_hotword
 
 DECODERS = ("greedy", "beam")
+LARGEST = 1e300  # whole numbers may be larger than any float
 
 # What values fields may have: their types, a condition, and how an error says it.
 CHECKS: dict[tuple[str, ...], tuple[tuple[type, ...], Callable[[Any], bool], str]] = {
     ("beam", "n_best"): ((int,), lambda value: 1 <= value < 2**31, "a whole number from 1"),
-    ("beam_threshold",): ((int, float), lambda value: value > 0, "a number above 0"),
-    ("lm_weight", "word_score"): ((int, float), math.isfinite, "a number"),
-    ("lm", "lexicon"): ((str,), lambda value: "\0" not in value, "the path of a file"),
+    ("beam_threshold",): ((int, float), lambda value: 0 < value < LARGEST or value == math.inf, "a number above 0"),
+    ("lm_weight", "word_score"): ((int, float), lambda value: abs(value) < LARGEST, "a number"),
+    ("lm", "lexicon"): ((str,), lambda value: not value or is_name(value), "the path of a file"),
     ("hotwords",): ((tuple,), lambda value: all(isinstance(each, Hotword) for each in value), "a list of hotwords"),
 }
 
@@ -51,7 +53,7 @@ class DecodingOptions:
     n_best: int = 1
 
     def __post_init__(self):
-        if self.decoder not in DECODERS:
+        if not isinstance(self.decoder, str) or self.decoder not in DECODERS:
             raise EarsightError(f"decoder {self.decoder!r} is unknown; choose {' or '.join(DECODERS)}")
         for names, (kinds, fits, what) in CHECKS.items():
             for name in names:

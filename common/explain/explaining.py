@@ -81,7 +81,7 @@ def inside_panels(runtime: Runtime, run: EncoderRun, choice: Choice) -> list[Pan
 
 
 def inside_title(runtime: Runtime, run: EncoderRun, choice: Choice, streams: tuple[str, ...] = ()) -> str:
-    """Which layer the panels of `inside_panels` are of; `streams` are the names of a model's streams."""
+    """Which layer the panels of `inside_panels` are of; `streams` name a model's streams, where they have names."""
     if run.attention:
         return f"attention of layer {choice.layer or len(run.attention)}"
     if not run.layers:
@@ -91,6 +91,7 @@ def inside_title(runtime: Runtime, run: EncoderRun, choice: Choice, streams: tup
     if encoder.get("streams"):
         apart = max(each.layer for each in run.layers) - encoder.get("joint", 0)  # layers of one stream, then of others
         own = layer.layer <= apart
+        streams = streams or tuple(f"features {number}" for number, _ in enumerate(encoder["streams"], 1))
         stream = f" ({streams[(layer.layer - 1) * len(streams) // apart]})" if own else f" ({' with '.join(streams)})"
     return f"{layer.kind.upper()} layer {layer.layer}{stream}, {layer.direction}"
 

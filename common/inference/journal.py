@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ..errors import EarsightError
 from .recognition import Reading, Transcript, Utterance, Word
@@ -24,7 +24,8 @@ class Journal:
         self._file: BinaryIO | None = None
 
     def open(self) -> list[tuple[Stretch, Utterance]]:
-        """Make it ready for `add`, and return what is there; a line that was not written whole does not count.
+        """Make it ready for `add`, and return what is there; a line that was not written whole or is damaged does not
+        count, nor do those behind it.
 
         Raises:
             EarsightError: it cannot be written.
@@ -34,15 +35,16 @@ class Journal:
             self._file = open(self.path, "a+b")
             self._file.seek(0)
             lines = self._file.read().splitlines(keepends=True)
-            entries = list(_entries(lines))
-            if entries[:1] == [self.key]:
-                self._file.truncate(sum(map(len, lines[:len(entries)])))
+            if lines and _plain(lines[0]) == self.key:
+                heard = list(_restored(lines[1:]))
+                self._file.truncate(sum(map(len, lines[:1 + len(heard)])))
             else:
+                heard = []
                 self._file.truncate(0)
                 self._write(self.key)
         except OSError as error:
             raise EarsightError(f"{self.path}: cannot be written ({error.strerror}); choose another output") from error
-        return [_restored(entry) for entry in entries[1:]] if entries[:1] == [self.key] else []
+        return heard
 
     def add(self, place: Stretch, utterance: Utterance) -> None:
         """Note one more utterance; a process that is killed then does not take it along."""
@@ -63,21 +65,24 @@ class Journal:
             self._file.close()
 
 
-def _restored(entry: dict) -> tuple[Stretch, Utterance]:
-    plain = entry["utterance"]
-    transcript = plain["transcript"]
-    transcript["words"] = tuple(Word(**word) for word in transcript["words"])
-    transcript["n_best"] = tuple(Reading(**reading) for reading in transcript["n_best"])
-    return Stretch(**entry["place"]), Utterance(plain["start"], plain["end"], Transcript(**transcript))
-
-
-def _entries(lines: Iterable[bytes]) -> Iterator[dict]:
-    """The lines' objects, up to the first that was not written whole."""
+def _restored(lines: Iterable[bytes]) -> Iterator[tuple[Stretch, Utterance]]:
+    """What the lines hold, up to the first that is none of ours."""
     for line in lines:
         try:
-            entry = json.loads(line) if line.endswith(b"\n") else None
-        except ValueError:
+            entry = _plain(line)
+            plain = entry["utterance"]
+            transcript = plain["transcript"]
+            transcript["words"] = tuple(Word(**word) for word in transcript["words"])
+            transcript["n_best"] = tuple(Reading(**reading) for reading in transcript["n_best"])
+            heard = Stretch(**entry["place"]), Utterance(plain["start"], plain["end"], Transcript(**transcript))
+        except (LookupError, TypeError):
             return
-        if entry is None:
-            return
-        yield entry
+        yield heard
+
+
+def _plain(line: bytes) -> Any:
+    """A line's object; None where it was not written whole."""
+    try:
+        return json.loads(line) if line.endswith(b"\n") else None
+    except (ValueError, RecursionError):
+        return None

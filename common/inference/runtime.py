@@ -91,6 +91,9 @@ class Runtime:
     def _encoded(self, frames: np.ndarray, names: Sequence[str] = ()) -> list[np.ndarray]:
         """The encoder's outputs of these names, its logits or log-probabilities first; those alone without names."""
         outputs = self._run(self._encoder, np.ascontiguousarray(frames, dtype=np.float32), names)
+        if outputs[0].ndim != 2 + (self.config.task == "ctc"):
+            raise EarsightError(f"{self.folder / CONFIG}: damaged, its task is {self.config.task}, and {ENCODER} is of "
+                                "another; export the model again")
         if outputs[0].shape[-1] != len(self.labels):
             raise EarsightError(f"{self.folder / CONFIG}: damaged, it has {len(self.labels)} labels for "
                                 f"{outputs[0].shape[-1]} outputs; export the model again")

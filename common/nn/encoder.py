@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..errors import EarsightError
 from .frames import length_mask
 
+MOST = 10_000  # of anything: more would take for ever to make, or no memory holds it
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
@@ -78,6 +79,9 @@ class Encoder(nn.Module):
     def __init__(self, n_features: int, settings: EncoderSettings):
         super().__init__()
         s = settings
+        for name, least in (("hidden", 1), ("layers", 0), ("stride", 1), ("channels", 0)):
+            if not least <= (value := getattr(s, name)) <= MOST:
+                raise EarsightError(f"encoder.{name} {value!r:.40}: give {least} or more, up to {MOST}")
         if s.channels == 0 and s.stride != 1:
             raise EarsightError(f"encoder.stride {s.stride} needs the convolutions: give encoder.channels")
         self.stride = s.stride
@@ -118,8 +122,8 @@ class StreamEncoder(nn.Module):
         self.members = settings.members
         if sum(self.widths) != n_features or min(self.widths) < 1:
             raise EarsightError(f"encoder.streams {self.widths} do not add up to a frame's {n_features} features")
-        if self.members < 1:
-            raise EarsightError(f"encoder.members {self.members}: give 1 or more")
+        if not 1 <= self.members <= MOST:
+            raise EarsightError(f"encoder.members {self.members!r:.40}: give 1 or more, up to {MOST}")
         each = replace(settings, streams=(), members=1)
         self.encoders = nn.ModuleList(Encoder(width, each) for width in self.widths for _ in range(self.members))
         self.stride = settings.stride

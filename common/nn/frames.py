@@ -119,6 +119,12 @@ class SequenceAugmentation:
     tempo: float = 0.0
     part: float = 1.0
 
+    def __post_init__(self):
+        if not 0 <= self.tempo < 1:
+            raise EarsightError(f"augmentation.tempo {self.tempo:g}: give a share from 0 on, below 1")
+        if not 0 <= self.part <= 1:
+            raise EarsightError(f"augmentation.part {self.part:g}: give a share from 0 to 1")
+
 
 def augment_sequence(frames: np.ndarray, settings: SequenceAugmentation, rng: np.random.Generator
                      ) -> tuple[np.ndarray, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import tempfile
 from collections.abc import Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Clips = Sequence[np.ndarray] | np.ndarray
 # Times that a stride leaves of a usual series, so that long ones take no longer to train on than they must.
 LONG = 64
+LARGEST = 1e9
 
 
 class SeriesClassifier:
@@ -75,10 +77,13 @@ class SeriesClassifier:
             EarsightError: the series and classes do not fit each other, or there is one class only.
         """
         require("pytorch_lightning", "train")
-        series, values = arrays_of(X), np.asarray(y)
-        if values.ndim != 1 or len(values) != len(series):
-            raise EarsightError(f"y has the shape {values.shape}, and X holds {len(series)} series; give each a class")
-        classes = np.unique(values)
+        self._demand_numbers()
+        series = arrays_of(X)
+        values = classes_of(y, len(series))
+        try:
+            classes = np.unique(values)
+        except TypeError as error:
+            raise EarsightError(f"y holds classes that have no order ({error}); give texts, or numbers") from error
         names = [tidy(label_text(value)) for value in classes]
         if len(set(names)) < max(2, len(names)):
             raise EarsightError(f"y holds the classes {', '.join(names[:10])}; give two or more that differ as text")
@@ -108,13 +113,16 @@ class SeriesClassifier:
 
     def score(self, X: Clips, y: Sequence[Any] | np.ndarray) -> float:
         """Accuracy."""
-        return float(np.mean(self.predict(X) == np.asarray(y)))
+        found = self.predict(X)
+        return float(np.mean(found == classes_of(y, len(found))))
 
     def save(self, folder: str | Path) -> Path:
         """Write what was learnt as a model folder; an older one there is replaced."""
         from ..files import whole_folder
         from ..model_folder import CONFIG
+        from ..paths import demand_paths
 
+        demand_paths(path=folder)
         folder = Path(folder)
         if folder.is_dir() and not (folder / CONFIG).is_file() and any(folder.iterdir()):
             raise EarsightError(f"{folder}: exists and is no model folder; choose another")
@@ -172,6 +180,17 @@ class SeriesClassifier:
                 Path(folder, name).write_bytes(content)
             self._runtime: Runtime = Runtime(folder, max(1, self.threads))
 
+    def _demand_numbers(self) -> None:
+        """Raise EarsightError for what the training's own parser would take, or call by another name."""
+        for name in ("steps", "batch_size", "learning_rate", "frame_shift"):
+            value = getattr(self, name)
+            if not _is_a(Real, value) or not 0 < value < LARGEST:
+                raise EarsightError(f"{name}: {value!r:.40} is not a number above 0")
+        for name in ("steps", "seed", "threads"):
+            value = getattr(self, name)
+            if not _is_a(Integral, value) or not 0 <= value < LARGEST:
+                raise EarsightError(f"{name}: {value!r:.40} is not a whole number from {int(name == 'steps')}")
+
     def _train(self, series: list[np.ndarray], labels: list[str], folder: Path) -> dict[str, bytes]:
         """Train in `folder`; the files of the exported model, by name."""
         from ..data.cuts import frames_cut
@@ -210,6 +229,27 @@ class SeriesClassifier:
         return [f"--{name}={value}" for name, value in settings.items()]
 
 
+def _is_a(kind: type, value: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def classes_of(y: Sequence[Any] | np.ndarray, count: int) -> np.ndarray:
+    """The classes (series,) of so many series.
+
+    Raises:
+        EarsightError: they are more or fewer, or one is none.
+    """
+    try:
+        values = np.asarray(y)
+    except ValueError as error:
+        raise EarsightError(f"y is no list of classes ({error}); give each series a text or a number") from error
+    if values.ndim != 1 or len(values) != count:
+        raise EarsightError(f"y has the shape {values.shape}, and X holds {count} series; give each a class")
+    if np.any(values != values):  # NaN
+        raise EarsightError("y holds NaN, which is no class; leave these series out")
+    return values
+
+
 def arrays_of(X: Clips) -> list[np.ndarray]:
     """Series as (time, channel) float32 each, NaN in gaps.
 
@@ -217,10 +257,14 @@ def arrays_of(X: Clips) -> list[np.ndarray]:
         EarsightError: a series has another shape, or another number of channels than the first.
     """
     series = []
-    for number, values in enumerate(X, 1):
+    try:
+        given = list(X)
+    except TypeError as error:
+        raise EarsightError(f"X is a {type(X).__name__}; give a list of arrays (time, channel)") from error
+    for number, values in enumerate(given, 1):
         try:
             values = finite(values)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise EarsightError(f"series {number} of X holds no numbers ({error})") from error
         values = values[:, None] if values.ndim == 1 else values
         if values.ndim != 2 or 0 in values.shape:

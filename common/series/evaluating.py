@@ -1,6 +1,6 @@
 """`earsight evaluate` for series: a checkpoint or a model folder on a manifest or a table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from .reading.series import filled
 
 
 def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: dict | None = None,
-                   page: Path | None = None
+                   page: Path | None = None, others: Sequence[str | Path] = ()
                    ) -> tuple[TranscriptionReport | ClassificationReport, list[EarsightError]]:
     """Measure a checkpoint file, a model folder or an installed model on series.
 
@@ -35,12 +35,15 @@ def evaluate_model(model: str, manifest: str | Path, worst: int = 10, decoding: 
         worst: how many of the worst series the report has.
         decoding: of text, and refused: see `audio.evaluating`.
         page: folder for the report as a web page.
+        others: of calibrated classifiers, and refused.
 
     Returns:
         The report, and an error for each series that could not be read.
     """
     if decoding:
         raise EarsightError("--decoder, --lm, --lexicon and --hotwords are for models that write text of speech")
+    if others:
+        raise EarsightError(f"model {model} is of series, which are not calibrated; leave --others out")
     labels, layout, run = _open(model)
     owner = f"model {Path(model).name}"
     openers = with_tables(Openers(), partial(table_options, layout=layout, owner=owner, labelled=True))

@@ -58,6 +58,9 @@ class TrainingCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         self.settings = self.config[str(self.subcommand)]
         devices = self.settings.trainer.devices
+        if self.settings.threads is not None and not 0 <= self.settings.threads < 2**15:
+            raise EarsightError(f"--threads {self.settings.threads}: give a whole number from 1, or 0 for a share of "
+                                "the machine's")
         if threads := self.settings.threads or divide_threads(devices if isinstance(devices, int) else 1):
             torch.set_num_threads(threads)
         if self.subcommand == "fit":

@@ -4,6 +4,7 @@ import importlib.metadata
 import io
 import json
 import logging
+import os
 import shutil
 import warnings
 from collections.abc import Callable
@@ -97,6 +98,9 @@ def export_model(model: SequenceModel, destination: Path, frontend: Callable[[Pa
     demand_own(destination)
     if destination.is_dir() and not (destination / CONFIG).is_file() and any(destination.iterdir()):
         raise EarsightError(f"{destination}: exists and is no model folder; choose another destination")
+    if os.fsencode(destination) != str(destination).encode(errors="replace"):
+        raise EarsightError(f"{destination}: a name that is not UTF-8, which torch's exporter does not take; choose "
+                            "another destination")
     about = _read_card(card) if card else {}
     with whole_folder(destination) as folder:
         steps = tqdm(total=3 + int8, desc="exporting", unit="step", leave=False, disable=None)
@@ -155,7 +159,7 @@ def borrowed_frontend(model: str | Path, n_features: int) -> tuple[Callable[[Pat
 def _read_card(path: Path) -> dict:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EarsightError(f"{path}: no readable JSON object ({error})") from error
     if not isinstance(card, dict):
         raise EarsightError(f"{path}: holds a JSON {type(card).__name__}; a card is an object")

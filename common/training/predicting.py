@@ -7,8 +7,10 @@ name tells which model and manifest it is of, and those of others are not touche
 
 import hashlib
 import json
+import os
 import sys
 from argparse import ArgumentError
+from contextlib import suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytorch_lightning as pl
 from jsonargparse import ArgumentParser
 from lhotse import CutSet
 from lhotse.dataset import DynamicCutSampler
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader, Dataset
 
 from ..data.datamodule import Batch, EpochSampler, Share, begin_worker, make_batch
@@ -54,9 +57,14 @@ def predict(model: SequenceModel, cuts: "Cuts", destination: Path, trainer: dict
     Raises:
         EarsightError: the destination cannot be written.
     """
+    if os.path.isdir(destination):
+        raise EarsightError(f"{destination}: a folder; name a file (--output)")
     set_signals_apart()
     leave_out_noise()
-    lightning = pl.Trainer(**{**TRAINER, **trainer})
+    try:
+        lightning = pl.Trainer(**{**TRAINER, **trainer})
+    except (MisconfigurationException, ValueError, TypeError) as error:  # devices or strategies that are not there
+        raise EarsightError(f"--trainer: {' '.join(str(error).split())}") from error
     show_progress(lightning)
     callbacks_of(lightning).append(StopTogether())
     parts = Parts(destination, parts_key(model, cuts))
@@ -215,12 +223,12 @@ class Parts:
         return sorted(set(every) - set(self.paths()))
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """By id, the clips that are done; a line that a kill cut short is none."""
+        """By id, the clips that are done; a line that a kill cut short, or that is damaged, is none."""
         done = {}
         for part in self.paths():
             for line in part.read_text(encoding="utf-8").splitlines(keepends=True):
-                if line.endswith("\n"):
-                    result = json.loads(line)
+                with suppress(ValueError, LookupError, TypeError, RecursionError):
+                    result = json.loads(line) if line.endswith("\n") else {}
                     done[result["id"]] = result
         return done
 

@@ -58,6 +58,8 @@ def training_process() -> Iterator[None]:
             innermost, cause = cause, cause.__cause__ or cause.__context__
         if "invalid strategy" in str(error):
             raise EarsightError(first_line(error)) from error
+        if "is not in bounds" in str(error):
+            raise EarsightError(f"--seed_everything: {first_line(error)}") from error
         if isinstance(error, argparse.ArgumentError):
             raise EarsightError(explain(str(error))) from error
         if "Does not validate against" in str(error) and innermost is not error:

@@ -102,5 +102,5 @@ def _distribution(name: str, text: str) -> Distribution:
 def _scalar(text: str) -> Value:
     try:
         return float(text) if re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", text) else yaml.safe_load(text)
-    except yaml.YAMLError:
+    except Exception:  # PyYAML's, and Python's own of what begins like a date and is none
         return text

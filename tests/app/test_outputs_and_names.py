@@ -111,6 +111,34 @@ def test_nothing_is_written_over_what_is_read(clips, tmp_path, capsys):
         assert before == {path: path.read_bytes() for path in before}
 
 
+@pytest.mark.parametrize("command", [
+    ["transcribe", "LONG", "--model", "en-small"],
+    ["align", "LONG", "a"],
+    ["align", "LONG"],
+    ["listen", "LONG", "--model", "en-small"],
+    ["prepare", "csv", "LONG", "out"],
+    ["prepare", "series", "LONG", "out"],
+    ["check", "LONG"],
+    ["evaluate", "LONG", "a.jsonl"],
+    ["evaluate", "en-small", "LONG"],
+    ["predict", "LONG", "--model", "a.ckpt", "--output", "out.jsonl"],
+    ["predict", "a.jsonl", "--model", "LONG", "--output", "out.jsonl"],
+    ["export", "LONG", "out"],
+    ["lm", "LONG", "--output", "out.arpa"],
+    ["calibrate", "digits", "--like", "LONG", "--output", "out"],
+    ["models", "pull", "n", "LONG"],
+    ["models", "pack", "LONG", "out.zip"],
+    ["learn", "LONG", "--output", "out", "--minutes", "0.001"],
+    ["train", "fit", "--config", "LONG"],
+])
+def test_names_that_are_too_long(command, tmp_path, monkeypatch, capsys):
+    """Of more than 255 bytes: what asks whether such a file is there fails."""
+    monkeypatch.chdir(tmp_path)
+    assert main([word.replace("LONG", "a" * 300) for word in command]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and told.count("\n") == 1
+
+
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
     (tmp_path / "m").mkdir()
     (tmp_path / "m/old").write_text("old")

@@ -89,6 +89,22 @@ def test_a_file_in_place_of_a_folder_is_an_error_that_names_the_output(tmp_path)
         write_whole(tmp_path / "taken" / "out.txt", "text")
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a" * 300])
+def test_a_name_that_no_file_can_have(tmp_path, name):
+    with pytest.raises(EarsightError, match="cannot be written"):
+        write_whole(tmp_path / name, "text")
+    with pytest.raises(EarsightError, match="cannot be written"), whole_folder(tmp_path / name):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_in_place_of_a_file(tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(EarsightError, match="taken: cannot be written"):
+        write_whole(tmp_path / "taken", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
 def test_require_gives_the_module():
     assert require("json", "train") is sys.modules["json"]
 

@@ -134,6 +134,8 @@ def test_from_an_address(archive, home, server):
         pull("d", f"{address}/cut/made.zip")
     with pytest.raises(EarsightError, match=r"^http://127.0.0.1:9/made.zip: cannot be fetched \(.*refused"):
         pull("d", "http://127.0.0.1:9/made.zip")
+    with pytest.raises(EarsightError, match=r"^http://\[::1: cannot be fetched"):
+        pull("d", "http://[::1")
     with pytest.raises(EarsightError, match="ftp://x/made.zip: neither a file nor an http address"):
         pull("d", "ftp://x/made.zip")
     assert sorted(path.name for path in home.iterdir()) == ["a", "b", "c"]

@@ -4,7 +4,9 @@ import functools
 import json
 import shutil
 
+import numpy as np
 import pytest
+from small_models import exported
 
 import earsight
 from conftest import tone, write_wav
@@ -96,3 +98,13 @@ def test_a_graph_of_something_else_is_damaged(tmp_path, capfd):
     with pytest.raises(EarsightError, match="ONNX Runtime cannot load it"):
         earsight.classify(clip, tmp_path / "m")
     assert capfd.readouterr().out == ""
+
+
+def test_a_task_that_is_not_the_graphs(tmp_path):
+    _, folder = exported(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"task": "classification", "labels": {**config["labels"], "kind": "classes"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    np.save(tmp_path / "frames.npy", np.random.default_rng(1).standard_normal((40, 6)).astype(np.float32))
+    with pytest.raises(EarsightError, match="damaged, its task is classification, and encoder.onnx is of another"):
+        earsight.classify(tmp_path / "frames.npy", folder)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,8 @@ def prepare(
     known = {each.name: each for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "progress"}
     options = {name: _option(corpus, name, value, known) for name, value in options.items()}
     if lacking := [name for name, each in known.items() if each.default is each.empty and name not in options]:
-        raise EarsightError(f"{corpus} needs an option {lacking[0]!r}; write {lacking[0]}=... behind the destination")
-    if not source.exists():
+        raise EarsightError(f"{corpus} needs the option {lacking[0]!r}; give {lacking[0]}=...")
+    if not os.path.exists(source):
         raise EarsightError(f"{source}: not there; give the place where {corpus} lies")
     for split in SPLITS:
         # These are of manifests, which are called as those that are written.

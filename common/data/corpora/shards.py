@@ -123,7 +123,7 @@ def _there(index: Path, key: str) -> Failures | None:
         files = [file for shard in there["shards"] for file in shard["files"].values()]
         if there["key"] == key and all(list(_described(index.parent / file[0])) == file for file in files):
             return [tuple(each) for each in there["left_out"]]
-    except (OSError, ValueError, KeyError):  # not there, or no index
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):  # not there, or no index
         pass
     return None
 

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from earsight.app.service.connections import is_local, listen
 from earsight.app.service.folders import LOCK, PREFIX, upload_folder
 from earsight.app.service.processes import Worker
 from earsight.app.service.service import Service
 from earsight.app.service.settings import Settings
+from earsight.common.errors import EarsightError
 from earsight.common.model_folder import package_models
 from earsight.common.workers import packed
 
@@ -90,3 +92,10 @@ def test_a_damaged_model_is_left_out_and_the_others_served(tmp_path, monkeypatch
     service = Service(Settings(), None, None, tmp_path, frozenset())
     assert {"mine", "en", "en-small"} <= service.models().keys() and "broken" not in service.models()
     assert service.transcriber("mine") == "mine"
+
+
+@pytest.mark.parametrize("host", ["a" * 300, os.fsdecode(b"\x80"), "a..b"])
+def test_hosts_of_letters_that_no_name_has(host):
+    assert not is_local(host)
+    with pytest.raises(EarsightError, match="cannot be listened at"):
+        listen(host, 0)

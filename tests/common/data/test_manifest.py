@@ -20,6 +20,7 @@ from earsight.common.data.cuts import (
     video_of,
 )
 from earsight.common.data.manifest import describe, read_manifest, write_manifest
+from earsight.common.data.manifest_files import with_manifests
 from earsight.common.data.openers import Openers, both_media
 from earsight.common.errors import EarsightError
 
@@ -437,3 +438,31 @@ def test_damaged_fields_of_our_own_name_their_line(clips, cut, wrong):
     (clips / "m.jsonl").write_text(json.dumps(plain) + "\n")
     with pytest.raises(EarsightError, match="m.jsonl, line 1: damaged"):
         read_manifest(clips / "m.jsonl")
+
+
+@pytest.mark.parametrize("place, value", [
+    (("id",), []), (("id",), 3), (("start",), None), (("start",), 1e308), (("duration",), float("nan")),
+    (("duration",), True), (("duration",), 10**400), (("supervisions", 0, "text"), True),
+    (("supervisions", 0, "custom"), [1]),
+    (("recording", "sources", 0, "source"), None), (("recording", "duration"), 10**400),
+    (("recording", "sampling_rate"), "8000"), (("custom", "frames", "array", "storage_key"), None),
+    (("custom", "frames", "array", "storage_type"), None),
+    (("custom", "frames", "array", "shape"), "12"), (("custom", "frames", "frame_shift"), None),
+])
+def test_fields_of_another_kind(clips, place, value):
+    """lhotse makes cuts of them."""
+    cuts = [recording_cut("a", clips / "sound.wav", sample_rate=RATE, num_samples=RATE, text="a")]
+    if "frames" in place:
+        cuts = [frames_cut("f", clips / "frames.npy", shape=(50, 3), text="a")]
+    path = write_manifest(cuts, clips / "m.jsonl")
+    plain = json.loads(path.read_text())
+    owner = plain
+    for key in place[:-1]:
+        owner = owner[key]
+    owner[place[-1]] = value
+    path.write_text(json.dumps(plain) + "\n")
+    with pytest.raises(EarsightError, match="m.jsonl, line 1: "):
+        read_manifest(path)
+    refused = []
+    with_manifests([path], refused)
+    assert all("m.jsonl, line 1: " in str(error) for error in refused)

@@ -49,3 +49,11 @@ def test_transcribe_takes_a_manifest(tmp_path, capsys):
     assert main(["transcribe", str(tmp_path / "data" / "test.jsonl.gz"), "--model", "en-small", "--output",
                  str(tmp_path / "out")]) == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{clip.stem}.txt"]
+
+
+def test_a_part_without_a_name(tmp_path):
+    sound = {"sources": [{"type": "file", "source": "/a.wav"}], "duration": 5.0}
+    (tmp_path / "a.jsonl").write_text(json.dumps({"start": 1.0, "duration": 2.0, "recording": sound}) + "\n")
+    refused = []
+    assert with_manifests([tmp_path / "a.jsonl"], refused) == []
+    assert "a.jsonl, line 1: not a cut of one file" in str(refused[0])

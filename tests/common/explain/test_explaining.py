@@ -36,6 +36,13 @@ def test_lines_are_the_values_at_their_times(tmp_path):
     assert inside_title(runtime, run, Choice(layer=1, direction="backward")) == "LSTM layer 1, backward"
 
 
+def test_streams_of_frames_have_no_names(tmp_path):
+    runtime, _, run = opened(exported(tmp_path / "model", streams=(3, 3))[1])
+    titles = [inside_title(runtime, run, Choice(layer=layer)) for layer in (1, 2, 3, 4)]
+    assert titles == [f"LSTM layer {layer} (features {stream}), forward"
+                      for layer, stream in zip((1, 2, 3, 4), (1, 1, 2, 2))]
+
+
 def test_gru_has_its_own_gates(tmp_path):
     runtime, frames, run = opened(exported(tmp_path / "model", cell="gru")[1])
     panels = inside_panels(runtime, run, Choice(units=(0,)))

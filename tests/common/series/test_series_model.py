@@ -37,6 +37,19 @@ def test_it_learns_and_is_evaluated_on_a_table(place):
         assert not errors and report.accuracy == 1 and "index.html" in {p.name for p in (place / "report").iterdir()}
 
 
+def test_the_commands_for_models_of_other_media(place, capsys):
+    """`evaluate` hands on what all of them take; calibration is not for all."""
+    assert main(["evaluate", str(place / "model"), str(place / "test.csv")]) == 0
+    assert "accuracy" in capsys.readouterr().out.lower()
+    for command, said in ((["evaluate", "MODEL", "CLIPS", "--others", "CLIPS"], "leave --others out"),
+                          (["calibrate", "MODEL", "CLIPS"], "is for series, and there is no calibrating for such")):
+        words = {"MODEL": str(place / "model"), "CLIPS": str(place / "test.csv")}
+        assert main([words.get(word, word) for word in command]) == 1
+        assert said in capsys.readouterr().err
+    assert main(["calibrate", "grid-av", str(place / "test.csv"), "--output", str(place / "other")]) == 1
+    assert "is for audiovisual, and there is no calibrating for such models" in capsys.readouterr().err
+
+
 def test_a_table_with_columns_of_other_names_is_read_as_training_was(place, tmp_path):
     series = {f"t{k}": (swing(CLASSES[k % 2], 20, 100 + k), CLASSES[k % 2]) for k in range(4)}
     path = write_long(tmp_path / "x.csv", series, "which,clock,side,l,r")

@@ -1,6 +1,7 @@
 """A model folder computes what its checkpoint does, at several lengths and batch sizes."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -110,3 +111,9 @@ def test_bad_checkpoints(tone_runs, tmp_path):
     with pytest.raises(EarsightError, match="no such checkpoint"):
         export_checkpoint(tmp_path / "lost.ckpt", tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_a_folder_whose_name_is_no_utf8(tmp_path):
+    with pytest.raises(EarsightError, match="a name that is not UTF-8"):
+        exported(tmp_path / os.fsdecode(b"\x80"))
+    assert not list(tmp_path.iterdir())

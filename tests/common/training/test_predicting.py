@@ -137,3 +137,21 @@ def test_options_that_are_unknown(tone_runs, manifest, tmp_path, capsys):
     with pytest.raises(SystemExit) as status:
         main([*command, "--divices", "2"])
     assert status.value.code == 2
+
+
+@pytest.mark.parametrize("options, said", [
+    (["--trainer.devices", "0"], "error: --trainer: "),
+    (["--trainer.devices", "-1"], "error: --trainer: "),
+    (["--trainer.accelerator", "x"], "error: --trainer: "),
+    (["--output", "."], "error: .: a folder; name a file"),
+])
+def test_trainers_and_outputs_that_cannot_be(options, said, tone_runs, manifest, capsys):
+    assert main(["predict", "--model", str(tone_runs["ctc"] / "model.ckpt"), str(manifest), "--output", "out.jsonl",
+                 "--trainer.accelerator", "cpu", *options]) == 1
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_fewer_readers_than_none(capsys):
+    with pytest.raises(SystemExit) as status:
+        main(["predict", "--model", "a.ckpt", "a.jsonl", "--output", "out.jsonl", "--workers", "-1"])
+    assert status.value.code == 2 and "is not a whole number from 0" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from conftest import REPOSITORY, tiny_run
 from earsight.app.media import name_classes
 from earsight.common.checkpoint import read_checkpoint
 from earsight.common.errors import EarsightError
+from earsight.common.nn.frames import SequenceAugmentation
 from earsight.common.training.running import run_training
 from earsight.common.training.weights import average_checkpoints
 
@@ -210,3 +211,19 @@ def trained_encoder(model):
     from earsight.common.nn.encoder import EncoderSettings
 
     return EncoderSettings(**model.settings["encoder"])
+
+
+@pytest.mark.parametrize("option, value", [
+    ("--data.batch_duration", "-1"), ("--data.batch_duration", "0"), ("--data.seed", "-1"), ("--data.workers", "-1"),
+    ("--data.buckets", "0"), ("--threads", "-1"), ("--threads", "1099511627776"), ("--seed_everything", "-1"),
+    ("--seed_everything", "4294967296"), ("--model.encoder.stride", "-1"), ("--model.encoder.layers", "-1"),
+])
+def test_numbers_that_cannot_be(option, value, tone_corpus, tmp_path):
+    with pytest.raises(EarsightError, match=option.removeprefix("--").removeprefix("model.")):
+        run_training([*tiny_run(tone_corpus / "classes", tmp_path / "run", "classes"), option, value])
+
+
+@pytest.mark.parametrize("name, value", [("part", 1e9), ("part", -0.5), ("tempo", 1.0), ("tempo", float("nan"))])
+def test_shares_that_cannot_be(name, value):
+    with pytest.raises(EarsightError, match=f"augmentation.{name} "):
+        SequenceAugmentation(**{name: value})
