@@ -1,5 +1,6 @@
 """Series as training reads them: stored frames of named channels, with gaps."""
 
+import math
 import statistics
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -46,8 +47,8 @@ class SeriesData(SequenceData):
                  auxiliary_labels: str | None = None, batch_duration: float = 0.0, curriculum: int = 0,
                  buckets: int = 10, workers: int = 0, seed: int = 1,
                  augmentation: SequenceAugmentation = SequenceAugmentation()):
-        super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
-                         curriculum, buckets, workers, seed)
+        super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels,
+                         batch_duration or math.inf, curriculum, buckets, workers, seed)
         self.augmentation = augmentation
         first = list(islice(self.cuts("train"), LOOKED_AT))
         frames = _frames_of(first[0])

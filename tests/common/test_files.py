@@ -100,7 +100,7 @@ def test_a_name_that_no_file_can_have(tmp_path, name):
 
 def test_a_folder_in_place_of_a_file(tmp_path):
     (tmp_path / "taken").mkdir()
-    with pytest.raises(EarsightError, match="taken: cannot be written"):
+    with pytest.raises(EarsightError, match="taken: is a folder, and a file is to be written"):
         write_whole(tmp_path / "taken", "text")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
