@@ -134,7 +134,7 @@ EXAMPLE_CLIPS = {  # file: label, number of the draw, seconds
     "jumping-jacks.mp4": ("JumpingJack", 1, 4.0),
     "push-ups.mp4": ("PushUps", 3, 5.0),
     "pull-ups.mp4": ("PullUps", 5, 5.0),
-    "trampoline.mp4": ("TrampolineJumping", 4, 4.0),
+    "trampoline.mp4": ("TrampolineJumping", 1, 4.0),
     "handstand-walk.mp4": ("HandstandWalking", 1, 5.0),
 }
 IN_TURN = ("JumpingJack", "BodyWeightSquats", "PushUps")  # in three-exercises.mp4

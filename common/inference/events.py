@@ -38,11 +38,14 @@ class Hysteresis:
     def push(self, time: float, probabilities: Sequence[float]) -> list[Begun | Segment]:
         """Take the next window, of which `time` is where what it tells of begins; what begins and ends with it.
 
-        A segment's probability is the mean over its windows.
+        A probability behind those of the classes is that of none of them: where it is more than a half no class is on,
+        and else each has its probability among the classes. A segment's probability is the mean over its windows.
         """
+        known = 1 - sum(probabilities[len(self.labels):])
+        probabilities = [each / known if known >= 0.5 else 0.0 for each in probabilities[:len(self.labels)]]
         found: list[Begun | Segment] = [
             self._closed(k, time) for k in [k for k in self._open if probabilities[k] < self.off]]
-        for k, probability in enumerate(probabilities[:len(self.labels)]):
+        for k, probability in enumerate(probabilities):
             if k in self._open:
                 self._open[k].append(float(probability))
             elif probability >= self.on:

@@ -63,7 +63,7 @@ def timeline(
 
     Args:
         logits: the classifier, for windows of one length. Where it has an output more than there are labels, that is
-            of none of them, and stretches in which it is the likeliest have no segment.
+            of none of them, and stretches in which it is likelier than all labels together have no segment.
         blocks: the clip's frames (time, feature), in order, in pieces of any length; `[frames]` for a whole clip.
         labels: names of the classifier's outputs.
         frame_shift: seconds between two frames.
@@ -243,7 +243,8 @@ def segment_steps(
     from it or to it costs half, so that a gap between two segments costs as much as none. A segment whose weighted
     mean of log-probabilities is less than the threshold's would be better None, so that its mean probability, which
     is never under the exponential of that, is at least `threshold`. Where it is known how likely each step is none of
-    the labels, None has that probability, or the threshold where that is more.
+    the labels, None is as likely as the likeliest label where the chances of a label are even, as a clip gets a name by
+    what all labels have together; or has the threshold, where that is more.
 
     Args:
         probabilities: (step, label).
@@ -257,7 +258,10 @@ def segment_steps(
     scores = np.log(np.maximum(probabilities, FLOOR))
     costs = np.full(count, penalty / 2)  # of a change, for either side of it
     if threshold > 0 or unknown is not None:
-        none = np.maximum(np.zeros(steps) if unknown is None else unknown, threshold)
+        none = np.zeros(steps)
+        if unknown is not None:  # one label is compared with it, and all of them speak against it
+            none = unknown / np.maximum(1 - unknown, FLOOR) * probabilities.max(axis=1)
+        none = np.maximum(none, threshold)
         scores = np.column_stack([scores, np.log(np.maximum(none, FLOOR))])
         costs = np.append(costs, 0.0)
     scores *= weights[:, None]

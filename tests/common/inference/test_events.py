@@ -38,3 +38,5 @@ def test_one_ends_before_another_begins_and_what_goes_on_is_closed():
 def test_what_is_none_of_the_classes_is_no_event():
     """The last of the probabilities of a calibrated classifier."""
     assert pushed([[0.1, 0.05, 0.85]], labels=("a", "b"))[0] == []
+    assert pushed([[0.45, 0.0, 0.55]], on=0.4, labels=("a", "b"))[0] == []  # likelier none than any
+    assert pushed([[0.45, 0.15, 0.4]], labels=("a", "b"))[0] == [Begun(0.0, "a", pytest.approx(0.75))]

@@ -89,3 +89,8 @@ def test_a_threshold_and_a_probability_of_none_work_together():
 
     assert labels(unknown=np.full(6, 0.3)) == {0} and labels(threshold=0.4) == {0}
     assert labels(unknown=np.full(6, 0.3), threshold=0.6) == {None} == labels(unknown=np.full(6, 0.7))
+    # As a clip gets a name: by what all labels have together, be none of them likely.
+    steps = np.array([[0.19, 0.18, 0.18]] * 6)
+    assert labels(unknown=np.full(6, 0.45)) == {0}
+    steps = np.array([[0.45, 0.0, 0.0]] * 6)
+    assert labels(unknown=np.full(6, 0.55)) == {None}
