@@ -1,7 +1,9 @@
 """Which model, and which medium's recogniser, takes a file."""
 
+import gc
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,7 +107,21 @@ def reads_films(model: str | Path, reading: "ReadingOptions") -> bool:
     return medium in ("lips", "audiovisual")
 
 
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Python's garbage collector off: it goes through tens of thousands of lists of a lexicon, which stay, again and
+    again, for a tenth of the time that `en` takes to begin."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
 @lru_cache(8)
+@_nothing_collected()
 def _transcriber(model: Path, _: tuple, threads: int, **decoding: Any) -> "SpeechRecogniser | FilmReader":
     from ..common.model_folder import medium_of
 
