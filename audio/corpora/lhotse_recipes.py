@@ -58,9 +58,6 @@ def prepare_recipe(
     """
     parameters = inspect.signature(recipe).parameters
     first = next(iter(parameters))
-    for name, parameter in parameters.items():
-        if parameter.default is inspect.Parameter.empty and name not in (first, "output_dir", *options):
-            raise EarsightError(f"{recipe.__name__} needs the option {name}; see its lhotse documentation")
     with tempfile.TemporaryDirectory() as scratch:
         if "output_dir" in parameters and parameters["output_dir"].default is inspect.Parameter.empty:
             options["output_dir"] = scratch

@@ -17,7 +17,8 @@ def test_films_of_few_frames(tmp_path, count, rate, capsys):
     for options in ([], ["--timeline"]):
         assert main(["classify", str(film), *options, "--plot", str(tmp_path / "plots")]) == 0
         out, err = capsys.readouterr()
-        assert "%" in out and not err
+        # A pattern that slides is no exercise, of which a timeline says nothing.
+        assert ("no label is likely enough" if options else "unknown (most like") in out and not err
     assert (tmp_path / "plots/film.png").read_bytes().startswith(b"\x89PNG")
     pictures, *_ = explain(film, "actions-10").axes
     assert 1 <= len(pictures.images)

@@ -50,7 +50,7 @@ def prepare(
     known = {each.name: each for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "progress"}
     options = {name: _option(corpus, name, value, known) for name, value in options.items()}
     if lacking := [name for name, each in known.items() if each.default is each.empty and name not in options]:
-        raise EarsightError(f"{corpus} needs the option {lacking[0]!r}; give {lacking[0]}=...")
+        raise EarsightError(f"{corpus} needs the option {lacking[0]}; give {lacking[0]}=...")
     if not os.path.exists(source):
         raise EarsightError(f"{source}: not there; give the place where {corpus} lies")
     for split in SPLITS:

@@ -53,5 +53,5 @@ def test_another_recipe_of_lhotse(tmp_path):
         prepare("lhotse:yesno", tmp_path / "yesno", tmp_path / "out", progress=False)
     with pytest.raises(EarsightError, match="lhotse:yesno has no option 'casse'; did you mean case"):
         prepare("lhotse:yesno", tmp_path / "yesno", tmp_path / "out", casse="upper")
-    with pytest.raises(EarsightError, match="needs the option transcripts_dir"):
+    with pytest.raises(EarsightError, match="lhotse:broadcast_news needs the option transcripts_dir"):
         prepare("lhotse:broadcast_news", tmp_path / "yesno", tmp_path / "out")

@@ -33,6 +33,6 @@ def test_unknown_names(tmp_path):
     (prepare, "pseudo", "teacher"), (prepare_videos, "embeddings", "config"), (prepare_videos, "mouths", "config"),
 ])
 def test_options_that_a_corpus_needs(importing, corpus, option, tmp_path):
-    with pytest.raises(EarsightError, match=f"{corpus} needs the option '{option}'; give {option}=..."):
+    with pytest.raises(EarsightError, match=f"{corpus} needs the option {option}; give {option}=..."):
         importing(corpus, tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
