@@ -54,8 +54,10 @@ class TextForm:
 
     def __post_init__(self):
         for name, known in FORMS.items():
-            if getattr(self, name) not in known:
+            if not isinstance(getattr(self, name), str) or getattr(self, name) not in known:  # nor an array
                 raise EarsightError(f"option {name} is {getattr(self, name)!r}; it is one of {', '.join(known)}")
+        if not isinstance(self.language, str):
+            raise EarsightError(f"option language is {self.language!r:.40}; give a code, as tr or en-GB")
 
     def __call__(self, text: str) -> str:
         """`text` in this form; of a text in this form, the same."""

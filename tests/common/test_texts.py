@@ -2,6 +2,7 @@
 
 import unicodedata
 
+import numpy as np
 import pytest
 
 from earsight.common.errors import EarsightError
@@ -51,6 +52,9 @@ def test_case_punctuation_and_numbers(form, written, one):
 
 
 def test_an_unknown_form_and_a_case_that_depends_on_the_language():
+    for name, value, wanted in (("case", np.array([1, 2]), "one of lower"), ("language", 3, "a code, as tr or en-GB")):
+        with pytest.raises(EarsightError, match=f"option {name} is .*{wanted}"):
+            TextForm(**{name: value})
     with pytest.raises(EarsightError, match="option case is 'title'; it is one of lower, upper, keep"):
         TextForm("title")
     with pytest.raises(EarsightError, match="clip 5: the case of '\u0130' depends on the language; give language=tr"):
