@@ -68,7 +68,7 @@ def words_of_binary(path: str | Path) -> list[str] | None:
             return None
         order, _, _, has_words, _ = struct.unpack_from("<B3xfIB3xI", head, 88)
         count = struct.unpack_from("<Q", head, 108)[0]
-        if not order or not has_words:
+        if not order or not has_words or not count:
             return None
         return _last_words(file, count)
 

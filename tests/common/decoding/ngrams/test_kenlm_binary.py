@@ -72,6 +72,15 @@ def test_words_are_in_the_file(tmp_path):
         load_lm(str(tmp_path / "cut.bin"), ["w1"])
 
 
+def test_a_binary_file_that_counts_no_words_has_none(tmp_path):
+    make_model(["one two", "two one"], 2, tmp_path / "lm.bin")
+    data = bytearray((tmp_path / "lm.bin").read_bytes())
+    assert words_of_lm(str(tmp_path / "lm.bin"))
+    data[108:116] = bytes(8)
+    (tmp_path / "lm.bin").write_bytes(data)
+    assert words_of_lm(str(tmp_path / "lm.bin")) is None
+
+
 def test_search_over_the_words_of_a_binary_file(tmp_path):
     labels = Labels("characters", ("<blank>", "a", "b", " "))
     make_model(["ab ba", "ab ba ab"], 2, tmp_path / "lm.bin")
