@@ -67,4 +67,8 @@ def table_options(path: Path, layout: Mapping[str, Any], owner: str, labelled: b
             matched(np.empty((0, len(header))), header, layout, str(path), owner)  # says which are not there
     else:
         told = {}
-    return TableOptions(**told, channels=names, labelled=labelled)
+    try:
+        return TableOptions(**told, channels=names, labelled=labelled)
+    except TypeError as error:  # a name that is none, in a damaged folder
+        raise EarsightError(f"{owner}: says of tables what is nothing ({str(error)[:80]}); export the model again"
+                            ) from error

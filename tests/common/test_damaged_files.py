@@ -23,8 +23,10 @@ from earsight.common.inference.recognition import Transcript, Utterance, Word
 from earsight.common.inference.segmenting import Stretch
 from earsight.common.model_folder import describe_models, read_config
 from earsight.common.recipes import read_yaml
+from earsight.common.series.matching import table_options
 from earsight.common.training.export import _read_card
 from earsight.common.tuning.search_space import parse_space
+from earsight.video.frontends.pictures import PictureSettings
 
 DEEP = "[" * 100_000  # more than Python's parser of JSON goes down, which it tells by a RecursionError
 
@@ -135,3 +137,12 @@ def test_a_checkpoint_with_any_byte_changed(tmp_path):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x21]) + content[place + 1:])
         with suppress(EarsightError):
             read_checkpoint(path)
+
+
+def test_settings_of_pictures_and_tables_that_are_none(tmp_path):
+    for plain in ({"9" * 300: 1}, {"flow": {"-1": 2}}, {"picture": {"x": 1}}):
+        with pytest.raises(EarsightError, match="model: settings of pictures that are none"):
+            PictureSettings.from_dict(plain, tmp_path / "model")
+    (tmp_path / "table.csv").write_text("time,nan,x\n0,1,2\n")
+    with pytest.raises(EarsightError, match="mine: says of tables what is nothing"):
+        table_options(tmp_path / "table.csv", {"table": {"y": "nan"}, "channels": ["x"], "named": True}, "mine", False)

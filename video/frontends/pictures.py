@@ -119,13 +119,21 @@ class PictureSettings:
 
     @staticmethod
     def from_dict(plain: dict, folder: Path | None = None) -> "PictureSettings":
-        """Settings as `dataclasses.asdict` or a recipe writes them; `folder`: of the model that has its own graphs."""
-        streams: dict = {name: StreamSettings(**plain[name]) for name in CNN_STREAMS if plain.get(name)}
-        if plain.get("flow"):
-            streams["flow"] = FlowSettings(**{**plain["flow"], "grids": tuple(plain["flow"].get("grids", (2, 4)))})
-        if plain.get("pose"):
-            streams["pose"] = PoseSettings(**{**plain["pose"], **({"graphs": str(folder)} if folder else {})})
-        return PictureSettings(**{**plain, **streams})
+        """Settings as `dataclasses.asdict` or a recipe writes them; `folder`: of the model that has its own graphs.
+
+        Raises:
+            EarsightError: settings that are none, of a folder's `config.json` or a recipe.
+        """
+        try:
+            streams: dict = {name: StreamSettings(**plain[name]) for name in CNN_STREAMS if plain.get(name)}
+            if plain.get("flow"):
+                streams["flow"] = FlowSettings(**{**plain["flow"], "grids": tuple(plain["flow"].get("grids", (2, 4)))})
+            if plain.get("pose"):
+                streams["pose"] = PoseSettings(**{**plain["pose"], **({"graphs": str(folder)} if folder else {})})
+            return PictureSettings(**{**plain, **streams})
+        except TypeError as error:  # a name that is none, or a value of another kind
+            raise EarsightError(f"{folder or 'pictures'}: settings of pictures that are none ({str(error)[:80]}); "
+                                "export the model again, or mend the recipe") from error
 
     @property
     def streams(self) -> dict[str, StreamSettings | PoseSettings]:
