@@ -192,7 +192,7 @@ class Window:
     last: bool
 
 
-Look = Callable[[Window], tuple[np.ndarray, np.ndarray]]
+Look = Callable[[Window], tuple[np.ndarray, np.ndarray]]  # see `stretches`
 
 
 def windows(blocks: Iterable[np.ndarray], core: int, context: int, skip: int) -> Iterator[Window]:
