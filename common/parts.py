@@ -14,6 +14,7 @@ from .containers import (
     is_avi,
     is_matroska,
     is_mp4,
+    is_mpeg,
     is_plain_wave,
     is_transport,
     matroska_files,
@@ -52,6 +53,8 @@ def parts(path: Path, head: bytes) -> list[Part]:
 
     Where what comes behind a transport stream is none, the one part ends before it.
     """
+    if is_mpeg(head):  # frames behind frames, whoever joined them
+        return [Part()]
     if is_plain_wave(head, os.stat(path).st_size):
         return [Part(plain=True)]
     with open(path, "rb") as file:

@@ -31,6 +31,8 @@ TIMED = {"mov", "matroska", "asf", "flv", "mpeg", "mpegts", "mxf", "rm", "flac",
 # MP4 and Matroska headers tell all that their decoders need, so libav need not decode pictures to find out:
 # a GRID clip opens in 0.2 ms instead of 1.4.
 TRUST_HEADER = {"codec_whitelist": "none", "probesize": "32", "analyzeduration": "1", "fpsprobesize": "0"}
+# The frames of an mp3 tell all by themselves; without this libav decodes some to see how long the file is.
+TRUST_FRAMES = {"analyzeduration": "1"}
 DISCARD_ALL = 48  # AVDISCARD_ALL
 AV_TIME_BASE = 1_000_000  # libav's own units of time a second
 SAMPLE_TYPES = {  # libav's sample formats: dtype, zero, full scale
@@ -98,18 +100,14 @@ def _read(path: Path, head: bytes, container: "InputContainer", track: int, opti
             other.discard = type(other.discard)(DISCARD_ALL)
     if stream.codec_context is None:
         raise EarsightError(f"{path}: libav has no decoder for its sound; convert it to WAV or FLAC")
-    announced = _xing_frames(path) if is_mpeg(head) else 0
+    announced = _xing_frames(path, head) if is_mpeg(head) else 0
     clock = Clock(_timing(path, head, container, stream, part))
     frames = _Decoder(path, container, stream, options, announced, clock).frames()
     yield from _in_pieces(clock.in_time(frames))
 
 
-def _is_timed(container: "InputContainer") -> bool:
-    return bool(set(container.format.name.split(",")) & TIMED)
-
-
 def _timing(path: Path, head: bytes, container: "InputContainer", stream: "AudioStream", part: Part) -> Timing:
-    timed = _is_timed(container)
+    timed = not TIMED.isdisjoint(container.format.name.split(","))
 
     def origin(first: float) -> float:
         if not timed and container.format.name != "avi":
@@ -137,9 +135,8 @@ class _Decoder:
                  announced: int, clock: Clock):
         self.path, self.container, self.stream, self.options = path, container, stream, options
         self.announced, self.clock = announced, clock
-        self.raw = not _is_timed(container) and container.format.name != "avi"  # tags may stand among its packets
+        self.raw = not clock.timing.throughout and container.format.name != "avi"  # tags may stand among its packets
         self.lost: list[tuple[float, float]] = []  # where something did not decode, and how many seconds
-        self._last: Packet | None = None  # that was read
 
     def frames(self) -> "Iterator[AudioFrame | Silence]":
         """The frames in order; in place of what is damaged, where that may be, silence."""
@@ -147,32 +144,37 @@ class _Decoder:
 
         decode, tick, count, leading = self.stream.codec_context.decode, self.clock.timing.tick, 0, 0.0
         tag_end, behind = 0, 0  # bytes: where a tag ends, and how many that are no frames come behind the last frame
-        frame, junk = None, 0  # junk: the place of these bytes
-        for packet in self._packets():
-            self._last = packet
-            try:
-                frames = decode(packet)
-            except av.error.FFmpegError as error:
-                place = packet.pos or 0
-                if self.raw and (place < tag_end or tag_size(bytes(packet))):
-                    tag_end = max(tag_end, place + tag_size(bytes(packet)))
+        packet, frame, junk = None, None, 0  # junk: the place of these bytes
+        try:
+            for packet in self.container.demux(self.stream):
+                try:
+                    frames = decode(packet)
+                except av.error.FFmpegError as error:
+                    place = packet.pos or 0
+                    if self.raw and (place < tag_end or tag_size(bytes(packet))):
+                        tag_end = max(tag_end, place + tag_size(bytes(packet)))
+                        continue
+                    lost = float((packet.duration or 0) * tick)
+                    # A stream that was cut out of a longer one may begin with what cannot be decoded alone.
+                    if frame is None and leading < LEADING:
+                        leading += lost
+                    elif self.raw and not bytes(packet).startswith(FRAME_STARTS):
+                        junk = place if not behind else junk
+                        behind += packet.size
+                    else:
+                        yield self._hole(lost, error)
                     continue
-                lost = float((packet.duration or 0) * tick)
-                # A stream that was cut out of a longer one may begin with what cannot be decoded alone.
-                if frame is None and leading < LEADING:
-                    leading += lost
-                elif self.raw and not bytes(packet).startswith(FRAME_STARTS):
-                    junk = place if not behind else junk
-                    behind += packet.size
-                else:
-                    yield self._hole(lost, error)
-                continue
-            count += 1
-            for frame in frames:
-                if behind:  # not the end, then; so many seconds as the bytes before it, byte for byte
-                    yield self._hole(self.clock.given * behind / max(junk, 1), None)
-                    behind = 0
-                yield frame
+                count += 1
+                for frame in frames:
+                    if behind:  # not the end, then; so many seconds as the bytes before it, byte for byte
+                        yield self._hole(self.clock.given * behind / max(junk, 1), None)
+                        behind = 0
+                    yield frame
+        except (av.error.FFmpegError, IndexError):
+            if not (self.raw and packet is not None and self._is_all(packet)):
+                if not (self.options.skip and self.clock.given):
+                    raise
+                self._missing(f"nothing can be read behind {self.clock.given:.2f} s")
         # 4 frames are 0.1 s at 44.1 kHz; the last packet is the one that flushes the decoder.
         if not self.lost and count - 1 < 0.99 * self.announced - 4:
             there = f"its header announces {self.announced} frames and {count - 1} are there"
@@ -184,18 +186,6 @@ class _Decoder:
             seconds = sum(lost for _, lost in self.lost)
             self.options.warn(self.path, f"{seconds:.2f} s of its sound do not decode, the first at "
                               f"{self.lost[0][0]:.2f} s; silence stands in their place")
-
-    def _packets(self) -> "Iterator[Packet]":
-        import av.error
-
-        try:
-            yield from self.container.demux(self.stream)
-        except (av.error.FFmpegError, IndexError):
-            if self.raw and self._last is not None and self._is_all(self._last):
-                return
-            if not (self.options.skip and self.clock.given):
-                raise
-            self._missing(f"nothing can be read behind {self.clock.given:.2f} s")
 
     def _is_all(self, last: "Packet") -> bool:
         """Whether only tags or zeros come behind the last packet that there was."""
@@ -219,54 +209,63 @@ class _Decoder:
 
 def _in_pieces(frames: "Iterable[AudioFrame | Silence]") -> Iterator[Piece]:
     """Decoded frames joined to pieces of about BLOCK samples."""
-    buffer: _Buffer | None = None
-    kind, leading = None, 0.0
+    queue, leading = None, 0.0
     for frame in frames:
         if isinstance(frame, Silence):
-            if buffer is None:  # its rate is still to come
+            if queue is None:  # its rate is still to come
                 leading += frame.seconds
                 continue
-            yield from buffer.piece()
-            yield from frame.pieces(buffer.rate, buffer.channels)
+            yield from queue.piece()
+            yield from frame.pieces(queue.rate, queue.channels)
             continue
-        found = frame.sample_rate, frame.layout.nb_channels, frame.format.name
-        if buffer is None or found != kind:
-            yield from () if buffer is None else buffer.piece()
-            kind, buffer = found, _Buffer(*found)
-            yield from Silence(leading).pieces(buffer.rate, buffer.channels)
+        if queue is None or not queue.add(frame):
+            yield from () if queue is None else queue.piece()
+            queue = _Queue(frame)
+            yield from Silence(leading).pieces(queue.rate, queue.channels)
             leading = 0.0
-        if buffer.samples + frame.samples > buffer.room:
-            yield from buffer.piece()
-        buffer.add(frame)
-    yield from () if buffer is None else buffer.piece()
+        if queue.samples >= queue.room:
+            yield from queue.piece()
+    yield from () if queue is None else queue.piece()
 
 
-class _Buffer:
-    """Decoded frames of one kind, as bytes: the arithmetic is done for many at once."""
+class _Queue:
+    """Decoded frames of one kind, kept by libav: the arithmetic is done for many at once."""
 
-    def __init__(self, rate: int, channels: int, form: str):
-        self.rate, self.channels, self.samples = rate, channels, 0
+    def __init__(self, first: "AudioFrame"):
+        from av.audio.fifo import AudioFifo
+
+        form = first.format.name
+        self.rate, self.channels, self.samples = first.sample_rate, first.layout.nb_channels, 0
         self.dtype, self.zero, self.full = SAMPLE_TYPES[form.removesuffix("p")]
-        self.planes = channels if form.endswith("p") else 1
-        self.bytes_each = np.dtype(self.dtype).itemsize * (channels // self.planes)  # a plane and sample
-        self.room = max(1, BLOCK // channels)  # samples of a piece, unless its first frame has more
-        self._filled = [bytearray() for _ in range(self.planes)]
+        self.planes = self.channels if form.endswith("p") else 1
+        self.room = max(1, BLOCK // self.channels)  # samples of a piece
+        self._fifo = AudioFifo()
+        self.add(first)
 
-    def add(self, frame: "AudioFrame") -> None:
-        size = self.bytes_each * frame.samples
-        for filled, plane in zip(self._filled, frame.planes):  # PyAV takes what follows the eighth for a ninth
-            filled += memoryview(plane)[:size]  # a plane may have spare room
+    def add(self, frame: "AudioFrame") -> bool:
+        """Whether the frame is of the same kind, and in the queue now."""
+        if frame.layout.nb_channels != self.channels:  # at these libav does not look
+            return False
+        frame.pts = None  # the clock has placed it; libav would want that no time is missing
+        try:
+            self._fifo.write(frame)
+        except ValueError:
+            return False
         self.samples += frame.samples
+        return True
 
     def piece(self) -> Iterator[Piece]:
-        if not self.samples:
+        if (joined := self._fifo.read()) is None:
             return
-        planes = [np.frombuffer(filled, self.dtype) for filled in self._filled]
+        count = self.samples * (self.channels // self.planes)  # numbers a plane, which may have spare room
+        # PyAV takes what follows the eighth plane for a ninth.
+        planes = [np.frombuffer(memoryview(plane), self.dtype, count)
+                  for plane, _ in zip(joined.planes, range(self.planes))]
         samples = np.array(planes, np.float32) if len(planes) > 1 else planes[0][None].astype(np.float32, copy=False)
         if (self.zero, self.full) != (0, 1):
             samples -= self.zero  # numbers of integers, so this is a copy of them
             samples /= self.full
-        self.samples, self._filled = 0, [bytearray() for _ in planes]  # the piece may keep the old ones
+        self.samples = 0
         yield Piece(samples if self.planes > 1 else samples.reshape(-1, self.channels).T, self.rate)
 
 
@@ -278,6 +277,8 @@ def open_libav(path: Path, head: bytes, part: Part) -> "Iterator[InputContainer]
     options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file,subfile"}
     if is_mp4(head) or is_matroska(head):
         options |= TRUST_HEADER
+    elif is_mpeg(head):
+        options |= TRUST_FRAMES
     try:
         with av.open(part.url(path), container_options=options, metadata_errors="ignore") as container:
             yield container
@@ -289,11 +290,14 @@ def open_libav(path: Path, head: bytes, part: Part) -> "Iterator[InputContainer]
         ) from error
 
 
-def _xing_frames(path: Path) -> int:
+def _xing_frames(path: Path, head: bytes) -> int:
     """Frames that an mp3 announces in the Xing or Info header that its first frame holds, else 0."""
-    with open(path, "rb") as file:
-        file.seek(tag_size(file.read(10)))
-        frame = file.read(64)
+    start = tag_size(head)
+    frame = head[start : start + 64]
+    if len(frame) < 64:  # a tag with a picture
+        with open(path, "rb") as file:
+            file.seek(start)
+            frame = file.read(64)
     place = max(frame.find(b"Xing"), frame.find(b"Info"))
     if frame[:1] != b"\xff" or place < 0 or len(frame) < place + 12 or not frame[place + 7] & 1:
         return 0

@@ -63,9 +63,10 @@ def soundfile_pieces(path: Path, file: "soundfile.SoundFile", options: ReadingOp
     with file:
         rate, channels, left = file.samplerate, file.channels, file.frames
         while left:
+            block = np.empty((min(max(1, BLOCK // channels), left), channels), np.float32)
             try:
-                # With a place of its own for what is read, soundfile does not look up how much there is.
-                block = file.read(out=np.empty((min(max(1, BLOCK // channels), left), channels), np.float32))
+                # As bytes: so soundfile looks up neither how much is left nor the type of an array.
+                block = block[:file.buffer_read_into(block, "float32")]
             except soundfile.SoundFileError as error:
                 if options.skip:
                     raise Unread(file.frames - left) from error
