@@ -19,6 +19,7 @@ from ..errors import EarsightError
 FLATTENING = 0.3  # of scores before they are compared: CTC's are far too sure (cf. Wessel et al., 2001)
 RIDGE = 0.03  # on weights of standardised features: a development set is small
 LOWEST = 1e-4  # probabilities' floor under a logarithm
+LEAD = 30.0  # of the best reading's score over the next; more is no surer
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,10 @@ def word_confidences(readings: Sequence[Hypothesis], log_probs: np.ndarray, fram
     """The calibrated confidence of each word of the first reading, (word,)."""
     if not readings[0].words:
         return np.zeros(0)
-    return words(word_features(readings, log_probs)) * (sound(sound_features(frames)) if sound else 1.0)
+    features = word_features(readings, log_probs)
+    if len(words.weights) == features.shape[1] - 1:  # fitted before readings' lead was among them
+        features = features[:, :-1]
+    return words(features) * (sound(sound_features(frames)) if sound else 1.0)
 
 
 def label_log_probs(word: PathWord, log_probs: np.ndarray) -> np.ndarray:
@@ -93,10 +97,10 @@ def _label_log_probs(tokens: Sequence[Token], log_probs: np.ndarray) -> np.ndarr
 
 
 def word_features(readings: Sequence[Hypothesis], log_probs: np.ndarray) -> np.ndarray:
-    """What tells right words from wrong ones, (word, 5).
+    """What tells right words from wrong ones, (word, 6).
 
     The lowest log-probability of its labels; the mean entropy of its frames; log P(another word) by the other readings;
-    the log of its frames a label; how many labels it has.
+    the log of its frames a label; how many labels it has; by how much the best reading leads, the same for all words.
     """
     words = readings[0].words
     log_probs = np.maximum(log_probs, -20.0, dtype=np.float64)
@@ -108,7 +112,8 @@ def word_features(readings: Sequence[Hypothesis], log_probs: np.ndarray) -> np.n
         rows.append((min(islice(highest, count)), -entropies[first:end].mean(), (end - first) / count, count))
     lowest, entropy, lasting, counts = np.array(rows, dtype=np.float64).reshape(-1, 4).T
     others = np.log(np.maximum(1 - agreement(readings), LOWEST))
-    return np.column_stack([lowest, entropy, others, np.log(lasting), counts])
+    lead = min(readings[0].score - readings[1].score, LEAD) if len(readings) > 1 else LEAD
+    return np.column_stack([lowest, entropy, others, np.log(lasting), counts, np.full(len(words), lead)])
 
 
 def agreement(readings: Sequence[Hypothesis]) -> np.ndarray:

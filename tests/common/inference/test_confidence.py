@@ -5,7 +5,9 @@ import pytest
 
 from earsight.common.ctc import PathWord, Token
 from earsight.common.decoding.decoders import Hypothesis
+from earsight.common.errors import EarsightError
 from earsight.common.inference.confidence import (
+    LEAD,
     RIDGE,
     Calibration,
     Logistic,
@@ -71,17 +73,39 @@ def test_features_and_confidence_of_words_by_hand():
     read = [reading("one two")]
     features = word_features(read, log_probs)
     entropy = -(0.2 * np.log(0.2) + 0.8 * np.log(0.8) + np.log(0.5)) / 2
-    assert features[0] == pytest.approx([np.log(0.8), entropy, np.log(1e-4), np.log(2), 1])
+    assert features[0] == pytest.approx([np.log(0.8), entropy, np.log(1e-4), np.log(2), 1, LEAD])
     words, whole = confidences(read, log_probs, np.zeros((4, 2)), None)
     assert words == pytest.approx([0.8, 0.4]) and whole == pytest.approx(0.32)
 
-    zero = (0.0,) * 5
+    zero = (0.0,) * 6
     calibration = Calibration(Logistic(np.log(3), zero), Logistic(0.0, (1.0,)), Logistic(0.0, (0.0,) * 8))
     words, whole = confidences(read, log_probs, np.zeros((4, 2)), calibration)
     assert words == pytest.approx([0.75 * 0.5] * 2)
     assert whole == pytest.approx(0.375**2 / (1 + 0.375**2))
     assert confidences([reading("")], log_probs, np.zeros((4, 2)), calibration) == ([], 0.5)
-    assert Calibration.from_dict(calibration.to_dict()).words(np.zeros((1, 5))) == pytest.approx(0.75)
+    assert Calibration.from_dict(calibration.to_dict()).words(np.zeros((1, 6))) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("next_score, lead", [(-2.5, 2.5), (0.0, 0.0), (-1000.0, LEAD)])
+def test_the_lead_of_the_best_reading_counts_for_each_of_its_words(next_score, lead):
+    log_probs = np.log(np.full((4, 2), 0.5))
+    readings = [reading("one two"), reading("one ten", next_score), reading("ten", -2000.0)]
+    assert word_features(readings, log_probs)[:, -1] == pytest.approx([lead, lead])
+    zero = (0.0,) * 5
+    calibration = Calibration(Logistic(0.0, (*zero, 1.0)), Logistic(0.0, (1.0,)))
+    words, _ = confidences(readings, log_probs, np.zeros((4, 2)), calibration)
+    assert words == pytest.approx([1 / (1 + np.exp(-lead))] * 2)
+
+
+def test_a_calibration_that_knows_no_lead_serves_as_it_did():
+    log_probs = np.log(np.full((4, 2), 0.5))
+    readings = [reading("one two"), reading("one ten", -3.0)]
+    before = Calibration(Logistic(0.0, (0.0, 0.0, 0.0, 0.0, 0.5)), Logistic(0.0, (1.0,)))
+    words, _ = confidences(readings, log_probs, np.zeros((4, 2)), before)
+    assert words == pytest.approx([1 / (1 + np.exp(-0.5))] * 2)
+    damaged = Calibration(Logistic(0.0, (0.0,) * 4), Logistic(0.0, (1.0,)))
+    with pytest.raises(EarsightError, match="4 weights for 6 figures"):
+        confidences(readings, log_probs, np.zeros((4, 2)), damaged)
 
 
 def test_impossible_labels_and_short_clips_are_numbers():
