@@ -547,7 +547,7 @@ def test_no_frame_in_the_part(exact):
     refused(exact, "from 0 to 0 s", function=lambda path: [*sample(path, 4, end=0.0)])
 
 
-@pytest.mark.parametrize("rate", [0, -4, float("nan"), float("inf")])
+@pytest.mark.parametrize("rate", [0, -4, float("nan"), float("inf"), 9e15])
 def test_a_rate_that_is_none(exact, rate):
     with pytest.raises(EarsightError, match="sampling rate .* above 0"):
         next(sample(exact, rate))

@@ -1,6 +1,5 @@
 """A video's frames, all of them or at a fixed rate, with their times."""
 
-import math
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +25,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 LEAP = 1.0  # seconds between frames, from which on it is asked whether the next goes on from there
 LONGEST_GAP = 3600.0  # seconds between frames; a damaged time must not make moments without end
+HIGHEST_RATE = 1000.0  # Hz; no camera of films is so fast, and a slip must not make moments without end
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def sample(
         threads: decoding threads of this file.
 
     Raises:
-        EarsightError: for all that is wrong with the file, and where it has no frame from `start` to `end`.
+        EarsightError: for all that is wrong with the file, where it has no frame from `start` to `end`, and for a rate
+            that is none, or above HIGHEST_RATE.
     """
     _check_rate(rate)
     pictures = _pictures(Path(path), threads)
@@ -140,8 +141,9 @@ def is_live(source: str) -> bool:
 
 
 def _check_rate(rate: float) -> None:
-    if not (math.isfinite(rate) and rate > 0):
-        raise EarsightError(f"sampling rate {rate:g} Hz: not above 0; name the frames a second that are wanted")
+    if not 0 < rate <= HIGHEST_RATE:
+        raise EarsightError(f"sampling rate {rate:g} Hz: not above 0 and up to {HIGHEST_RATE:g}; name the frames a "
+                            "second that are wanted")
 
 
 def _sampled(name: str, pictures: Iterable[tuple[float, Callable[[], np.ndarray]]], rate: float, lag: float | None,

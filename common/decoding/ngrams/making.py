@@ -1,6 +1,7 @@
 """A text to a language model's file."""
 
 from collections.abc import Iterable, Sequence
+from math import isfinite
 from pathlib import Path
 
 from ...errors import EarsightError
@@ -37,10 +38,13 @@ def estimate(sentences: Iterable[Sequence[str]], order: int, vocabulary: int | S
     """Estimate a model in memory: some 150 bytes a word of text at order 4; see `make_model` for the arguments.
 
     Raises:
-        EarsightError: KenLM reads no n-grams so long, there are no words, or one of them is a mark of the format.
+        EarsightError: KenLM reads no n-grams so long, there are no words, one of them is a mark of the format, or the
+            size is none.
     """
     if order > HIGHEST_ORDER:
         raise EarsightError(f"order {order}: KenLM reads n-grams of up to {HIGHEST_ORDER} words; lower --order")
+    if size is not None and not (isfinite(size) and size > 0):
+        raise EarsightError(f"a size of {size:g} MB: not above 0; name the megabytes that a file may have")
     counted = count_ngrams(sentences, order, vocabulary)
     kept = all_kept(counted)
     if size is not None:

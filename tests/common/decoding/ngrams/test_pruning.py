@@ -88,6 +88,12 @@ def test_smaller_than_its_words_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("size", [float("nan"), float("inf"), 0, -1.0])
+def test_a_size_that_is_none(size, tmp_path):
+    with pytest.raises(EarsightError, match="size of .* MB: not above 0"):
+        make_model(["a b"], 3, tmp_path / "lm.bin", size=size)
+
+
 def test_nothing_is_left_out_of_what_fits():
     counted = count_ngrams(TEXT[:50], 3)
     kept = all_kept(counted)
