@@ -185,13 +185,17 @@ function draw(recording, turn) {
     barRadius: 2, dragToSeek: true, hideScrollbar: false, cursorWidth: 2, autoCenter: true, ...colours(),
     ...seconds > LONGEST ? flat : {},
   });
-  wave.on("ready", () => { zoom(); told(); });
+  let drawn = false;
+  wave.on("ready", () => { drawn = true; zoom(); told(); });
   wave.on("scroll", labels);
   wave.on("redrawcomplete", labels);
   wave.on("interaction", told);
-  // Where it cannot be decoded, a flat line to click at; a film without sound has its timeline for that.
-  wave.once("error", () => {
-    if (turn !== shown || !(seconds > 0)) return;
+  // Where it cannot be decoded, a flat line to click at; a film without sound has its timeline for that. What is drawn
+  // stays when playing fails, as it does where there is nothing to hear it with.
+  wave.on("error", error => {
+    if (turn !== shown) return;
+    if (drawn) tell(`This browser cannot play it (${error?.message || "its sound fails"})`);
+    if (drawn || !(seconds > 0)) return;
     $$("wave").hidden = Boolean(recording.film && recording.timeline && !recording.words.length);
     wave.load(url, flat.peaks, seconds).catch(() => {});
   });
