@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from ..errors import EarsightError
 from ..quiet import quiet_stderr
 from .hotwords import HotwordGraph
+from .ngrams.kenlm_binary import is_binary
+from .ngrams.kenlm_checks import check_binary
 
 if TYPE_CHECKING:
     from flashlight.lib.text.decoder import LM
@@ -22,6 +24,8 @@ def load_lm(path: str, names: list[str]) -> "LM":
 
     nonsense = "\u0001"
     try:
+        if is_binary(path):
+            check_binary(path)
         with open(path, "rb"), quiet_stderr():  # it draws a progress bar there
             lm = KenLM(os.fsencode(path), Dictionary([*names, nonsense]))
     except OSError as error:

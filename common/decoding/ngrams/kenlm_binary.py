@@ -14,7 +14,7 @@ N-grams are sorted by their words from the last to the first: those that end ali
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -40,18 +40,18 @@ def write_binary(model: NgramModel, path: str | Path) -> None:
 
 def binary_size(words: list[str], counts: list[int]) -> int:
     """Bytes of a model with so many n-grams of each length (two lengths or more)."""
-    size = len(_header(counts)) + 8 + 8 * len(words) + len(_texts(words))
+    size = len(header(counts)) + 8 + 8 * len(words) + len(_texts(words))
     size += 8 + 4 * (2 ** BITS) * (2 * len(counts) - 3) + 16 * (len(words) + 2)
     for shorter, longer in zip(counts[1:], counts[2:]):
-        inline, table = _pointer_split(shorter + 1, longer)
-        size += 8 * (1 + table) + 7 + _packed_size(shorter, _bits(len(words)) + 2 * BITS + inline)
-    return size + _packed_size(counts[-1], _bits(len(words)) + BITS)
+        inline, table = pointer_split(shorter + 1, longer)
+        size += 8 * (1 + table) + 7 + packed_size(shorter, bits_of(len(words)) + 2 * BITS + inline)
+    return size + packed_size(counts[-1], bits_of(len(words)) + BITS)
 
 
 def bytes_per_ngram(n_words: int, order: int) -> list[float]:
     """What an n-gram of each length takes, nearly: how long a pointer is depends on how many there are."""
-    between = (_bits(n_words) + 2 * BITS + 8) / 8
-    return [16.0, *[between] * (order - 2), (_bits(n_words) + BITS) / 8][:order]
+    between = (bits_of(n_words) + 2 * BITS + 8) / 8
+    return [16.0, *[between] * (order - 2), (bits_of(n_words) + BITS) / 8][:order]
 
 
 def is_binary(path: str | Path) -> bool:
@@ -63,7 +63,7 @@ def is_binary(path: str | Path) -> bool:
 def words_of_binary(path: str | Path) -> list[str] | None:
     """The words of a KenLM binary file, marks included, if it is one and holds them."""
     with open(path, "rb") as file:
-        head = file.read(len(_header([0])))
+        head = file.read(len(header([0])))
         if not head.startswith(MAGIC):
             return None
         order, _, _, has_words, _ = struct.unpack_from("<B3xfIB3xI", head, 88)
@@ -94,7 +94,7 @@ def _parts(model: NgramModel) -> Iterator[bytes]:
     known = sorted((murmur_hash(word.encode()), word) for word in model.words if word != UNKNOWN)
     words = [UNKNOWN, *(word for _, word in known)]
     ids = {word: i for i, word in enumerate(words)}
-    yield _header(counts)
+    yield header(counts)
     yield struct.pack("<Q", len(known)) + np.array([*(number for number, _ in known), 0], "<u8").tobytes()
 
     extends = [np.bincount(longer.context, minlength=len(grams)) > 0
@@ -122,7 +122,7 @@ def _parts(model: NgramModel) -> Iterator[bytes]:
     unigrams["backoff"][:counts[0]] = _marked(model.backoffs[0], extends[0])[order[0]]
     unigrams["longer"][:counts[0] + 1] = begins[0]
     yield unigrams.tobytes()
-    width = _bits(counts[0])
+    width = bits_of(counts[0])
     offset = 0  # from a multiple of 8, as all before is
     for entry, begin in zip(entries, begins[1:]):
         part = _middle(entry, [width, BITS, BITS], begin, offset)
@@ -132,7 +132,8 @@ def _parts(model: NgramModel) -> Iterator[bytes]:
     yield _texts(words)
 
 
-def _header(counts: list[int]) -> bytes:
+def header(counts: Sequence[int]) -> bytes:
+    """What a file of n-grams of these counts begins with."""
     head = MAGIC.ljust(56, b"\0") + struct.pack("<3fIIIQ", 0.0, 1.0, -0.5, 1, 2 ** 32 - 1, 0, 1)
     head += struct.pack("<B3xfIB3xI", len(counts), 1.5, QUANTISED_TRIE, True, 1)
     head += struct.pack(f"<{len(counts)}Q", *counts)
@@ -151,7 +152,7 @@ def _middle(entries: list[np.ndarray], widths: list[int], begins: np.ndarray, of
     Args:
         offset: bytes before this part: the array starts at a multiple of 8.
     """
-    inline, table = _pointer_split(len(begins), int(begins[-1]))
+    inline, table = pointer_split(len(begins), int(begins[-1]))
     array = np.searchsorted(begins >> inline, np.arange(table)).astype("<u8")
     array[0] = 0
     before = -offset % 8
@@ -160,10 +161,16 @@ def _middle(entries: list[np.ndarray], widths: list[int], begins: np.ndarray, of
     return head + array.tobytes() + bytes(7 - before) + packed
 
 
-def _pointer_split(n_pointers: int, highest: int) -> tuple[int, int]:
-    """How many bits of each pointer stand in its entry, and how long the array for the others is: what is smallest."""
-    bits = _bits(highest)
-    cost = {high: (highest >> (bits - high)) * 64 - n_pointers * high for high in range(min(bits, POINTER_BITS) + 1)}
+def pointer_split(n_pointers: int, highest: int, most: int = POINTER_BITS) -> tuple[int, int]:
+    """How many bits of each pointer stand in its entry, and how long the array for the others is: what is smallest.
+
+    Args:
+        n_pointers: one more than there are entries.
+        highest: that a pointer may be.
+        most: bits that may go to the array.
+    """
+    bits = bits_of(highest)
+    cost = {high: (highest >> (bits - high)) * 64 - n_pointers * high for high in range(min(bits, most) + 1)}
     high = min(cost, key=lambda high: cost[high])  # the least, of equal ones
     return bits - high, (highest >> (bits - high)) + 1
 
@@ -182,11 +189,13 @@ def _packed(values: list[np.ndarray], widths: list[int]) -> bytes:
     return b"".join(part.tobytes() for part in parts) + bytes(8)
 
 
-def _packed_size(count: int, width: int) -> int:
+def packed_size(count: int, width: int) -> int:
+    """Bytes of `count` entries of `width` bits, with one more for where the last ends."""
     return ((count + 1) * width + 7) // 8 + 8
 
 
-def _bits(highest: int) -> int:
+def bits_of(highest: int) -> int:
+    """How many bits numbers up to this take."""
     return highest.bit_length()
 
 

@@ -16,6 +16,7 @@ from earsight.common.decoding.ngrams.kenlm_binary import (
     words_of_binary,
     write_binary,
 )
+from earsight.common.decoding.ngrams.kenlm_checks import check_binary
 from earsight.common.decoding.ngrams.making import estimate, make_model
 from earsight.common.decoding.ngrams.model import UNKNOWN
 from earsight.common.decoding.ngrams.reading import words_of_lm
@@ -79,6 +80,42 @@ def test_a_binary_file_that_counts_no_words_has_none(tmp_path):
     data[108:116] = bytes(8)
     (tmp_path / "lm.bin").write_bytes(data)
     assert words_of_lm(str(tmp_path / "lm.bin")) is None
+
+
+@pytest.mark.parametrize("order, count", [(2, 60), (3, 300), (4, 1500)])
+def test_no_changed_byte_makes_a_search_crash(tmp_path, order, count):
+    """Where KenLM followed a pointer out of the file, the process would be gone, and this test with it."""
+    text = sentences(count, 60)
+    write_binary(estimate(text, order), tmp_path / "lm.bin")
+    whole, rng = (tmp_path / "lm.bin").read_bytes(), np.random.default_rng(order)
+    names, refused = sorted({word for sentence in text for word in sentence}), 0
+    for _ in range(150):
+        data = np.frombuffer(whole, np.uint8).copy()
+        data[rng.integers(88, len(data), rng.integers(1, 30))] ^= rng.integers(1, 256, dtype=np.uint8)
+        (tmp_path / "changed.bin").write_bytes(data.tobytes())
+        try:
+            lm = load_lm(str(tmp_path / "changed.bin"), names)
+        except EarsightError:
+            refused += 1
+        else:
+            scores(lm, names, text[:30])
+    assert 30 < refused < 150
+
+
+@pytest.mark.parametrize("name, place, value", [
+    ("counts", 108, b"\xff" * 8), ("bigrams", 116, b"\xff\xff"), ("vocabulary", 136, b"\x01"),
+    ("bits", 136 + 8 + 8 * 63 + 1, b"\xff"), ("unigrams", -1, b"\xff" * 4), ("cut", 200, b"")])
+def test_parts_that_do_not_fit_are_told(name, place, value, tmp_path):
+    model = estimate(sentences(300, 60), 3)
+    write_binary(model, tmp_path / "lm.bin")
+    data = (tmp_path / "lm.bin").read_bytes()
+    words = len(model.words)
+    assert words == 62 + 1
+    if name == "unigrams":  # the place of the third word's bigrams
+        place = 136 + 8 + 8 * words + 8 + 4 * 256 * 3 + 16 * 2 + 8
+    (tmp_path / "lm.bin").write_bytes(data[:place] + value + (data[place + len(value):] if value else b""))
+    with pytest.raises(EarsightError, match="lm.bin: no n-gram model that KenLM reads .*points outside itself"):
+        check_binary(tmp_path / "lm.bin")
 
 
 def test_search_over_the_words_of_a_binary_file(tmp_path):
