@@ -64,7 +64,7 @@ def words_of_binary(path: str | Path) -> list[str] | None:
     """The words of a KenLM binary file, marks included, if it is one and holds them."""
     with open(path, "rb") as file:
         head = file.read(len(header([0])))
-        if not head.startswith(MAGIC):
+        if not head.startswith(MAGIC) or len(head) < 116:  # without a count of words
             return None
         order, _, _, has_words, _ = struct.unpack_from("<B3xfIB3xI", head, 88)
         count = struct.unpack_from("<Q", head, 108)[0]

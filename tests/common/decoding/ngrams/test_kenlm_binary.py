@@ -77,6 +77,11 @@ def test_a_binary_file_that_counts_no_words_has_none(tmp_path):
     make_model(["one two", "two one"], 2, tmp_path / "lm.bin")
     data = bytearray((tmp_path / "lm.bin").read_bytes())
     assert words_of_lm(str(tmp_path / "lm.bin"))
+    for size in (60, 93, 112):
+        (tmp_path / "lm.bin").write_bytes(data[:size])
+        assert words_of_lm(str(tmp_path / "lm.bin")) is None
+        with pytest.raises(EarsightError, match="lm.bin: no n-gram model that KenLM reads"):
+            load_lm(str(tmp_path / "lm.bin"), ["one"])
     data[108:116] = bytes(8)
     (tmp_path / "lm.bin").write_bytes(data)
     assert words_of_lm(str(tmp_path / "lm.bin")) is None
