@@ -31,7 +31,7 @@ class NoiseSource:
     voice: Callable[[str], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in NOISES:
+        if not isinstance(self.kind, str) or self.kind not in NOISES:
             raise EarsightError(f"noise {self.kind!r} is unknown; choose one of {', '.join(NOISES)}")
         if self.kind == "babble" and len(self.names) < 2:
             raise EarsightError("babble is made of other clips, and there are none; give more clips, or another noise")

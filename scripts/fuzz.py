@@ -124,6 +124,7 @@ class Trial:
         self.target, self.place, self.work = target, place, work
         self.log = open(work / "log", "w")
         self.input = os.open(work / "input", os.O_RDWR | os.O_CREAT)
+        self.noted = ""  # of the last finding, what is told
         self.count = int((work / "count").read_text() or 0) if (work / "count").exists() else 0
         self.counter = os.open(work / "count", os.O_RDWR | os.O_CREAT)
         faulthandler.enable(self.log)
@@ -153,7 +154,8 @@ class Trial:
 
     def note(self, error: BaseException, content: bytes, told: str) -> None:
         key = f"{type(error).__name__}-{innermost(error)}"
-        keep_finding(self.place, self.target, key, content, told + "".join(traceback.format_exception(error)))
+        self.noted = told + "".join(traceback.format_exception(error))
+        keep_finding(self.place, self.target, key, content, self.noted)
 
 
 def innermost(error: BaseException) -> str:
@@ -180,8 +182,8 @@ def limit_memory(more: int = MEMORY) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (mapped + more, resource.RLIM_INFINITY))
 
 
-def try_inputs(name: str, place: Path, work: Path, seconds: float, seed: int, single: Path | None) -> None:
-    """A process's work: one input, or such as atheris makes, for so long."""
+def try_inputs(name: str, place: Path, work: Path, seconds: float, seed: int, single: Path | None) -> str:
+    """A process's work: one input, or such as atheris makes, for so long; what is told of a single one's error."""
     target, trial = TARGETS[name], Trial(name, place, work)
     material, folder = place / "material", work / "files"
 
@@ -197,7 +199,8 @@ def try_inputs(name: str, place: Path, work: Path, seconds: float, seed: int, si
 
     with redirect_stdout(Nothing()), redirect_stderr(Nothing()):
         if single:
-            return one(single.read_bytes())
+            one(single.read_bytes())
+            return trial.noted
         import atheris
 
         corpus = place / name
@@ -213,9 +216,10 @@ def try_inputs(name: str, place: Path, work: Path, seconds: float, seed: int, si
         mutator = {"custom_mutator": target.mutate} if target.mutate else {}
         atheris.Setup([sys.argv[0], *options, str(corpus)], one, **mutator)
         atheris.Fuzz()
+    return ""
 
 
-def try_arguments(place: Path, work: Path, seconds: float, seed: int, single: Path | None) -> None:
+def try_arguments(place: Path, work: Path, seconds: float, seed: int, single: Path | None) -> str:
     """The same for calls, by hypothesis."""
     trial, material, folder = Trial(ARGUMENTS, place, work), place / "material", work / "files"
     folder.mkdir(exist_ok=True)
@@ -224,7 +228,8 @@ def try_arguments(place: Path, work: Path, seconds: float, seed: int, single: Pa
     if single:
         name, given = pickle.loads(single.read_bytes())
         print(name, given)
-        return trial(single.read_bytes(), lambda: calls[name][1](**given))
+        trial(single.read_bytes(), lambda: calls[name][1](**given))
+        return trial.noted
 
     import hypothesis
 
@@ -250,6 +255,7 @@ def try_arguments(place: Path, work: Path, seconds: float, seed: int, single: Pa
                     attempt(name, given)
 
                 test()
+    return ""
 
 
 class Nothing(io.TextIOBase):
@@ -349,16 +355,19 @@ def main() -> int:
               f"{'==2.3.0 (Python 3.11; 3.0.0 for later ones)' if needed == 'atheris' else ''}", file=sys.stderr)
         return 1
     place = args.corpus.resolve()
-    if args.work is None:
+    by_hand = args.work is None
+    if by_hand:
         args.work = Path(tempfile.mkdtemp(prefix="fuzz-")) if args.input else None
     if args.work:
         os.environ.setdefault("EARSIGHT_MODELS", str(args.work / "models"))
         single = args.input.resolve() if args.input else None
         if args.target == ARGUMENTS:
-            try_arguments(place, args.work, args.seconds or 0, args.seed, single)
+            told = try_arguments(place, args.work, args.seconds or 0, args.seed, single)
         else:
-            try_inputs(args.target, place, args.work, args.seconds or 0, args.seed, single)
-        return 0
+            told = try_inputs(args.target, place, args.work, args.seconds or 0, args.seed, single)
+        if by_hand:
+            print(told or "a result, or an EarsightError")
+        return int(by_hand and bool(told))
     print("| target | inputs | minutes | of the processor | findings |\n|---|---|---|---|---|")
     found = 0
     for name, minutes in shares(list(TARGETS) if args.target == "all" else [args.target], args.minutes).items():

@@ -194,8 +194,8 @@ PRESETS = {
 
 def preset(name: str, **overrides: object) -> MfccSettings:
     """The named preset with some fields replaced; an unknown name or field is an EarsightError."""
-    if name not in PRESETS:
-        raise EarsightError(f"unknown MFCC preset {name!r}; {_nearest(name, PRESETS)}")
+    if not isinstance(name, str) or name not in PRESETS:
+        raise EarsightError(f"unknown MFCC preset {name!r}; {_nearest(str(name), PRESETS)}")
     known = [field.name for field in fields(MfccSettings)]
     for key in overrides:
         if key not in known:

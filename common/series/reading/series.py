@@ -63,7 +63,8 @@ class TableOptions:
 
     def __post_init__(self):
         for name, known in (("layout", LAYOUTS), ("unit", ("", *UNITS))):
-            if (given := getattr(self, name)) not in known:
+            given = getattr(self, name)
+            if not isinstance(given, str) or given not in known:
                 raise EarsightError(f"option {name} is {given!r}; it is one of {', '.join(filter(None, known))}")
 
     def columns(self) -> dict[str, str]:

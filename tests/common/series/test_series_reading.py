@@ -198,8 +198,10 @@ def test_a_column_that_is_not_there(tmp_path):
                               (TableOptions(channels=("speed",)), r"no column speed \(channels=speed\)")):
         with pytest.raises(EarsightError, match=complaint):
             read_series(tmp_path / "a.csv", option)
-    with pytest.raises(EarsightError, match="option layout is 'tall'"):
-        TableOptions(layout="tall")
+    for given, said in (({"layout": "tall"}, "layout is 'tall'"), ({"layout": np.arange(2)}, r"layout is array\(\[0, 1\]\)"),
+                        ({"unit": ["s"]}, r"unit is \['s'\]")):
+        with pytest.raises(EarsightError, match=f"option {said}; it is one of"):
+            TableOptions(**given)
 
 
 def test_clips_and_films_are_no_tables(tmp_path):
