@@ -198,8 +198,8 @@ def test_a_column_that_is_not_there(tmp_path):
                               (TableOptions(channels=("speed",)), r"no column speed \(channels=speed\)")):
         with pytest.raises(EarsightError, match=complaint):
             read_series(tmp_path / "a.csv", option)
-    for given, said in (({"layout": "tall"}, "layout is 'tall'"), ({"layout": np.arange(2)}, r"layout is array\(\[0, 1\]\)"),
-                        ({"unit": ["s"]}, r"unit is \['s'\]")):
+    for given, said in (({"layout": "tall"}, "layout is 'tall'"), ({"unit": ["s"]}, r"unit is \['s'\]"),
+                        ({"layout": np.arange(2)}, r"layout is array\(\[0, 1\]\)")):
         with pytest.raises(EarsightError, match=f"option {said}; it is one of"):
             TableOptions(**given)
 
