@@ -58,16 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    known = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
-    args, args.others = known.parse_known_args(argv)
-    if args.command is None:
-        print(OVERVIEW.format(version=version()), end="")
-        return 0
-    prefix = PASSED_ON.get(args.command)
-    if args.others and not (prefix and args.others[0].startswith(prefix)):
-        known.error(f"unrecognized arguments: {' '.join(args.others)}")
     try:
-        return _told_or_done(args)
+        return _told_or_done(argv)
     except EarsightError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -91,17 +83,30 @@ def _run(argv: Sequence[str] | None) -> int:
         return leave(stop.status)
 
 
-def _told_or_done(args: argparse.Namespace) -> int:
+def _told_or_done(argv: Sequence[str] | None) -> int:
     """Run the command; whatever else is raised once a signal has come is `Stopped`.
 
     What is raised while a library in C is being imported, it makes an error of its own.
     """
     try:
+        args = _parsed(argv)
+        if args.command is None:
+            print(OVERVIEW.format(version=version()), end="")
+            return 0
         return COMMANDS[args.command](args)
     except Exception as error:
         if told():
             raise Stopped(told()) from error
         raise
+
+
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    known = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
+    args, args.others = known.parse_known_args(argv)
+    prefix = PASSED_ON.get(args.command)
+    if args.others and not (prefix and args.others[0].startswith(prefix)):
+        known.error(f"unrecognized arguments: {' '.join(args.others)}")
+    return args
 
 
 def _flushed() -> bool:

@@ -121,6 +121,20 @@ sys.meta_path.insert(0, Swallows())
 """
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_command_line_is_read(number):
+    script = """
+import os, signal, sys
+import earsight.app.main as main
+
+read = main.parser
+main.parser = lambda *given: (os.kill(os.getpid(), int(sys.argv[1])), read(*given))[1]
+sys.exit(main.main(["models"]))
+"""
+    told = subprocess.run([sys.executable, "-c", script, str(int(number))], text=True, capture_output=True, timeout=60)
+    assert (told.returncode, told.stdout, told.stderr) == (128 + number, "", f"error: stopped by {number.name}\n")
+
+
 def test_a_signal_that_a_library_made_an_error_of(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SWALLOWS)
     clip = write_wav(tmp_path / "clip.wav", tone(440, 1.0))
