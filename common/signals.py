@@ -77,9 +77,13 @@ def ending_when_told() -> Iterator[None]:
     for number in before:
         signal.signal(number, on_signal)
     wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    # Where Python drops a `Stopped`, as in a `__del__` or a callback, the thread that watches ends the process.
+    unraisable = sys.unraisablehook
+    sys.unraisablehook = lambda what: None if isinstance(what.exc_value, Stopped) else unraisable(what)
     try:
         yield
     finally:
+        sys.unraisablehook = unraisable
         if not _state.number:  # else the interpreter's own end is watched too
             signal.set_wakeup_fd(wakeup)
             for number, handler in before.items():

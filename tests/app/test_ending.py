@@ -135,6 +135,27 @@ sys.exit(main.main(["models"]))
     assert (told.returncode, told.stdout, told.stderr) == (128 + number, "", f"error: stopped by {number.name}\n")
 
 
+def test_a_signal_while_an_object_is_thrown_away():
+    """Python drops what a `__del__` raises, and would print a traceback."""
+    script = """
+import os, signal, sys, time
+import earsight.app.main as main
+
+class Thrown:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+def read(*given):
+    Thrown()
+    time.sleep(60)
+
+main.parser = read
+sys.exit(main.main(["models"]))
+"""
+    told = subprocess.run([sys.executable, "-c", script], text=True, capture_output=True, timeout=50)
+    assert (told.returncode, told.stderr) == (143, "error: stopped by SIGTERM\n")
+
+
 def test_a_signal_that_a_library_made_an_error_of(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SWALLOWS)
     clip = write_wav(tmp_path / "clip.wav", tone(440, 1.0))
