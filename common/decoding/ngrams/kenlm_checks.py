@@ -40,7 +40,10 @@ def _points_within(data: np.ndarray) -> bool:
         return False
     vocabulary = len(header(counts))
     bins = vocabulary + 8 + 8 * words
-    if bins + 8 > len(data) or data[vocabulary:vocabulary + 8].view("<u8")[0] != words - 1:
+    if bins + 8 > len(data):
+        return False
+    known = int(data[vocabulary:vocabulary + 8].view("<u8")[0])
+    if known not in (words - 1, words):  # without <unk>, which KenLM adds to models that lack it
         return False
     likely, backing = int(data[bins + 1]), int(data[bins + 2])
     if max(likely, backing) > MOST_BITS:
@@ -49,7 +52,7 @@ def _points_within(data: np.ndarray) -> bool:
     place = unigrams + 16 * (words + 2)
     if place > len(data):
         return False
-    pointers = np.ndarray(words + 1, "<u8", data, unigrams + 8, (16,))
+    pointers = np.ndarray(known + 2, "<u8", data, unigrams + 8, (16,))
     if not _rise(pointers, counts[1]):
         return False
     for count, longer in zip(counts[1:], counts[2:]):

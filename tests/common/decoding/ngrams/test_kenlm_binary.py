@@ -109,6 +109,7 @@ def test_no_changed_byte_makes_a_search_crash(tmp_path, order, count):
 
 @pytest.mark.parametrize("name, place, value", [
     ("counts", 108, b"\xff" * 8), ("bigrams", 116, b"\xff\xff"), ("vocabulary", 136, b"\x01"),
+    ("a word more", 136, b"\x3f"),
     ("bits", 136 + 8 + 8 * 63 + 1, b"\xff"), ("unigrams", -1, b"\xff" * 4), ("cut", 200, b"")])
 def test_parts_that_do_not_fit_are_told(name, place, value, tmp_path):
     model = estimate(sentences(300, 60), 3)
