@@ -46,6 +46,7 @@ SAMPLE_TYPES = {  # libav's sample formats: dtype, zero, full scale
 LEADING = 0.5  # seconds: so much may not decode at the start of a stream that was cut out of a longer one
 HEARD = 1e-4  # of full scale: a track that never gets there is silent
 FRAME_STARTS = (b"\xff", b"\x0b\x77", b"\x7f\xfe\x80\x01")  # of mp3 and aac, ac3, dts
+MOST_TAGS = 16  # one behind another that are passed over
 JUNK = 1 << 16, 0.05  # bytes behind the last frame, and their share of the file, that are no loss
 
 _DECODING = Lock()
@@ -188,11 +189,16 @@ class _Decoder:
                               f"{self.lost[0][0]:.2f} s; silence stands in their place")
 
     def _is_all(self, last: "Packet") -> bool:
-        """Whether only tags or zeros come behind the last packet that there was."""
+        """Whether only tags, zeros or what is no sound behind a tag comes behind the last packet that there was."""
+        start = place = (last.pos or 0) + last.size
         with open(self.path, "rb") as file:
-            file.seek((last.pos or 0) + last.size)
-            behind = file.read(JUNK[0])
-        return tag_size(behind) > 0 or not behind.strip(b"\0")
+            behind = b""
+            for _ in range(MOST_TAGS):
+                file.seek(place)
+                if not (size := tag_size(behind := file.read(JUNK[0]))):
+                    break
+                place += size
+        return not behind.strip(b"\0") or (place > start and not is_mpeg(behind))
 
     def _hole(self, seconds: float, cause: Exception | None) -> Silence:
         place = self.clock.given

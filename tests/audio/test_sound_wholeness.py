@@ -166,6 +166,16 @@ def test_all_of_joined_files_is_read(tmp_path, written, name, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("tag", [b"", b"ID3\3\0\0\0\0\0\x0a" + bytes(10)])
+def test_sound_of_another_kind_behind_the_end_is_told(tmp_path, written, tag, capsys):
+    joined = tmp_path / "joined.aac"
+    joined.write_bytes(written["clip.aac"].read_bytes() + tag + written["clip.mp3"].read_bytes())
+    refused(joined, "")
+    found, wanted = read(joined, options=SKIP).samples, read(written["clip.aac"]).samples
+    assert len(found) == pytest.approx(len(wanted), abs=4 * 1024)
+    assert "nothing can be read behind" in capsys.readouterr().err
+
+
 def test_joined_files_of_two_rates(tmp_path):
     soundfile.write(tmp_path / "a.wav", speechlike(16000), 16000)
     soundfile.write(tmp_path / "b.wav", np.stack([speechlike(8000, seed=1)] * 2, axis=1), 8000)
