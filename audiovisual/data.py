@@ -1,6 +1,6 @@
 """Films as training reads them: stored mouths with their film's sound, disturbed, or one of both alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,12 +12,13 @@ from ..audio.noises import NOISES, NoiseSource
 from ..audio.reading import NoSound, read, resample
 from ..common.data.cuts import film_of
 from ..common.data.datamodule import SequenceData
+from ..common.data.splicing import Piece, Splicer
 from ..common.errors import EarsightError
 from ..common.inference.runtime import Runtime
 from ..common.nn.frames import stretch_frames
 from ..video.corpora.importers import OPENERS
 from ..video.corpora.mouths import part_of
-from ..video.lips.data import read_mouths
+from ..video.lips.data import read_mouths, read_piece
 from ..video.mouth.augmentation import MouthAugmentation, augment_mouth
 from ..video.mouth.crops import MouthSettings
 from .rows import as_rows, samples_a_picture, with_silence
@@ -56,6 +57,8 @@ class AudioVisualData(SequenceData):
 
     Args:
         sample_rate: Hz, the model's.
+        splice: share of the places between two words at which a training clip goes on as another one of its talker; see
+            `common.data.splicing`. The corpus tells when words are said (GRID's does).
         lips: augmentation of the pictures; its speed is the sound's too.
         streams: augmentation of the sound, and of both as wholes.
         options: see `SequenceData`.
@@ -67,24 +70,33 @@ class AudioVisualData(SequenceData):
     def __init__(self, train: str | list[str], validation: str | list[str], test: str | list[str] | None = None,
                  labels: str = "characters", lexicon: str | None = None, vocabulary: int = 100,
                  auxiliary_labels: str | None = None, batch_duration: float = 60.0, curriculum: int = 0,
-                 buckets: int = 10, workers: int = 1, seed: int = 1, sample_rate: int = 16000,
+                 buckets: int = 10, workers: int = 1, seed: int = 1, sample_rate: int = 16000, splice: float = 0.0,
                  lips: MouthAugmentation = MouthAugmentation(), streams: StreamAugmentation = StreamAugmentation()):
         super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
                          curriculum, buckets, workers, seed)
-        self.sample_rate, self.lips, self.streams = sample_rate, lips, streams
+        self.sample_rate, self.lips, self.streams, self.splice = sample_rate, lips, streams, splice
+        self._splicer = Splicer(self.cuts("train") if splice else ())
         self._noises = self._sources() if streams.noise else []
 
     def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
-        pictures, samples = read_mouths(cut, self.mouth), read_sound(cut, self.sample_rate)
-        each = samples_a_picture(self.sample_rate, self.mouth.rate)
         if rng is None:
-            return as_rows(pictures, samples, each)
+            return read_rows(cut, self.mouth, self.sample_rate)
+        return self.read_varied(cut, rng)[0]
+
+    def read_varied(self, cut: Cut, rng: np.random.Generator) -> tuple[np.ndarray, str | None]:
+        pieces, said = self._splicer(cut, self.splice, rng)
+        pictures, samples = read_pieces(pieces, self.mouth, self.sample_rate)
+        return self._varied(pictures, samples, cut.id, rng), None if said is None else self._form(said)
+
+    def _varied(self, pictures: np.ndarray, samples: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
+        """Rows of mouths (time, side * side) and sound (samples,), disturbed, or of one of both alone."""
+        each = samples_a_picture(self.sample_rate, self.mouth.rate)
         speed = 1 + self.lips.speed * rng.uniform(-1, 1)
         pictures = stretch_frames(pictures, speed)
         samples = resample(samples, self.sample_rate * speed, self.sample_rate)
         side = self.mouth.side
         seen = augment_mouth(pictures.reshape(-1, side, side), self.lips, self.mouth.rate, rng)
-        heard = self._disturbed(samples, cut.id, rng)
+        heard = self._disturbed(samples, name, rng)
         one_alone = rng.random()
         if one_alone < self.streams.deaf:
             heard = np.zeros_like(heard)
@@ -130,6 +142,18 @@ def read_sound(cut: Cut, sample_rate: int) -> np.ndarray:
         return np.zeros(0, np.float32)
     start, end = part_of(cut)
     return samples[round(start * sample_rate):None if end is None else round(end * sample_rate)]
+
+
+def read_pieces(pieces: Sequence[Piece], settings: MouthSettings, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mouths (time, side * side) and the sound (samples,) of pieces of clips, one behind the other."""
+    each = samples_a_picture(sample_rate, settings.rate)
+    seen, heard = [read_piece(piece, settings) for piece in pieces], []
+    for piece, pictures in zip(pieces, seen, strict=True):
+        samples = read_sound(piece.cut, sample_rate)[round(piece.start * settings.rate) * each:]
+        if piece.end is not None:  # what follows begins with the picture and the sound of one moment
+            samples = as_rows(pictures[:, :0], samples, each).ravel()
+        heard.append(samples)
+    return np.concatenate(seen), np.concatenate(heard)
 
 
 def read_rows(cut: Cut, settings: MouthSettings, sample_rate: int,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, cast
 
 import numpy as np
 
@@ -47,6 +47,14 @@ class Said(TypedDict, total=False):
     group: str | None
     language: str | None
     supervision_custom: dict[str, Any] | None
+
+
+class TimedWord(NamedTuple):
+    """A word of a clip, seconds from the clip's start."""
+
+    text: str
+    start: float
+    end: float
 
 
 def recording_cut(
@@ -260,6 +268,12 @@ def speaker_of(cut: Any) -> str | None:
 def group_of(cut: Any) -> str | None:
     """What must not be split between training and test besides the speaker (a source recording), or None."""
     return _custom_of(cut, "group")
+
+
+def words_of(cut: Any) -> list[TimedWord]:
+    """The words that are said and when, where the corpus tells (GRID's does); else none."""
+    words = (cut.supervisions[0].custom or {}).get("words") if cut.supervisions else None
+    return [TimedWord(str(word), float(start), float(end)) for word, start, end in words or ()]
 
 
 def custom_of(cut: Any) -> dict[str, Any]:

@@ -154,6 +154,10 @@ class SequenceData(pl.LightningDataModule):
         """A clip's frames (time, feature) or the frontend's input; `rng` is given where clips are augmented."""
         return read_frames_cut(cut)
 
+    def read_varied(self, cut: Cut, rng: np.random.Generator) -> tuple[Clip, str | None]:
+        """What training reads in a clip's place, and what is said in it; None is what is said in the clip."""
+        return self.read(cut, rng), None
+
     def cuts(self, split: str) -> "Cuts":
         """The clips of a split: in memory, or one by one where the training set has shards."""
         if split not in self._cuts:
@@ -310,9 +314,14 @@ class ClipDataset(Dataset):
     def __getitem__(self, share: Share) -> Batch:
         cuts = share.cuts
         self.data.epoch = self.sampler.epoch if self.sampler else 0
-        batch = make_batch([(cut, self.data.read(cut, self._rng(cut))) for cut in cuts])
-        by_id = {cut.id: self.data.target_of(cut) for cut in cuts}
-        references = [by_id[name] for name in batch.ids]
+        clips, targets_by_id = [], {}
+        for cut in cuts:
+            rng = self._rng(cut)
+            clip, said = self.data.read_varied(cut, rng) if rng else (self.data.read(cut, None), None)
+            clips.append((cut, clip))
+            targets_by_id[cut.id] = self.data.target_of(cut) if said is None else said
+        batch = make_batch(clips)
+        references = [targets_by_id[name] for name in batch.ids]
         targets, target_lengths = _join([self.data.labels.encode(text) for text in references])
         lower = self.data.auxiliary_labels
         auxiliary, auxiliary_lengths = _join([lower.encode(text) for text in references] if lower else [])

@@ -1,16 +1,21 @@
 """From films of talking drawn faces to text, through the commands, with sound, lips, and both."""
 
+import gzip
 import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_faces import write_detector, write_speaking
-from talking_faces import write_talking
+from drawn_faces import FRAMES, write_detector, write_speaking
+from talking_faces import RATE, tones, write_talking
 
 import earsight
 from earsight.app.main import main
+from earsight.audiovisual.data import AudioVisualData
+from earsight.common.data.cuts import frames_of, text_of
+from earsight.video.lips.data import read_mouths
+from earsight.video.mouth.crops import MouthSettings
 
 TEXTS = ["a o", "o a", "i a", "a i", "o i", "i o", "a o i", "o i a", "i a o", "a", "o", "i"]
 
@@ -172,3 +177,31 @@ def test_other_fusions_are_trained_and_exported(talking, fusion, tmp_path):
                  "1"]) == 0
     assert main(["export", str(tmp_path / "run/model.ckpt"), str(tmp_path / "model")]) == 0  # compares graph and torch
     assert json.loads((tmp_path / "model/config.json").read_text())["model"]["fusion"] == fusion
+
+
+def test_spliced_clips_say_what_is_heard_and_seen(talking, tmp_path):
+    """All words of one place begin at one time here, so that spliced sound is that of a film of the new text."""
+    manifest = tmp_path / "timed.jsonl"
+    cuts = [json.loads(line) for line in gzip.open(talking["mouths"], "rt")]
+    for cut in cuts:
+        said = cut["supervisions"][0]
+        times = [(2 * k + 1) * (FRAMES + 3) / RATE for k in range(3)]
+        said.update(speaker="one", custom={"words": [[word, start, start + FRAMES / RATE]
+                                                     for word, start in zip(said["text"].split(), times)]})
+    manifest.write_text("".join(json.dumps(cut) + "\n" for cut in cuts))
+    data = AudioVisualData(str(manifest), str(manifest), splice=0.7)
+    data.mouth = MouthSettings(side=48)
+    new = 0
+    for cut in data.cuts("train"):
+        rows, said = data.read_varied(cut, np.random.default_rng(len(cut.id)))
+        pictures, sound = rows[:, :48**2], rows[:, 48**2:-1].ravel()
+        if len(text_of(cut).split()) == 1:
+            assert said is None
+            continue
+        expected = tones(said)[:len(sound)]
+        assert sound[:len(expected)] == pytest.approx(expected, abs=1e-3)
+        alike = [max(np.abs(pictures[k] - read_mouths(other, data.mouth)[k]).max() == 0
+                     for other in data.cuts("train") if k < frames_of(other).shape[0]) for k in range(len(pictures))]
+        assert all(alike)
+        new += said != text_of(cut)
+    assert new >= 4

@@ -8,6 +8,7 @@ from lhotse.cut import Cut
 
 from ...common.data.cuts import film_of, frames_of
 from ...common.data.datamodule import SequenceData, read_frames_cut
+from ...common.data.splicing import Piece, Splicer
 from ...common.errors import EarsightError
 from ...common.inference.runtime import Runtime
 from ...common.nn.frames import stretch_frames
@@ -21,6 +22,8 @@ class LipData(SequenceData):
     """Mouths that `earsight prepare mouths` stored, or films, for `earsight train`.
 
     Args:
+        splice: share of the places between two words at which a training clip goes on as another one of its talker; see
+            `common.data.splicing`. The corpus tells when words are said (GRID's does).
         augmentation: of the training clips' pictures.
         options: see `SequenceData`.
     """
@@ -31,19 +34,23 @@ class LipData(SequenceData):
     def __init__(self, train: str | list[str], validation: str | list[str], test: str | list[str] | None = None,
                  labels: str = "characters", lexicon: str | None = None, vocabulary: int = 100,
                  auxiliary_labels: str | None = None, batch_duration: float = 60.0, curriculum: int = 0,
-                 buckets: int = 10, workers: int = 1, seed: int = 1,
+                 buckets: int = 10, workers: int = 1, seed: int = 1, splice: float = 0.0,
                  augmentation: MouthAugmentation = MouthAugmentation()):
         super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
                          curriculum, buckets, workers, seed)
-        self.augmentation = augmentation
+        self.augmentation, self.splice = augmentation, splice
+        self._splicer = Splicer(self.cuts("train") if splice else ())
 
     def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
-        pictures = read_mouths(cut, self.mouth)
-        if rng is None:
-            return pictures
+        return read_mouths(cut, self.mouth) if rng is None else self.read_varied(cut, rng)[0]
+
+    def read_varied(self, cut: Cut, rng: np.random.Generator) -> tuple[np.ndarray, str | None]:
+        pieces, said = self._splicer(cut, self.splice, rng)
+        pictures = np.concatenate([read_piece(piece, self.mouth) for piece in pieces])
         faster = stretch_frames(pictures, 1 + self.augmentation.speed * rng.uniform(-1, 1))
         side = self.mouth.side
-        return stored(augment_mouth(faster.reshape(-1, side, side), self.augmentation, self.mouth.rate, rng))
+        changed = augment_mouth(faster.reshape(-1, side, side), self.augmentation, self.mouth.rate, rng)
+        return stored(changed), None if said is None else self._form(said)
 
 
 def read_mouths(cut: Cut, settings: MouthSettings) -> np.ndarray:
@@ -62,6 +69,12 @@ def read_mouths(cut: Cut, settings: MouthSettings) -> np.ndarray:
         raise EarsightError(f"{cut.id}: {pictures.shape[1]} values a frame, and the model takes mouths of "
                             f"{settings.side} x {settings.side} pixels; prepare them (`earsight prepare mouths`)")
     return pictures
+
+
+def read_piece(piece: Piece, settings: MouthSettings) -> np.ndarray:
+    """The same of a piece of a clip, to the nearest picture."""
+    start, end = (None if time is None else round(time * settings.rate) for time in (piece.start, piece.end))
+    return read_mouths(piece.cut, settings)[start:end]
 
 
 def frames_reader(runtime: Runtime) -> Callable[[Cut], np.ndarray]:

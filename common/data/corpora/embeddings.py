@@ -14,7 +14,7 @@ import numpy as np
 from ...batch_run import default_jobs, run_parallel
 from ...errors import EarsightError
 from ...files import whole_file
-from ..cuts import Said, film_of, frames_cut, group_of, label_of, speaker_of, text_of
+from ..cuts import Said, film_of, frames_cut, group_of, label_of, speaker_of, text_of, words_of
 from ..manifest import read_manifest
 from .parts import Parts, manifests_in, progress_bar
 
@@ -148,6 +148,9 @@ def _store(task: Task, folder: Path, embedder: Embedder) -> Path:
 def _stored_cut(task: Task, path: Path, frame_shift: float) -> Cut:
     said: Said = {"text": text_of(task.cut), "label": label_of(task.cut), "speaker": speaker_of(task.cut),
                   "group": group_of(task.cut)}
+    words = words_of(task.cut)
+    if words and task.identity == task.cut.id:  # views may be played faster or slower
+        said["supervision_custom"] = {"words": words}
     shape = np.load(path, mmap_mode="r").shape
     film = film_of(task.cut)
     custom = {"video": film, "video_start": task.cut.start} if film else None  # its sound may be wanted beside them
