@@ -130,6 +130,21 @@ def test_a_file_that_ends_its_process_is_named_and_the_others_go_on(tmp_path, mo
     assert out == "" and "warning: a\n" in err
 
 
+@needs_ray
+def test_files_before_one_that_ends_its_process_are_read(tmp_path):
+    """Those of its task, which are begun as often as it is."""
+    def work(path: Path) -> str:
+        if path.name == "22":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return path.name
+
+    items = [tmp_path / str(number) for number in range(40)]
+    assert any(len(task) > 3 and task.index(22) > 0 for task in balanced(items, 8) if 22 in task)
+    results = dict(run_on_ray("local", items, work, 1))
+    assert [item.name for item, result in results.items() if isinstance(result, EarsightError)] == ["22"]
+    assert len(results) == 40
+
+
 def test_tasks_are_of_like_size_and_hold_every_item_once(tmp_path):
     sizes = [5000, 10, 10, 400, 400, 10, 2000, 90, 10, 10, 10, 10]
     items = []

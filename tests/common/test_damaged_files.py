@@ -140,7 +140,8 @@ def test_a_checkpoint_with_any_byte_changed(tmp_path):
 
 
 def test_settings_of_pictures_and_tables_that_are_none(tmp_path):
-    for plain in ({"9" * 300: 1}, {"flow": {"-1": 2}}, {"picture": {"x": 1}}):
+    for plain in ({"9" * 300: 1}, {"flow": {"-1": 2}}, {"picture": {"x": 1}}, {"picture": {}}, {"flow": []},
+                  {"pose": 3}):
         with pytest.raises(EarsightError, match="model: settings of pictures that are none"):
             PictureSettings.from_dict(plain, tmp_path / "model")
     (tmp_path / "table.csv").write_text("time,nan,x\n0,1,2\n")

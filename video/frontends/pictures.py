@@ -125,13 +125,14 @@ class PictureSettings:
             EarsightError: settings that are none, of a folder's `config.json` or a recipe.
         """
         try:
-            streams: dict = {name: StreamSettings(**plain[name]) for name in CNN_STREAMS if plain.get(name)}
-            if plain.get("flow"):
+            streams: dict = {name: StreamSettings(**plain[name]) for name in CNN_STREAMS
+                             if plain.get(name) is not None}
+            if plain.get("flow") is not None:
                 streams["flow"] = FlowSettings(**{**plain["flow"], "grids": tuple(plain["flow"].get("grids", (2, 4)))})
-            if plain.get("pose"):
+            if plain.get("pose") is not None:
                 streams["pose"] = PoseSettings(**{**plain["pose"], **({"graphs": str(folder)} if folder else {})})
             return PictureSettings(**{**plain, **streams})
-        except TypeError as error:  # a name that is none, or a value of another kind
+        except (TypeError, AttributeError) as error:  # a name that is none, or a value of another kind
             raise EarsightError(f"{folder or 'pictures'}: settings of pictures that are none ({str(error)[:80]}); "
                                 "export the model again, or mend the recipe") from error
 

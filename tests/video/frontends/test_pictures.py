@@ -11,6 +11,7 @@ from earsight.video.frontends.motion import GREY, Flow, histograms, motion_pictu
 from earsight.video.frontends.pictures import (
     FlowSettings,
     PictureSettings,
+    PoseSettings,
     StreamSettings,
     View,
     ViewSettings,
@@ -150,3 +151,8 @@ def test_views_flip_crop_and_colour():
 def test_impossible_settings(wrong):
     with pytest.raises(EarsightError):
         wrong()
+
+
+def test_a_recipe_takes_a_stream_as_it_is_meant_with_nothing_set():
+    settings = PictureSettings.from_dict({"picture": None, "motion": None, "pose": {}, "flow": None})
+    assert settings.pose == PoseSettings() and list(settings.streams) == ["pose"]
