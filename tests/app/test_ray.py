@@ -69,7 +69,7 @@ def short_folder() -> Iterator[Path]:
 def test_a_killed_worker_costs_nothing_and_a_stopped_job_goes_on(tmp_path, short_folder):
     sound = read(CLIP)
     for number in range(24):  # of unequal lengths
-        long = (sound.samples if number % 3 else [*sound.samples] * 5)
+        long = (sound.samples if number % 3 else [*sound.samples] * 40)  # there is work left when one is written
         write_wav(tmp_path / f"clips/{number:02}.wav", long, sound.sample_rate)
     (tmp_path / "clips/broken.wav").write_bytes(b"RIFF")
     temporary, out = short_folder, tmp_path / "out"
