@@ -273,7 +273,10 @@ def group_of(cut: Any) -> str | None:
 def words_of(cut: Any) -> list[TimedWord]:
     """The words that are said and when, where the corpus tells (GRID's does); else none."""
     words = (cut.supervisions[0].custom or {}).get("words") if cut.supervisions else None
-    return [TimedWord(str(word), float(start), float(end)) for word, start, end in words or ()]
+    try:
+        return [TimedWord(str(word), float(start), float(end)) for word, start, end in words or ()]
+    except (TypeError, ValueError):  # a field of another corpus's own, which means something else
+        return []
 
 
 def custom_of(cut: Any) -> dict[str, Any]:

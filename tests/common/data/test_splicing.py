@@ -42,6 +42,13 @@ def test_sentences_are_new_and_none_without_a_share(clips):
     assert splicer(clips[0], 0.0, np.random.default_rng(1)) == ([(clips[0], 0.0, None)], SENTENCES["a"])
 
 
+@pytest.mark.parametrize("words", [5, "five", [["one", 1]], [["one", "soon", 2]], None])
+def test_a_field_that_means_something_else_tells_no_times(tmp_path, words):
+    cut = clip(tmp_path, "a", "one two")
+    cut.supervisions[0].custom["words"] = words
+    assert words_of(cut) == []
+
+
 @pytest.mark.parametrize("odd", [{"speaker": "s2"}, {"timed": False}, {"text": "one"}, {"speaker": None}])
 def test_clips_of_which_there_are_no_others_stay_as_they_are(clips, tmp_path, odd):
     alone = clip(tmp_path, "odd", **{"text": "bin blue at f", **odd})
