@@ -74,8 +74,8 @@ class AudioVisualData(SequenceData):
                  lips: MouthAugmentation = MouthAugmentation(), streams: StreamAugmentation = StreamAugmentation()):
         super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
                          curriculum, buckets, workers, seed)
-        self.sample_rate, self.lips, self.streams, self.splice = sample_rate, lips, streams, splice
-        self._splicer = Splicer(self.cuts("train") if splice else ())
+        self.sample_rate, self.lips, self.streams = sample_rate, lips, streams
+        self._splicer = Splicer(self.cuts("train"), splice)
         self._noises = self._sources() if streams.noise else []
 
     def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
@@ -84,7 +84,7 @@ class AudioVisualData(SequenceData):
         return self.read_varied(cut, rng)[0]
 
     def read_varied(self, cut: Cut, rng: np.random.Generator) -> tuple[np.ndarray, str | None]:
-        pieces, said = self._splicer(cut, self.splice, rng)
+        pieces, said = self._splicer(cut, rng)
         pictures, samples = read_pieces(pieces, self.mouth, self.sample_rate)
         return self._varied(pictures, samples, cut.id, rng), None if said is None else self._form(said)
 

@@ -38,14 +38,14 @@ class LipData(SequenceData):
                  augmentation: MouthAugmentation = MouthAugmentation()):
         super().__init__(train, validation, test, labels, lexicon, vocabulary, auxiliary_labels, batch_duration,
                          curriculum, buckets, workers, seed)
-        self.augmentation, self.splice = augmentation, splice
-        self._splicer = Splicer(self.cuts("train") if splice else ())
+        self.augmentation = augmentation
+        self._splicer = Splicer(self.cuts("train"), splice)
 
     def read(self, cut: Cut, rng: np.random.Generator | None) -> np.ndarray:
         return read_mouths(cut, self.mouth) if rng is None else self.read_varied(cut, rng)[0]
 
     def read_varied(self, cut: Cut, rng: np.random.Generator) -> tuple[np.ndarray, str | None]:
-        pieces, said = self._splicer(cut, self.splice, rng)
+        pieces, said = self._splicer(cut, rng)
         pictures = np.concatenate([read_piece(piece, self.mouth) for piece in pieces])
         faster = stretch_frames(pictures, 1 + self.augmentation.speed * rng.uniform(-1, 1))
         side = self.mouth.side

@@ -5,6 +5,7 @@ import pytest
 
 from earsight.common.data.cuts import frames_cut, words_of
 from earsight.common.data.splicing import Splicer
+from earsight.common.errors import EarsightError
 
 SENTENCES = {"a": "bin blue at f two now", "b": "lay red by g six please", "c": "set white in q"}
 WORD = 0.3  # seconds
@@ -24,7 +25,7 @@ def clips(tmp_path):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_text_is_that_of_the_pieces(clips, seed):
-    pieces, said = Splicer(clips)(clips[0], 0.5, np.random.default_rng(seed))
+    pieces, said = Splicer(clips, 0.5)(clips[0], np.random.default_rng(seed))
     within = []
     for cut, start, end in pieces:
         within += [word.text for word in words_of(cut) if start <= word.start and word.end <= (end or 3)]
@@ -36,10 +37,16 @@ def test_the_text_is_that_of_the_pieces(clips, seed):
 
 
 def test_sentences_are_new_and_none_without_a_share(clips):
-    splicer = Splicer(clips)
-    said = {splicer(clips[0], 0.5, np.random.default_rng(seed))[1] for seed in range(40)}
+    splicer = Splicer(clips, 0.5)
+    said = {splicer(clips[0], np.random.default_rng(seed))[1] for seed in range(40)}
     assert len(said) > 10
-    assert splicer(clips[0], 0.0, np.random.default_rng(1)) == ([(clips[0], 0.0, None)], SENTENCES["a"])
+    assert Splicer(clips, 0.0)(clips[0], np.random.default_rng(1)) == ([(clips[0], 0.0, None)], None)
+
+
+@pytest.mark.parametrize("share, wrong", [(-0.1, "from 0 to 1"), (30, "from 0 to 1"), (0.3, "tell when words")])
+def test_what_cannot_be_spliced_is_told(tmp_path, share, wrong):
+    with pytest.raises(EarsightError, match=wrong):
+        Splicer([clip(tmp_path, name, text, timed=False) for name, text in SENTENCES.items()], share)
 
 
 @pytest.mark.parametrize("words", [5, "five", [["one", 1]], [["one", "soon", 2]], None])
@@ -52,4 +59,4 @@ def test_a_field_that_means_something_else_tells_no_times(tmp_path, words):
 @pytest.mark.parametrize("odd", [{"speaker": "s2"}, {"timed": False}, {"text": "one"}, {"speaker": None}])
 def test_clips_of_which_there_are_no_others_stay_as_they_are(clips, tmp_path, odd):
     alone = clip(tmp_path, "odd", **{"text": "bin blue at f", **odd})
-    assert Splicer([*clips, alone])(alone, 1.0, np.random.default_rng(1)) == ([(alone, 0.0, None)], None)
+    assert Splicer([*clips, alone], 1.0)(alone, np.random.default_rng(1)) == ([(alone, 0.0, None)], None)
