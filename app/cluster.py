@@ -28,7 +28,8 @@ from ..common.quiet import quiet_stderr
 from ..common.signals import ENDING, Stopped, at_sudden_end
 
 LOCAL = "local"
-TASKS = 8  # for each process, so that unequal files even out
+SHARES = 4  # of what is left, for each process: a task has one of them
+SMALLEST = 64  # the same of all, the least that is worth a task
 LARGEST = 64  # files of a task: what the loss of a process costs at most
 ATTEMPTS = 3  # processes that a file may take with it
 STORE = 100_000_000  # bytes of shared memory of a cluster of this machine's: paths and transcripts are small
@@ -56,7 +57,7 @@ def run_on_ray(address: str, items: Sequence[Item], work: Callable[[Item], Resul
         return
     with cluster(address, jobs, "ray.data") as ray:
         cores = int(ray.cluster_resources().get("CPU", 1))
-        tasks = balanced(items, TASKS * min(jobs or cores, len(items)))
+        tasks = balanced(items, min(jobs or cores, len(items)))
         processes = min(jobs or cores, len(tasks))
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False)
@@ -67,8 +68,9 @@ def run_on_ray(address: str, items: Sequence[Item], work: Callable[[Item], Resul
             compute=ray.data.ActorPoolStrategy(size=processes, max_tasks_in_flight_per_actor=2))
         again = 0
         try:
-            for row in results.iter_rows():
-                done, run = pickle.loads(row["results"])
+            # Fetching ahead would keep what is done back until the next task is.
+            for task in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+                done, run = pickle.loads(task["results"][0].as_py())
                 again += len(done) * (run > 1)
                 for number, result, notes in done:
                     print(notes, end="", file=sys.stderr, flush=True)
@@ -80,22 +82,27 @@ def run_on_ray(address: str, items: Sequence[Item], work: Callable[[Item], Resul
             raise EarsightError(f"the Ray cluster at {address} failed: {_reason(error)}") from error
 
 
-def balanced(items: Sequence[Any], least: int) -> list[list[int]]:
-    """The numbers of the items in tasks of about the same bytes, the largest first: what is last to end is small.
+def balanced(items: Sequence[Any], processes: int) -> list[list[int]]:
+    """The numbers of the items in tasks, each of the same share of the bytes that are left, the largest items first.
+
+    A share that shrinks (guided self-scheduling, Polychronopoulos and Kuck 1987) has few tasks to hand out, and those
+    that end the work small, so that no process waits long for another.
 
     Args:
         items: paths, or what has one.
-        least: tasks, where there are as many items.
+        processes: that work through them.
     """
     sizes = [_size(item) for item in items]
-    share = sum(sizes) / least
-    most = max(1, min(LARGEST, len(items) // least))
+    left = sum(sizes)
+    least = left / (SMALLEST * processes)
+    most = max(1, min(LARGEST, len(items) // (SHARES * processes)))
     tasks: list[list[int]] = []
-    filled = 0.0
+    share = filled = 0.0
     for number in sorted(range(len(items)), key=lambda number: -sizes[number]):
         if not tasks or filled + sizes[number] / 2 > share or len(tasks[-1]) == most:
             tasks.append([])
-            filled = 0.0
+            left -= filled
+            share, filled = max(left / (SHARES * processes), least), 0.0
         tasks[-1].append(number)
         filled += sizes[number]
     return tasks

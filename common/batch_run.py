@@ -116,26 +116,27 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
     waiting = unfinished.begin() if unfinished else list(paths)
     if len(waiting) < len(paths):
         _complain(f"{len(paths) - len(waiting)} of {len(paths)} files are done already", "note")
-    results = _told_of_kept(spread(waiting, partial(_text_of, work, write), jobs), output, names, unfinished)
-    for path, text in _with_bar(results if output else _in_order(waiting, results), len(waiting)):
-        try:
-            if isinstance(text, EarsightError):
-                raise text
-            if write is None:
-                continue
-            if output:
-                write_whole(output / names[path], text + "\n")
-                partial_of(output / names[path]).unlink(missing_ok=True)
-            else:
-                if suffix == ".txt" and len(paths) > 1:
-                    # Several lines, as a timeline's, stand below their clip's name.
-                    gap = "\n" if "\n" in text else " "
-                    text = f"{path}:{gap}{text}"
-                if text or suffix == ".txt":
-                    print(text, flush=True)
-        except EarsightError as error:
-            errors.append(error)
-            _complain(error)
+    results = spread(waiting, partial(_text_of, work, write), jobs)
+    with _told_of_kept(output, names, unfinished):
+        for path, text in _with_bar(results if output else _in_order(waiting, results), len(waiting)):
+            try:
+                if isinstance(text, EarsightError):
+                    raise text
+                if write is None:
+                    continue
+                if output:
+                    write_whole(output / names[path], text + "\n")
+                    partial_of(output / names[path]).unlink(missing_ok=True)
+                else:
+                    if suffix == ".txt" and len(paths) > 1:
+                        # Several lines, as a timeline's, stand below their clip's name.
+                        gap = "\n" if "\n" in text else " "
+                        text = f"{path}:{gap}{text}"
+                    if text or suffix == ".txt":
+                        print(text, flush=True)
+            except EarsightError as error:
+                errors.append(error)
+                _complain(error)
     if unfinished and not errors:
         unfinished.end()
     if errors and len(paths) + len(refused) > 1:
@@ -164,11 +165,11 @@ def share_cores(jobs: int | None, files: int) -> tuple[int, int]:
     return jobs, max(1, cores // jobs)
 
 
-def _told_of_kept(items: Iterator[Item], output: Path | None, names: Mapping[Path, str], unfinished: Job | None
-                  ) -> Iterator[Item]:
+@contextmanager
+def _told_of_kept(output: Path | None, names: Mapping[Path, str], unfinished: Job | None) -> Iterator[None]:
     """Have a signal's error say that what was done, or heard of a long recording, is kept."""
     try:
-        yield from items
+        yield
     except Stopped as stop:
         if unfinished:
             raise Stopped(stop.number, f"what is done is in {output}, and the same command goes on") from stop

@@ -1,28 +1,34 @@
-"""How much faster two processes of a Ray cluster on this machine are than one, by `earsight transcribe --ray`.
+"""How much faster two processes of a Ray cluster on this machine are than one at what `earsight transcribe --ray` does.
 
     python scripts/bench_ray.py                                        # GRID's test clips, where they are
 
 The two take turns, and the fastest of each counts: neighbours on the same cores only slow them down. "At work" is from
-the first transcripts that are written to the last, without the start of the cluster and of its processes, which takes
-the same whatever there is to do.
+when the first process begins to read, its model loaded, until the last ends, as they tell in what they write: without
+the start of the cluster and of its processes, which takes the same whatever there is to do.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 from bench_serve import grid_clips, linked
-from bench_speech import CORES, EARSIGHT, ONE_CLIP, Row, as_json, as_table
+from bench_speech import CORES, ONE_CLIP, Row, as_json, as_table
 
+from earsight.app.cluster import LOCAL, run_on_ray
+from earsight.app.recognisers import transcriber
+from earsight.common.batch_run import run_command
 from earsight.common.errors import EarsightError
 from earsight.common.files import write_whole
+from earsight.common.threads import share_machine
 
 WAYS = {"one": 1, "two": 2}  # processes
 
@@ -36,8 +42,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
     with linked(paths) as folder:
         for _ in range(args.repeats):
             for way, jobs in WAYS.items():
-                seconds, rate = timed(folder, ["--ray", "local", "--jobs", str(jobs), "--model", args.model],
-                                      len(paths))
+                seconds, rate = timed(sorted(Path(folder).iterdir()), args.model, jobs)
                 whole[way].append(seconds)
                 rates[way].append(rate)
     rate = {way: max(values) for way, values in rates.items()}
@@ -51,19 +56,24 @@ def measure(args: argparse.Namespace) -> list[Row]:
     ]
 
 
-def timed(folder: str, options: list[str], clips: int) -> tuple[float, float]:
-    """A job: seconds from nothing, and clips a second at work."""
+def timed(paths: list[Path], model: str, jobs: int) -> tuple[float, float]:
+    """A job: seconds from before there is a cluster, and clips a second at work."""
     with tempfile.TemporaryDirectory() as output:
         begun = time.monotonic()
-        done = subprocess.run([EARSIGHT, "transcribe", folder, "--output", output, *options], capture_output=True,
-                              text=True)
+        status = run_command(paths, [], partial(read, model), json.dumps, ".json", Path(output), jobs,
+                             spread=partial(run_on_ray, LOCAL))
         seconds = time.monotonic() - begun
-        written = sorted(path.stat().st_mtime for path in Path(output).glob("*.txt"))
-    if done.returncode or len(written) != clips:
-        raise EarsightError(f"transcribe failed: {done.stderr[-300:]}")
-    # Those that come with the first were done before it.
-    later = [moment for moment in written if moment > written[0] + 0.1]
-    return seconds, len(later) / (written[-1] - written[0]) if later else float("nan")
+        told = [json.loads(path.read_bytes()) for path in Path(output).glob("*.json")]
+    if status or len(told) != len(paths):
+        raise EarsightError(f"{len(paths) - len(told)} of {len(paths)} clips were not read")
+    return seconds, len(told) / (max(each["end"] for each in told) - min(each["begin"] for each in told))
+
+
+def read(model: str, path: Path) -> dict[str, Any]:
+    """In a process of the cluster: a clip's text, and when it was begun and read by the machine's clock."""
+    recogniser = transcriber(model, 1)
+    begin = time.time()
+    return {"text": recogniser.transcribe(path).text, "begin": begin, "end": time.time()}
 
 
 def main() -> int:
@@ -76,6 +86,7 @@ def main() -> int:
     args = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    share_machine()
     try:
         rows = measure(args)
     except EarsightError as error:

@@ -139,22 +139,31 @@ def test_files_before_one_that_ends_its_process_are_read(tmp_path):
         return path.name
 
     items = [tmp_path / str(number) for number in range(40)]
-    assert any(len(task) > 3 and task.index(22) > 0 for task in balanced(items, 8) if 22 in task)
+    assert any(len(task) > 3 and task.index(22) > 0 for task in balanced(items, 1) if 22 in task)
     results = dict(run_on_ray("local", items, work, 1))
     assert [item.name for item, result in results.items() if isinstance(result, EarsightError)] == ["22"]
     assert len(results) == 40
 
 
-def test_tasks_are_of_like_size_and_hold_every_item_once(tmp_path):
+def test_tasks_hold_every_item_once_and_end_small(tmp_path):
     sizes = [5000, 10, 10, 400, 400, 10, 2000, 90, 10, 10, 10, 10]
     items = []
     for number, size in enumerate(sizes):
         items.append(tmp_path / str(number))
         items[-1].write_bytes(bytes(size))
-    tasks = balanced(items, 4)
+    tasks = balanced(items, 1)
     assert sorted(number for task in tasks for number in task) == list(range(len(sizes)))
     assert tasks[0] == [0] and tasks[1] == [6]  # the largest first, each alone
     assert max(sum(sizes[n] for n in task) for task in tasks[2:]) <= sum(sizes) / 4 and max(map(len, tasks)) == 3
+
+
+def test_tasks_of_like_files_shrink_and_what_is_missing_is_handed_out(tmp_path):
+    missing = [tmp_path / str(number) for number in range(3)]
+    like = tmp_path / "like"
+    like.write_bytes(bytes(100))
+    lengths = [len(task) for task in balanced([like] * 200, 2)]
+    assert sum(lengths) == 200 and lengths == sorted(lengths, reverse=True) and lengths[0] == 25 and lengths[-1] <= 2
+    assert sorted(number for task in balanced(missing, 8) for number in task) == [0, 1, 2]
     assert balanced([tmp_path / "missing"], 8) == [[0]]
 
 
