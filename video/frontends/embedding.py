@@ -1,4 +1,4 @@
-"""Videos to embeddings, block by block: one thread decodes and draws pictures while others run the CNN."""
+"""Videos to embeddings, block by block; with a second thread, that decodes and draws pictures while the CNN runs."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,14 +15,19 @@ Embed = Callable[[np.ndarray], np.ndarray]  # pictures (time, height, width, 3) 
 
 
 def embedding_blocks(path: str | Path, settings: PictureSettings, embed: Embed, view: View = View(),
-                     start: float = 0.0, end: float | None = None) -> Iterator[np.ndarray]:
+                     start: float = 0.0, end: float | None = None, threads: int = 1) -> Iterator[np.ndarray]:
     """The embeddings of a video in order, (up to BLOCK, feature) at a time; memory does not grow with the video.
+
+    Args:
+        threads: that may work on it. Where there is one, as beside other videos, a second would only take turns with
+            it, and each empty the other's caches.
 
     Raises:
         EarsightError: see `video.reading.sample`; blocks that were whole by then have been given.
     """
     held: dict[str, np.ndarray] = {}
-    for block in ahead(moment_blocks(pictures(path, settings, view, start, end)), AHEAD):
+    blocks = moment_blocks(pictures(path, settings, view, start, end))
+    for block in ahead(blocks, AHEAD) if threads > 1 else blocks:
         yield embed_block(block, settings, embed, held)
 
 

@@ -39,7 +39,7 @@ class ActionRecogniser:
 
     def blocks(self, path: str | Path) -> Iterator[np.ndarray]:
         """A video's embeddings in order, a block (time, feature) at a time."""
-        return embedding_blocks(path, self.pictures, self.embed)
+        return embedding_blocks(path, self.pictures, self.embed, threads=self.runtime.threads)
 
     def classify(self, path: str | Path) -> Classification:
         """What is done in a clip as a whole."""
