@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import av
@@ -242,7 +243,12 @@ def test_blocks_do_not_depend_on_their_size(world, tmp_path):
     expected = [np.concatenate([*embed(moments[k - k % 3]["picture"][None]), *embed(moments[k - k % 2]["motion"][None]),
                                 moments[k]["flow"], moments[k - k % 2]["pose"]]) for k in range(29)]
     np.testing.assert_allclose(whole, expected)
-    blocks = embedding_blocks(film, PICTURES, embed)
+    running = threading.active_count()
+    blocks = embedding_blocks(film, PICTURES, embed, threads=2)
+    first = next(blocks)
+    assert threading.active_count() == running + 1
+    np.testing.assert_array_equal(np.concatenate([first, *blocks]), whole)
+    blocks = embedding_blocks(film, PICTURES, embed, threads=2)
     next(blocks)
     blocks.close()  # the thread that decodes ends with it
     delayed = np.concatenate(list(embedding_blocks(film, PICTURES, embed, View(delay=0.5, tempo=2.0))))
