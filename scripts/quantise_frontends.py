@@ -44,6 +44,7 @@ KEPT = {FRONTEND: (6, 0), DETECTOR: (9, 2), LANDMARKER: (12, 18)}
 OPERATORS = ("Conv", "Add", "Clip", "Relu", "MaxPool", "Concat", "Resize", "DepthToSpace")
 THROUGH = ("Clip", "Relu", "Add")  # what leaves a channel's factor a factor
 INPUTS = 120  # of each graph that are computed
+SECONDS = 60.0  # of a clip that are looked at
 LARGEST = 64.0  # factor
 LEAST = 1e-3  # of the largest channel: one that is smaller, perhaps 0, is taken for that
 
@@ -92,11 +93,11 @@ def inputs(settings: PictureSettings, clips: list[Path]) -> dict[str, Feeds]:
     shown: list[np.ndarray] = []
     for clip in tqdm(clips, unit="clip", file=sys.stderr, disable=None):
         if settings.streams.keys() & set(CNN_STREAMS):
-            shown += [moment[stream] for moment in pictures(clip, settings) for stream in CNN_STREAMS
+            shown += [moment[stream] for moment in pictures(clip, settings, end=SECONDS) for stream in CNN_STREAMS
                       if stream in moment]
         if graphs:
             follow = PoseTracker(graphs)
-            for moment in sample(clip, 1.0):
+            for moment in sample(clip, 1.0, end=SECONDS):
                 follow(moment.image)
     given = {FRONTEND: [{"pictures": each[None, None]} for each in shown]}
     if graphs:
@@ -233,9 +234,9 @@ def _shared(graph: onnx.ModelProto, values: dict[str, np.ndarray]) -> Iterator[_
             elif made.op_type in THROUGH:
                 group.free &= made.op_type != "Add" or not any(each in values for each in made.input)
                 if made.op_type == "Clip":
-                    low, high = (float(values[each]) for each in made.input[1:])
+                    low, high = (float(values[each]) if each in values else None for each in [*made.input, "", ""][1:3])
                     group.free &= low == 0
-                    group.bound = min(group.bound, high)
+                    group.bound = min(group.bound, np.inf if high is None else high)
                 waiting += [each for each in made.input if each]
             else:
                 group.free = False
