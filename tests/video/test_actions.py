@@ -246,11 +246,12 @@ def test_blocks_do_not_depend_on_their_size(world, tmp_path):
     running = threading.active_count()
     blocks = embedding_blocks(film, PICTURES, embed, threads=2)
     first = next(blocks)
-    assert threading.active_count() == running + 1
+    assert threading.active_count() == running + 2  # one decodes, one looks for motion and people
     np.testing.assert_array_equal(np.concatenate([first, *blocks]), whole)
     blocks = embedding_blocks(film, PICTURES, embed, threads=2)
     next(blocks)
-    blocks.close()  # the thread that decodes ends with it
+    blocks.close()
+    assert threading.active_count() == running  # they end with it
     delayed = np.concatenate(list(embedding_blocks(film, PICTURES, embed, View(delay=0.5, tempo=2.0))))
     assert len(delayed) < len(whole)
 

@@ -1,4 +1,5 @@
-"""Videos to embeddings, block by block; with a second thread, that decodes and draws pictures while the CNN runs."""
+"""Videos to embeddings, block by block; where there are threads for it, one decodes, one looks for motion and people,
+and one runs the CNN."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,14 +20,14 @@ def embedding_blocks(path: str | Path, settings: PictureSettings, embed: Embed, 
     """The embeddings of a video in order, (up to BLOCK, feature) at a time; memory does not grow with the video.
 
     Args:
-        threads: that may work on it. Where there is one, as beside other videos, a second would only take turns with
-            it, and each empty the other's caches.
+        threads: that may work on it. Where there is one, as beside other videos, others would only take turns with it,
+            and each empty the others' caches.
 
     Raises:
         EarsightError: see `video.reading.sample`; blocks that were whole by then have been given.
     """
     held: dict[str, np.ndarray] = {}
-    blocks = moment_blocks(pictures(path, settings, view, start, end))
+    blocks = moment_blocks(pictures(path, settings, view, start, end, threads))
     for block in ahead(blocks, AHEAD) if threads > 1 else blocks:
         yield embed_block(block, settings, embed, held)
 

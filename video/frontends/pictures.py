@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ...common.ahead import ahead
 from ...common.errors import EarsightError
 from ..pose.features import N_FEATURES, PoseFeatures
 from ..pose.graphs import open_graphs
@@ -17,6 +18,7 @@ from .motion import Flow, histograms, motion_picture, n_histograms
 
 STREAMS = ("picture", "motion", "flow", "pose")
 CNN_STREAMS = ("picture", "motion")  # the others are features as they come
+AHEAD = 8  # decoded moments that may wait
 ROOM = 2  # a frame is kept up to this many times as high and wide as the largest picture of it
 
 # By stream, what is due: a picture (height, width, 3) uint8, or features of the flow or the pose, (feature,) float32.
@@ -209,15 +211,19 @@ def draw_view(settings: ViewSettings, rng: np.random.Generator) -> View:
 
 
 def pictures(path: str | Path, settings: PictureSettings, view: View = View(), start: float = 0.0,
-             end: float | None = None) -> Iterator[Moment]:
+             end: float | None = None, threads: int = 1) -> Iterator[Moment]:
     """The moments of a video in order, `settings.rate` of them a second.
+
+    Args:
+        threads: that may work on it; with more than one the video is decoded in a thread of its own.
 
     Raises:
         EarsightError: see `video.reading.sample`.
     """
     rate = settings.rate / view.tempo
     begin = start + view.delay / rate * (view != View())
-    return _seen(sample(path, rate, lag=_lag(settings), fit=_room(settings), start=begin, end=end), settings, view)
+    moments = sample(path, rate, lag=_lag(settings), fit=_room(settings), start=begin, end=end)
+    return _seen(ahead(moments, AHEAD) if threads > 1 else moments, settings, view)
 
 
 def live_pictures(source: str, settings: PictureSettings) -> Iterator[Moment]:
