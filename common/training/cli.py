@@ -19,6 +19,7 @@ from ..metrics import validation_metric
 from ..threads import divide_threads
 from .callbacks import AveragedWeights, FiniteGradients, GateStatistics, SampleOutputs, Throughput, callbacks_of
 from .curves import draw_curves, earlier_rows
+from .folder_weights import starting_weights
 from .process import is_first_process
 from .progress import show_progress
 from .resume import Resume, RunLock, WholeCheckpoints, check_same_model, find_checkpoint
@@ -43,7 +44,8 @@ class TrainingCLI(LightningCLI):
         parser.add_argument("--patience", type=int | None, default=None,
                             help="stop after so many validations without a better score")
         parser.add_argument("--init", type=str | None, default=None,
-                            help="checkpoint whose weights the training starts from, as far as they fit")
+                            help="checkpoint, model folder or installed model whose weights the training starts from, "
+                            "as far as they fit")
         parser.add_argument("--resume", type=str, default="none",
                             help="auto: go on where the run in --run stopped, or begin; none: begin")
         parser.add_argument("--save_every", type=int, default=500,
@@ -121,7 +123,7 @@ class TrainingCLI(LightningCLI):
 
     def before_fit(self) -> None:
         if self.settings.init and not self.settings.ckpt_path:
-            taken, left = start_from(self.model, read_checkpoint(self.settings.init))
+            taken, left = start_from(self.model, starting_weights(self.settings.init))
             print(f"{self.settings.init}: {taken} weights taken, {left} left as they were")
         if self.settings.ckpt_path:
             check_same_model(self.model, Path(self.settings.ckpt_path))
