@@ -3,7 +3,9 @@
     python scripts/average_checkpoints.py runs/one/model.ckpt runs/two/model.ckpt --output runs/mean.ckpt
 
 Trainings that began with the same weights end where their mean is as good or better, without taking longer to run
-(Wortsman et al., 2022, "Model soups"). A checkpoint that is named twice counts twice.
+(Wortsman et al., 2022, "Model soups"). So does one training and the model that it began with (the same, "Robust
+fine-tuning of zero-shot models"): that may be a model folder or an installed model, behind the first checkpoint. What
+is named twice counts twice.
 """
 
 import argparse
@@ -12,6 +14,7 @@ from pathlib import Path
 
 from earsight.common.checkpoint import read_checkpoint
 from earsight.common.errors import EarsightError
+from earsight.common.training.folder_weights import starting_weights
 from earsight.common.training.weights import average_checkpoints
 
 
@@ -21,6 +24,7 @@ def average(paths: list[Path], output: Path) -> None:
     Raises:
         EarsightError: a checkpoint cannot be read, or is of another model.
     """
+    read_checkpoint(paths[0])  # a model folder holds too little of a training to begin with
     first, *others = (_shapes(path) for path in paths)
     for path, shapes in zip(paths[1:], others, strict=True):
         if odd := next((name for name in {**first, **shapes} if first.get(name) != shapes.get(name)), None):
@@ -30,7 +34,9 @@ def average(paths: list[Path], output: Path) -> None:
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(value.shape) for name, value in read_checkpoint(path)["state_dict"].items()}
+    found = starting_weights(str(path))
+    return {name: tuple(value.shape) for name, value in found["state_dict"].items()} | {
+        f"label {symbol}": (place,) for place, symbol in enumerate(found["earsight"]["labels"]["symbols"])}
 
 
 def main(arguments: list[str] | None = None) -> int:

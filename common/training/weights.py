@@ -6,6 +6,7 @@ import torch
 
 from ..files import whole_file
 from ..nn.module import SequenceModel
+from .folder_weights import starting_weights
 
 
 def start_from(model: SequenceModel, checkpoint: dict) -> tuple[int, int]:
@@ -38,8 +39,8 @@ def start_from(model: SequenceModel, checkpoint: dict) -> tuple[int, int]:
 
 
 def average_checkpoints(paths: list[str], template: str, destination: Path) -> None:
-    """Write `template` with its weights replaced by the mean of those in `paths`."""
-    states = [torch.load(path, map_location="cpu", weights_only=True)["state_dict"] for path in paths]
+    """Write `template` with its weights replaced by the mean of those in `paths`, which are named as for `--init`."""
+    states = [starting_weights(path)["state_dict"] for path in paths]
     checkpoint = torch.load(template, map_location="cpu", weights_only=True)
     for name, value in checkpoint["state_dict"].items():
         if value.is_floating_point():
