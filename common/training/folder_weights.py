@@ -72,6 +72,9 @@ def _graph_weights(model: "ModelProto", config: ModelConfig) -> Arrays:
     from onnx import numpy_helper
 
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    # Of equal tensors, as of layers that nothing has taught yet, one is stored.
+    held |= {node.output[0]: held[node.input[0]] for node in model.graph.node
+             if node.op_type == "Identity" and node.input[0] in held}
     found = {name: value for name, value in held.items() if name.startswith((OF_MODEL, "frontend."))
              and value.dtype == np.float32 and not name.endswith(("_scale", "_zero_point"))}
     biases = {_module(node): name for node in model.graph.node if node.op_type == "Add"
