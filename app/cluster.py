@@ -183,6 +183,8 @@ def cluster(address: str, jobs: int, library: str) -> Iterator[ModuleType]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_gcs_rpc_server_connect_timeout_s", "30")  # 5 are too few on a busy machine
+    if library == "ray.data":  # a thread of it that outlives the end would begin Ray anew
+        os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     if address == LOCAL and "ray" not in sys.modules:  # likewise
         # It listens beyond this machine, and whoever may talk to it may run programs.
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
