@@ -375,9 +375,16 @@ def _join(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return torch.tensor(flat, dtype=torch.int64), torch.tensor([len(t) for t in targets], dtype=torch.int64)
 
 
-def tells_of_lost_worker(error: Exception) -> bool:
-    """Whether it is torch's word that a loader's worker was killed, which comes amid whatever the process is doing."""
-    return "DataLoader worker" in str(error) and bool(re.search("killed by signal|exited unexpectedly", str(error)))
+def lost_worker(error: BaseException | None) -> BaseException | None:
+    """Torch's word that a loader's worker was killed, where an error is that or came of it; else None.
+
+    It comes amid whatever the process is doing: in the middle of a file, say, which then ends with an error of its own.
+    """
+    while error is not None:
+        if "DataLoader worker" in str(error) and re.search("killed by signal|exited unexpectedly", str(error)):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def begin_worker(_: int) -> None:

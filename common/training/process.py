@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from ..data.datamodule import tells_of_lost_worker
+from ..data.datamodule import lost_worker
 from ..errors import EarsightError, first_line
 from ..quiet import leave_out_noise
 from ..signals import Stopped, grace, set_signals_apart, told
@@ -39,8 +39,8 @@ def training_process() -> Iterator[None]:
             raise EarsightError(str(error).rpartition("EarsightError: ")[2].strip()) from error
         raise
     except RuntimeError as error:  # what gloo and NCCL raise is of no class of its own
-        if tells_of_lost_worker(error):
-            raise EarsightError(f"a process that reads clips was killed ({first_line(error)}): from outside, or for "
+        if lost := lost_worker(error):
+            raise EarsightError(f"a process that reads clips was killed ({first_line(lost)}): from outside, or for "
                                 "want of memory; fewer --data.workers or a smaller --data.batch_duration take less, "
                                 "and --resume auto goes on from what was saved") from error
         if "EADDRINUSE" in str(error):

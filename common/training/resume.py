@@ -11,7 +11,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 
 from ..checkpoint import read_checkpoint
-from ..data.datamodule import Batch, tells_of_lost_worker
+from ..data.datamodule import Batch, lost_worker
 from ..errors import EarsightError
 from ..files import whole_file
 from ..nn.module import SequenceModel
@@ -90,8 +90,8 @@ class WholeCheckpoints(TorchCheckpointIO):
             with whole_file(path) as temporary, open(temporary, "wb") as file:
                 torch.save(checkpoint, file)
         except (OSError, RuntimeError) as error:
-            if tells_of_lost_worker(error):
-                raise
+            if lost := lost_worker(error):
+                raise lost from None
             raise EarsightError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error}); earlier "
                                 "checkpoints are whole: make room, and go on with --resume auto") from error
         return None

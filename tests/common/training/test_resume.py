@@ -182,13 +182,18 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
     assert torch.load(path)["step"] == 1 and list(tmp_path.iterdir()) == [path]
 
 
-def test_a_worker_that_dies_while_a_checkpoint_is_written_is_no_full_disk(tmp_path, monkeypatch):
+@pytest.mark.parametrize("closing", [None, RuntimeError("unexpected pos 64 vs 0"), OSError("cut short")])
+def test_a_worker_that_dies_while_a_checkpoint_is_written_is_no_full_disk(closing, tmp_path, monkeypatch):
     """torch's handler of SIGCHLD speaks up in the middle of whatever the process does."""
     from earsight.common.training import resume
     from earsight.common.training.process import training_process
 
     def killed(*_):
-        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+        try:
+            raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+        finally:
+            if closing:  # the file that was being written ends
+                raise closing
 
     monkeypatch.setattr(resume.torch, "save", killed)
     with pytest.raises(EarsightError, match="a process that reads clips was killed"), training_process():
