@@ -47,6 +47,7 @@ from .noise_clips import noise_clips
 
 LM_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 WORD_SCORES = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
+BLANK_PENALTIES = (0.0, 0.5, 1.0, 1.5, 2.0)
 BEAMS = (10, 20, 50, 100)
 SEARCH_BEAM = 20  # while weights are searched
 NOISE_CLIPS = 240
@@ -162,16 +163,22 @@ def _search(runtime: Runtime, clips: Sequence[Clip], given: DecodingOptions) -> 
                      for lm_weight in tqdm(lm_weights, unit="row", disable=None)])
     row, column = best_cell(grid)
     best = replace(given, lm_weight=lm_weights[row], word_score=word_scores[column])
+    of_penalty = np.array([[rate(replace(best, blank_penalty=penalty)) for penalty in BLANK_PENALTIES]])
+    best = replace(best, blank_penalty=BLANK_PENALTIES[best_cell(of_penalty)[1]])
     of_beam = {beam: rate(replace(best, beam=beam)) for beam in BEAMS}
     best = replace(best, beam=next(beam for beam in BEAMS if of_beam[beam] <= min(of_beam.values()) + 5e-4))
     weights = table(["lm weight", *(f"word score {score:g}" for score in word_scores)],
                     [[f"{weight:g}", *map(percent, rates)] for weight, rates in zip(lm_weights, grid)])
+    penalties = table(["blank penalty", "WER"], [[f"{penalty:g}", percent(wer)]
+                                                 for penalty, wer in zip(BLANK_PENALTIES, of_penalty[0])])
     others = table(["", "WER"], [["greedy", percent(greedy)],
                                  *([f"beam {beam}", percent(wer)] for beam, wer in of_beam.items())])
-    chosen = f"chosen: lm weight {best.lm_weight:g}, word score {best.word_score:g}, beam {best.beam}"
+    chosen = (f"chosen: lm weight {best.lm_weight:g}, word score {best.word_score:g}, blank penalty "
+              f"{best.blank_penalty:g}, beam {best.beam}")
     if of_beam[best.beam] >= greedy:
         best, chosen = DecodingOptions(), "chosen: greedy, which beam search does not better"
-    return best, f"Word error rates, {len(clips)} clips, beam {SEARCH_BEAM}\n{weights}\n\n{others}\n\n{chosen}"
+    title = f"Word error rates, {len(clips)} clips, beam {SEARCH_BEAM}"
+    return best, "\n\n".join([f"{title}\n{weights}", penalties, others, chosen])
 
 
 def best_cell(grid: np.ndarray) -> tuple[int, int]:

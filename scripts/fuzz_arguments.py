@@ -57,6 +57,7 @@ def argument_calls(material: Path, folder: Path) -> dict[str, tuple[Any, Callabl
     decoding = {
         "decoder": usual("greedy", "beam"), "beam": usual(1, 5), "beam_threshold": usual(5.0, 0.1), "lm": languages,
         "lexicon": usual(material / "words.txt"), "lm_weight": usual(1.0), "word_score": usual(0.0),
+        "blank_penalty": usual(1.0, -1e299),
         "hotwords": usual(["ab:3"], ["a b", "c:1e300"], []), "n_best": usual(1, 3)}
     columns = st.one_of(st.sampled_from(["rec", "clock", "l", "label", ""]), texts)
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import EarsightError
@@ -83,6 +83,11 @@ class HotwordGraph:
                 self._fails[child] = self._next(self._fails[node], i)
                 self._earned[child] += self._earned[self._fails[child]]
                 waiting.append(child)
+
+    @property
+    def first(self) -> Collection[int]:
+        """The ids that phrases begin with."""
+        return self._children[self.ROOT].keys()
 
     def step(self, node: int, i: int) -> tuple[int, float]:
         """The node after another id, and what this adds to the score."""

@@ -19,7 +19,7 @@ LARGEST = 1e300  # whole numbers may be larger than any float
 CHECKS: dict[tuple[str, ...], tuple[tuple[type, ...], Callable[[Any], bool], str]] = {
     ("beam", "n_best"): ((int,), lambda value: 1 <= value < 2**31, "a whole number from 1"),
     ("beam_threshold",): ((int, float), lambda value: 0 < value < LARGEST or value == math.inf, "a number above 0"),
-    ("lm_weight", "word_score"): ((int, float), lambda value: abs(value) < LARGEST, "a number"),
+    ("lm_weight", "word_score", "blank_penalty"): ((int, float), lambda value: abs(value) < LARGEST, "a number"),
     ("lm", "lexicon"): ((str,), lambda value: not value or is_name(value), "the path of a file"),
     ("hotwords",): ((tuple,), lambda value: all(isinstance(each, Hotword) for each in value), "a list of hotwords"),
 }
@@ -38,6 +38,7 @@ class DecodingOptions:
             model's own or, for characters and BPE, the language model's. Without either these write any word.
         lm_weight: nats a factor of ten of the language model.
         word_score: nats a word; more makes more and shorter words.
+        blank_penalty: nats a blank; CTC trains towards more of them than there need be, and more makes more labels.
         hotwords: words that score higher.
         n_best: how many readings to give.
     """
@@ -49,6 +50,7 @@ class DecodingOptions:
     lexicon: str = ""
     lm_weight: float = 1.5
     word_score: float = 2.0
+    blank_penalty: float = 0.0
     hotwords: tuple[Hotword, ...] = ()
     n_best: int = 1
 

@@ -74,8 +74,8 @@ def test_a_relative_model_is_of_the_folder_one_is_in(clip, tone_models, tmp_path
 ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(-3, 2**40), st.floats(), st.text(max_size=8),
                      st.binary(max_size=4), st.lists(st.text(max_size=6), max_size=2), st.just(object()),
                      st.dictionaries(st.text(max_size=2), st.integers(), max_size=1))
-NAMES = st.sampled_from(["decoder", "beam", "beam_threshold", "lm", "lexicon", "lm_weight", "word_score", "hotwords",
-                         "n_best", "language"])
+NAMES = st.sampled_from(["decoder", "beam", "beam_threshold", "lm", "lexicon", "lm_weight", "word_score",
+                         "blank_penalty", "hotwords", "n_best", "language"])
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

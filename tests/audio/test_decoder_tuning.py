@@ -37,7 +37,7 @@ def test_what_is_tuned_is_stored_and_used(tuned, tone_corpus):
     config = read_config(folder)
     assert set(config.confidence) == {"words", "transcript", "sound"}
     assert len(config.confidence["sound"]["weights"]) == 4 * config.n_features
-    assert "greedy" in report and "chosen: " in report and "lm weight" in report
+    assert "greedy" in report and "chosen: " in report and "lm weight" in report and "blank penalty" in report
     measured, errors = evaluate_model(str(folder), tone_corpus / "tones.csv")
     assert not errors and measured.words.rate == 0
     assert measured.calibration.words_after < 0.2

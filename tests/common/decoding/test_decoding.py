@@ -109,6 +109,27 @@ def test_a_language_model_tells_homophones_apart(tmp_path):
         assert Decoder(PHONES, beam(lm=lm))(log_probs)[0].text == f"no {word}"
 
 
+@pytest.mark.parametrize(("common", "given"), [(True, {}), (False, {"hotwords": hotwords("gh:30")})])
+def test_a_likely_word_outlives_others_that_sound_a_little_better(tmp_path, common, given):
+    """In a beam that the others alone would fill: what a word is worth is known before its end."""
+    labels = Labels("characters", ("<blank>", " ", *"abcdefgh"))
+    others = ["".join(pair) for pair in itertools.permutations("abcdef", 2)]
+    lm = lm_file(tmp_path / "lm.arpa", ["gh"] * 100 + others if common else ["gh"] + others * 9, 1)
+    lexicon = tmp_path / "words.txt"
+    lexicon.write_text("\n".join(["gh", *others]) + "\n")
+    log_probs = np.log(np.array([[1e-4, 1e-4, *[0.15] * 6, 0.05, 0.05]] * 2, np.float32))
+    for size in (2, 100):
+        options = beam(lm=lm, lexicon=str(lexicon), lm_weight=4.0, word_score=9.0, beam=size, **given)
+        assert Decoder(labels, options)(log_probs)[0].text == "gh"
+
+
+def test_a_penalty_of_blanks_brings_labels_forth():
+    log_probs = outputs(LETTERS, ["a", "", "b"])
+    log_probs[1, [0, LETTERS.symbols.index("c")]] = np.log([0.6, 0.3])
+    for penalty, text in ((0.0, "ab"), (0.5, "ab"), (1.0, "acb")):
+        assert Decoder(LETTERS, beam(blank_penalty=penalty))(log_probs)[0].text == text
+
+
 def test_hotwords_decide_and_unlikely_ones_do_not():
     log_probs = outputs(PHONES, ["N", "OW", "|", "T", "UW"])
     for given, expected in ((("two:1",), "no two"), (("to:1",), "no to"), (("no to:1", "two:0.5"), "no to"),
