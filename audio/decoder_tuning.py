@@ -48,8 +48,8 @@ from .noise_clips import noise_clips
 LM_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 WORD_SCORES = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
 BLANK_PENALTIES = (0.0, 0.5, 1.0, 1.5, 2.0)
-BEAMS = (10, 20, 50, 100)
-SEARCH_BEAM = 20  # while weights are searched
+BEAMS = (10, 20, 50, 100, 200)
+SEARCH_BEAM = 50  # while weights are searched
 NOISE_CLIPS = 240
 NOISE_SHARE = 0.1  # how many clips without speech are thought to come on one of speech
 LM_NAMES = {True: "lm.bin", False: "lm.arpa"}  # in the model folder, by whether it is of KenLM's binary format

@@ -32,7 +32,7 @@ class DecodingOptions:
     Attributes:
         decoder: "greedy" or "beam".
         beam: hypotheses that are kept from frame to frame.
-        beam_threshold: nats; hypotheses that much worse than the best are dropped.
+        beam_threshold: nats; hypotheses that much worse than the best are dropped from frame to frame.
         lm: n-gram model, an ARPA file or KenLM's binary form; "" for none. Of words; without a lexicon, of labels.
         lexicon: file of the words to search over, one a line, with its phones where the labels are phones; "" for the
             model's own or, for characters and BPE, the language model's. Without either these write any word.
@@ -45,7 +45,7 @@ class DecodingOptions:
 
     decoder: str = "greedy"
     beam: int = 50
-    beam_threshold: float = 25.0
+    beam_threshold: float = 12.0
     lm: str = ""
     lexicon: str = ""
     lm_weight: float = 1.5
