@@ -47,7 +47,7 @@ from .noise_clips import noise_clips
 
 LM_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 WORD_SCORES = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
-BLANK_PENALTIES = (0.0, 0.5, 1.0, 1.5, 2.0)
+BLANK_PENALTIES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 BEAMS = (10, 20, 50, 100, 200)
 SEARCH_BEAM = 50  # while weights are searched
 NOISE_CLIPS = 240

@@ -130,12 +130,19 @@ class TrainingCLI(LightningCLI):
             print(f"{self.settings.ckpt_path}: the run goes on from there")
 
     def after_fit(self) -> None:
-        """Draw the curves; average the best checkpoints, and keep the better of average and best as `model.ckpt`."""
+        """Draw the curves; average the best checkpoints, and keep the better of average and best as `model.ckpt`.
+
+        The last weights where nothing was validated, as where `--trainer.max_steps` ends a run within its first epoch.
+        """
         first, run = self.trainer.is_global_zero, Path(self.settings.run)
         if first:
             draw_curves(run / METRICS, run / "curves.png")
         best, monitor = self.checkpoints.best_model_score, self.checkpoints.monitor
         if best is None or monitor is None:
+            if not self.trainer.fast_dev_run:
+                self.trainer.save_checkpoint(run / "model.ckpt")
+                if first:
+                    print(f"{run}/model.ckpt: the last weights, as nothing was validated")
             return
         chosen, score = Path(self.checkpoints.best_model_path), float(best)
         if len(self.checkpoints.best_k_models) > 1:

@@ -10,6 +10,7 @@ from series_models import CLASSES, exported, swing, write_long
 
 from conftest import REPOSITORY
 from earsight.app.main import main
+from earsight.common.checkpoint import read_checkpoint
 from earsight.common.data.manifest import read_manifest
 from earsight.common.errors import EarsightError
 from earsight.common.inference.runtime import Runtime
@@ -221,6 +222,17 @@ def test_augmentation_makes_gaps_and_keeps_the_scale():
     np.testing.assert_allclose(np.nanstd(noise, axis=0), 0.5 * series.std(axis=0), rtol=0.05)
     plain = SeriesModel(labels, layout, encoder=EncoderSettings(hidden=4, layers=1, channels=4))
     assert plain.augment(frames, torch.full((200,), 400)) is frames
+
+
+def test_a_run_that_ends_before_its_first_validation_keeps_its_last_weights(tmp_path, place, monkeypatch, capsys):
+    monkeypatch.chdir(REPOSITORY)
+    run = tmp_path / "run"
+    assert main(["train", "fit", "--config", "configs/series.yaml", "--run", str(run), "--data.train",
+                 str(place / "train.csv"), "--data.validation", str(place / "test.csv"), "--trainer.max_steps", "1",
+                 "--trainer.limit_val_batches", "0", "--trainer.enable_progress_bar", "false",
+                 "--trainer.enable_model_summary", "false", "--threads", "1", "--trainer.accelerator", "cpu"]) == 0
+    assert "model.ckpt: the last weights, as nothing was validated" in capsys.readouterr().out
+    assert read_checkpoint(run / "model.ckpt")["global_step"] == 1
 
 
 def test_the_recipe_trains_a_table_without_an_option(tmp_path, place, monkeypatch, capsys):
