@@ -139,7 +139,7 @@ class TrainingCLI(LightningCLI):
             draw_curves(run / METRICS, run / "curves.png")
         best, monitor = self.checkpoints.best_model_score, self.checkpoints.monitor
         if best is None or monitor is None:
-            if not self.trainer.fast_dev_run:
+            if not self.settings.trainer.fast_dev_run:
                 self.trainer.save_checkpoint(run / "model.ckpt")
                 if first:
                     print(f"{run}/model.ckpt: the last weights, as nothing was validated")
