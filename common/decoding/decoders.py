@@ -26,7 +26,7 @@ from .options import DecodingOptions
 if TYPE_CHECKING:
     from flashlight.lib.text.decoder import Trie
 
-FLOOR = -1000.0  # nats, for labels that a model rules out: sums of it are numbers still
+FLOOR = -1000.0  # nats, for labels that a model or a penalty rules out: sums of it are numbers still
 READINGS = 10  # at least, of a beam: confidence comes from how they differ
 HOMOPHONES = 6  # of a spelling: more a node of flashlight's trie does not hold, and complains about
 MAX_LABELS = 40  # of a frame, in the search without a lexicon: rarer ones seldom win, and each costs time
@@ -102,9 +102,9 @@ class BeamSearch:
     def __call__(self, log_probs: np.ndarray) -> list[Hypothesis]:
         from flashlight.lib.text import decoder as flashlight
 
-        emissions = np.array(log_probs, np.float32)
+        emissions = np.array(log_probs, np.float64)  # which holds any penalty
         emissions[:, BLANK] -= self.options.blank_penalty
-        np.maximum(emissions, FLOOR, out=emissions)
+        emissions = emissions.clip(FLOOR, -FLOOR).astype(np.float32)
         if self.words:
             last = np.full_like(emissions[:1], FLOOR)
             last[0, self.separator] = 0.0

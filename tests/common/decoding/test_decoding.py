@@ -126,7 +126,7 @@ def test_a_likely_word_outlives_others_that_sound_a_little_better(tmp_path, comm
 def test_a_penalty_of_blanks_brings_labels_forth():
     log_probs = outputs(LETTERS, ["a", "", "b"])
     log_probs[1, [0, LETTERS.symbols.index("c")]] = np.log([0.6, 0.3])
-    for penalty, text in ((0.0, "ab"), (0.5, "ab"), (1.0, "acb")):
+    for penalty, text in ((0.0, "ab"), (0.5, "ab"), (1.0, "acb"), (1e299, "acb"), (-1e299, "")):
         assert Decoder(LETTERS, beam(blank_penalty=penalty))(log_probs)[0].text == text
 
 
