@@ -226,6 +226,10 @@ def parser(transcriber: str, classifiers: dict[str, str]) -> argparse.ArgumentPa
     sub.add_argument("--size", type=_megabytes, metavar="MB", help="leave out the n-grams that tell least, until "
                      "lm.bin is no larger")
     sub.add_argument("--characters", action="store_true", help="of characters, for beam search without a lexicon")
+    sub.add_argument("--mix", metavar="LM|MODEL", help="mix it with another language model: an ARPA file, one that "
+                     "this command made, or a model's own")
+    sub.add_argument("--share", type=_share, metavar="X",
+                     help="how much the text counts there, between 0 and 1 (default: 0.5)")
 
     sub = command("tune-decoder", "tune a model folder's beam search and confidence on development sets")
     sub.add_argument("model", metavar="MODEL", help="model folder; its settings are replaced, unless --output is given")

@@ -31,6 +31,7 @@ EXAMPLES = {
     "export": ("earsight export runs/mine/model.ckpt models/mine",
                "earsight export runs/mine/model.ckpt models/mine --int8 --card card.json"),
     "lm": ("earsight lm text.txt --vocabulary 40000 --size 15 --output lm.bin",
+           "earsight lm mine.txt --mix en --share 0.2 --order 4 --output mine.bin",
            "earsight lm data/mine/train.jsonl.gz --characters --order 6 --output letters.arpa"),
     "tune-decoder": ("earsight tune-decoder models/mine data/mine/dev.jsonl.gz --lm lm.arpa",
                      "earsight tune-decoder models/mine dev-a.jsonl.gz dev-b.jsonl.gz --lexicon lexicon.txt"),

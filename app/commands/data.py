@@ -69,10 +69,32 @@ def lm_command(args: argparse.Namespace) -> int:
     from ...common.data.texts import read_texts
     from ...common.decoding.ngrams.making import make_model, read_words
 
-    keep_inputs(args.output, args.texts)
+    if args.share is not None and args.mix is None:
+        raise EarsightError("--share tells how much the text counts beside another model; name that one (--mix)")
+    other = _language_model(args.mix) if args.mix else None
+    share = 0.5 if args.share is None else args.share
+    keep_inputs(args.output, [*args.texts, *([other] if other else [])])
     vocabulary = args.vocabulary
     if isinstance(vocabulary, Path):
         keep_inputs(args.output, [vocabulary])
         vocabulary = read_words(vocabulary)
-    print(make_model(read_texts(args.texts), args.order, args.output, args.characters, vocabulary, args.size))
+    texts = read_texts(args.texts)
+    print(make_model(texts, args.order, args.output, args.characters, vocabulary, args.size, other, share))
     return 0
+
+
+def _language_model(name: str) -> Path:
+    """The file of a language model that is given by its path, or as a model's.
+
+    Raises:
+        EarsightError: it is neither, or the model has none.
+    """
+    from ...common.model_folder import find_model, read_config
+
+    if Path(name).is_file():
+        return Path(name)
+    folder = find_model(name)
+    lm = read_config(folder).decoding.get("lm")
+    if not lm:
+        raise EarsightError(f"{name}: a model without a language model of its own; name a file, or leave --mix out")
+    return folder / lm

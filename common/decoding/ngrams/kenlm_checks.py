@@ -102,3 +102,9 @@ def _numbers(packed: np.ndarray, count: int, width: int, first: int, bits: int) 
     for start in range(0, count, BLOCK):
         place = np.arange(start, min(start + BLOCK, count)) * width + first
         yield touched[place >> 3] >> (place & 7).astype(np.uint64) & np.uint64(2 ** bits - 1)
+
+
+def packed_numbers(packed: np.ndarray, count: int, width: int, first: int, bits: int) -> np.ndarray:
+    """What `bits` bits from the `first` on say in each of `count` entries of `width` bits: (count,) int64."""
+    blocks = [block.astype(np.int64) for block in _numbers(packed, count, width, first, bits)]
+    return np.concatenate([np.zeros(0, np.int64), *blocks])

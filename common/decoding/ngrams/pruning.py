@@ -12,18 +12,18 @@ import numpy as np
 from tqdm import tqdm
 
 from .counting import NgramCounts
-from .model import UNKNOWN
+from .model import UNKNOWN, Grams
 from .smoothing import smooth
 
 ROUNDS = 3  # of pruning and smoothing: the worth of what is left changes with what is taken
 
 
-def all_kept(counted: NgramCounts) -> list[np.ndarray]:
+def all_kept(words: list[str], orders: list[Grams]) -> list[np.ndarray]:
     """A bool an n-gram, for each length: all but those that hold UNKNOWN, which no search can ask for."""
-    unknown = counted.words.index(UNKNOWN)
-    kept = [np.ones(len(counted.words), bool)]
-    clean = counted.orders[0].word != unknown
-    for grams in counted.orders[1:]:
+    unknown = words.index(UNKNOWN)
+    kept = [np.ones(len(words), bool)]
+    clean = orders[0].word != unknown
+    for grams in orders[1:]:
         clean = clean[grams.context] & clean[grams.suffix]
         kept.append(clean)
     return kept

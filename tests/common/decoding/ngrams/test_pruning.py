@@ -53,7 +53,7 @@ def test_counts_of_what_is_left_out_go_to_what_is_shorter():
     """Siivola et al. (2007): an n-gram that is kept counts one for its end, one that is not all its occurrences."""
     counted = count_ngrams([["a", "b"], ["a", "b"], ["c", "b"]], 2)
     b = counted.words.index("b")
-    kept = all_kept(counted)
+    kept = all_kept(counted.words, counted.orders)
     assert adjusted_counts(counted, kept)[0][b] == 2  # after a, and after c
     kept[1] = counted.orders[1].word != b
     assert adjusted_counts(counted, kept)[0][b] == 3
@@ -62,7 +62,7 @@ def test_counts_of_what_is_left_out_go_to_what_is_shorter():
 def test_worth_is_what_the_text_is_less_likely_without_an_ngram():
     """Of each bigram alone: the relative entropy summed over all words, as Stolcke (1998) defines it."""
     counted = count_ngrams(TEXT[:300], 2)
-    kept = all_kept(counted)
+    kept = all_kept(counted.words, counted.orders)
     grams, total = counted.orders[1], counted.counts[0].sum()
     shorter, longer = smooth(counted, kept)
     for i in range(0, len(grams), 37):
@@ -96,6 +96,6 @@ def test_a_size_that_is_none(size, tmp_path):
 
 def test_nothing_is_left_out_of_what_fits():
     counted = count_ngrams(TEXT[:50], 3)
-    kept = all_kept(counted)
+    kept = all_kept(counted.words, counted.orders)
     costs = bytes_per_ngram(len(counted.words), 3)
     assert all(map(np.array_equal, prune(counted, kept, costs, lambda counts: 5, 5), kept))
