@@ -82,8 +82,8 @@ def test_clips_are_read_twice_where_that_is_asked_for(tone_corpus, tmp_path):
     (tmp_path / "lexicon.txt").write_text("lo L OW\nmi M IY\nhi HH AY\n")
 
     def train(name, *options):
-        assert run_training(tiny_run(tone_corpus / "tones.csv", tmp_path / name, "characters", "--trainer.max_steps", "4",
-                                     "--data.lexicon", str(tmp_path / "lexicon.txt"), "--data.auxiliary_labels",
+        assert run_training(tiny_run(tone_corpus / "tones.csv", tmp_path / name, "characters", "--trainer.max_steps",
+                                     "4", "--data.lexicon", str(tmp_path / "lexicon.txt"), "--data.auxiliary_labels",
                                      "phones", "--model.auxiliary_layer", "1", "--trainer.log_every_n_steps", "1",
                                      *options)) == 0
         return read_checkpoint(tmp_path / name / "model.ckpt")["state_dict"]
