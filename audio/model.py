@@ -25,7 +25,6 @@ from .frontends.mfcc import Mfcc
 from .frontends.mfcc_settings import preset
 from .frontends.pretrained import LONGEST, PretrainedFrontend, PretrainedSettings, WhisperFrontend, build_frontend
 
-MOST_CONSISTENCY = 100.0
 FRONTEND_TOLERANCE = 1e-3  # of a float32 graph's frames, as a share of the largest; int8 is measured on data
 
 
@@ -96,8 +95,6 @@ class SpeechModel(SequenceModel):
         pretrained_rate: learning rate of its tuned blocks, as a share of the others'.
         spectrum: augmentation of frames in training; none by default. Of a pretrained encoder's frames only spans of
             time and features are masked.
-        consistency: each clip is read twice in training, and this is the weight of how far both readings are apart
-            (see `common.nn.heads.consistency_loss`; its authors take 0.2); 0 reads it once. Under a CTC head.
     """
 
     medium = "speech"
@@ -107,8 +104,7 @@ class SpeechModel(SequenceModel):
                  pretrained: PretrainedSettings | None = None, pretrained_rate: float = 0.1,
                  spectrum: SpectrumSettings | None = None, normaliser: NormaliserSettings = NormaliserSettings(),
                  encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(),
-                 auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2,
-                 consistency: float = 0.0):
+                 auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2):
         frontend = build_frontend(pretrained) if pretrained else Mfcc(preset(mfcc, **mfcc_changes))
         super().__init__(labels, auxiliary_labels, frontend.n_features, frontend.frame_shift, normaliser, encoder,
                          optimiser, auxiliary_weight, auxiliary_layer, head_dropout)
@@ -117,11 +113,6 @@ class SpeechModel(SequenceModel):
         else:
             # Without the file: its weights are in the checkpoint.
             self.settings["pretrained"] = asdict(frontend.settings) | {"weights": None}
-        if not 0 <= consistency <= MOST_CONSISTENCY:
-            raise EarsightError(f"model.consistency {consistency:g}: give 0 (off) to {MOST_CONSISTENCY:g}, usually 0.2")
-        if consistency and self.labels.kind == "classes":
-            raise EarsightError("model.consistency compares what is read at each frame; leave it out for classes")
-        self.consistency = consistency
         self.spectrum = spectrum
         self.pretrained_rate = pretrained_rate
         self.frontend: Mfcc | PretrainedFrontend = frontend

@@ -49,22 +49,6 @@ def limited_loss(log_probs: Tensor, barred: Tensor, lengths: Tensor, targets: Te
     return (losses * possible / torch.where(target_lengths > 0, target_lengths, lengths.clamp(min=1))).mean()
 
 
-def consistency_loss(log_probs: Tensor, lengths: Tensor, target_lengths: Tensor) -> Tensor:
-    """How far two readings of each clip are apart, under dropout and augmentation of their own (Yao et al., 2025).
-
-    Each reading is taught what the other said at each frame, by their Kullback-Leibler divergence; the mean over clips
-    counts as `CTCHead.loss` does.
-
-    Args:
-        log_probs: (2 * clips, time, n_labels), the second readings behind the first ones.
-        lengths, target_lengths: (2 * clips,).
-    """
-    first, second = log_probs.detach().chunk(2)
-    divergence = nn.functional.kl_div(log_probs, torch.cat([second, first]), reduction="none", log_target=True).sum(-1)
-    losses = (divergence * length_mask(lengths, divergence.shape[1]).squeeze(-1)).sum(dim=1)
-    return (losses / torch.where(target_lengths > 0, target_lengths, lengths.clamp(min=1))).mean()
-
-
 def _losses(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
     """The negative log-likelihood of each clip's target, (batch,)."""
     # Targets fit their clips (`SequenceModel.on_fit_start`); one that augmentation made too fast counts 0.

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Literal
 
@@ -22,7 +22,7 @@ from ..metrics import ErrorCounts, character_errors, validation_metric, word_err
 from .channels import ChannelNormaliser
 from .encoder import EncoderSettings, StreamEncoder, build_encoder
 from .frames import FrameNormaliser
-from .heads import ClassificationHead, CTCHead, StreamHeads, consistency_loss
+from .heads import ClassificationHead, CTCHead, StreamHeads
 from .schedules import Constant, OneCycle, Plateau
 
 
@@ -71,7 +71,6 @@ class SequenceModel(pl.LightningModule):
     """
 
     medium = "frames"
-    consistency = 0.0  # weight of `common.nn.heads.consistency_loss`, of two readings of each clip
 
     def __init__(self, labels: dict, auxiliary_labels: dict | None = None, n_features: int = 13,
                  frame_shift: float = 0.01, normaliser: NormaliserSettings = NormaliserSettings(),
@@ -177,8 +176,6 @@ class SequenceModel(pl.LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         with torch.autocast(self.device.type, enabled=False):
             frames, lengths = self.frames(batch)
-            if self.consistency:
-                batch, frames, lengths = _twice(batch), frames.repeat(2, 1, 1), lengths.repeat(2)
             frames = self.augment(frames, lengths)
         hidden, lengths = self._encode(frames, lengths)
         outputs, loss = self.head.learn(hidden[-1], lengths, batch.targets, batch.target_lengths)
@@ -190,10 +187,6 @@ class SequenceModel(pl.LightningModule):
             auxiliary = self.auxiliary_head.loss(lower, lengths, batch.auxiliary, batch.auxiliary_lengths)
             self.log("train_auxiliary_loss", auxiliary, batch_size=len(batch.ids))
             loss = (1 - self.auxiliary_weight) * loss + self.auxiliary_weight * auxiliary
-        if self.consistency:
-            differing = consistency_loss(outputs, lengths, batch.target_lengths)
-            self.log("train_consistency", differing, batch_size=len(batch.ids))
-            loss = loss + self.consistency * differing
         loss = loss + self.further_loss(batch, outputs, lengths)
         # The factor is 1, and NaN for a loss that is not finite, so that no gradient of such a loss is.
         return loss * batch.weight * (1 + 0 * loss.detach())
@@ -303,13 +296,6 @@ class SequenceModel(pl.LightningModule):
 def _data_of(trainer: pl.Trainer) -> SequenceData:
     # Lightning sets it from without, so that its `Trainer` does not declare it.
     return getattr(trainer, "datamodule")
-
-
-def _twice(batch: Batch) -> Batch:
-    """A batch whose clips come again behind themselves, as far as the losses read it."""
-    again = {name: torch.cat([value, value]) for name in ("targets", "target_lengths", "auxiliary", "auxiliary_lengths")
-             if (value := getattr(batch, name)) is not None}
-    return replace(batch, ids=batch.ids * 2, references=batch.references * 2, **again)
 
 
 def _blank_share(log_probs: Tensor, lengths: Tensor) -> Tensor:

@@ -3,13 +3,7 @@
 import pytest
 import torch
 
-from earsight.common.nn.heads import (
-    ClassificationHead,
-    CTCHead,
-    StreamHeads,
-    consistency_loss,
-    limited_loss,
-)
+from earsight.common.nn.heads import ClassificationHead, CTCHead, StreamHeads, limited_loss
 
 
 def test_ctc_loss_is_a_clips_likelihood_a_label():
@@ -74,21 +68,3 @@ def test_the_limited_loss_is_that_of_the_alignments_left():
     assert nothing.item() == 0  # no alignment is left for it
     free = limited_loss(log_probs, barred & False, torch.tensor([4]), target, length)
     assert free.item() == pytest.approx(CTCHead.loss(log_probs, torch.tensor([4]), target, length).item())
-
-
-def test_two_readings_of_a_clip_teach_each_other():
-    torch.manual_seed(3)
-    log_probs = torch.randn(4, 6, 5).log_softmax(-1).requires_grad_()  # two clips, read twice
-    lengths, target_lengths = torch.tensor([6, 4, 6, 4]), torch.tensor([2, 0, 2, 0])
-    expected = torch.zeros(())
-    for one, other, count, divisor in ((0, 2, 6, 2), (2, 0, 6, 2), (1, 3, 4, 4), (3, 1, 4, 4)):
-        mine, theirs = log_probs[one, :count].detach(), log_probs[other, :count].detach()
-        expected += (theirs.exp() * (theirs - mine)).sum() / divisor / 4
-    loss = consistency_loss(log_probs, lengths, target_lengths)
-    torch.testing.assert_close(loss, expected)
-    loss.backward()
-    assert log_probs.grad is not None and (log_probs.grad[1, 4:] == 0).all()
-    # Each is taught by the other, which stands still: in what is said of labels, the gradient is -p of the other.
-    torch.testing.assert_close(log_probs.grad[0], -log_probs[2].detach().exp() / 2 / 4)
-    same = log_probs[:2].detach().repeat(2, 1, 1)
-    assert consistency_loss(same, lengths, target_lengths) == 0

@@ -78,31 +78,6 @@ def test_other_cells_and_labels_train(cell, labels, tone_corpus, tmp_path):
     assert losses[0] < 100 and (tmp_path / "model.ckpt").is_file()
 
 
-def test_clips_are_read_twice_where_that_is_asked_for(tone_corpus, tmp_path):
-    (tmp_path / "lexicon.txt").write_text("lo L OW\nmi M IY\nhi HH AY\n")
-
-    def train(name, *options):
-        assert run_training(tiny_run(tone_corpus / "tones.csv", tmp_path / name, "characters", "--trainer.max_steps",
-                                     "4", "--data.lexicon", str(tmp_path / "lexicon.txt"), "--data.auxiliary_labels",
-                                     "phones", "--model.auxiliary_layer", "1", "--trainer.log_every_n_steps", "1",
-                                     *options)) == 0
-        return read_checkpoint(tmp_path / name / "model.ckpt")["state_dict"]
-
-    twice = "--model.consistency", "0.2"
-    once, alike = train("once"), train("alike", *twice)
-    for name in once:  # two readings that cannot differ are one
-        torch.testing.assert_close(alike[name], once[name], atol=1e-4, rtol=1e-3)
-    assert max(map(abs, scalars(tmp_path / "alike", "train_consistency")[0])) < 1e-6
-    train("unlike", *twice, "--model.head_dropout", "0.5")
-    assert min(scalars(tmp_path / "unlike", "train_consistency")[0]) > 1e-3
-    for options, told in ((("--model.consistency", "-1"), "model.consistency -1: give 0"),
-                          (("--model.consistency", "101"), "model.consistency 101: give 0"),
-                          ((*twice, "--data.labels", "classes", "--data.train", str(tone_corpus / "classes"),
-                            "--data.validation", str(tone_corpus / "classes")), "leave it out for classes")):
-        with pytest.raises(EarsightError, match=told):
-            run_training(tiny_run(tone_corpus / "tones.csv", tmp_path / "none", "characters", *options))
-
-
 def test_the_tiny_recipe_overfits_its_clips(tmp_path, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     assert run_training(["fit", "--config", "configs/tiny.yaml", "--run", str(tmp_path),
