@@ -68,9 +68,8 @@ def read_arpa(path: str | Path) -> NgramModel:
                 keys.append(context * len(words) + spelt[:, -1])
             else:
                 keys.append(np.arange(len(words)))
-            log_probs.append(np.array([float(fields[0]) for fields in section], np.float32))
-            backoffs.append(np.array([float(fields[n + 1]) if len(fields) > n + 1 else 0.0 for fields in section],
-                                     np.float32))
+            log_probs.append(_numbers([fields[0] for fields in section]))
+            backoffs.append(_numbers([fields[n + 1] if len(fields) > n + 1 else "0" for fields in section]))
         except KeyError as error:
             raise EarsightError(f"{path}: one of its {n}-grams holds {error.args[0]!r}, which is none of its words"
                                 ) from error
@@ -81,6 +80,14 @@ def read_arpa(path: str | Path) -> NgramModel:
                                 "it was made by other tools: have them write those too") from error
     log_probs[0][numbers[START]] = 0.0  # which is never asked for, and weighs no mixture down
     return NgramModel(words, orders, log_probs, backoffs)
+
+
+def _numbers(texts: list[str]) -> np.ndarray:
+    with np.errstate(over="ignore"):  # what overflows is reported as infinite
+        values = np.array([float(text) for text in texts]).astype(np.float32)
+    if strange := [text for text, fine in zip(texts, np.isfinite(values)) if not fine]:
+        raise ValueError(f"{strange[0]} is no log-probability")
+    return values
 
 
 def _sections(path: str | Path) -> list[list[list[str]]]:

@@ -57,10 +57,13 @@ def read_binary(path: str | Path) -> NgramModel:
         entries = _longest(data, place, count, n_words, likely, values[-1]) if n == order - 1 else _between(
             data, place, count, counts[n + 1], n_words, likely, backing, *values[2 * n - 2:2 * n])
         begins, place = entries.begins, entries.end
+        damaged = EarsightError(f"{path}: its {n + 1}-grams do not fit its shorter ones; it is damaged, copy it again")
+        if len(suffix) != count or not (entries.first < n_words).all():
+            raise damaged
         wanted = context[suffix] * n_words + entries.first
         found = entries.first if n == 1 else np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-        if len(suffix) != count or n > 1 and not np.array_equal(keys[found], wanted):
-            raise EarsightError(f"{path}: its {n + 1}-grams do not fit its shorter ones; it is damaged, copy it again")
+        if n > 1 and not np.array_equal(keys[found], wanted):
+            raise damaged
         keys, context, last = suffix * n_words + entries.first, found, last[suffix]
         by_words = np.lexsort((final[last], sorted_to[context]))
         orders.append(Grams(*(each[by_words].astype(np.int32)
@@ -68,6 +71,8 @@ def read_binary(path: str | Path) -> NgramModel:
         log_probs.append(entries.log_probs[by_words])
         backoffs.append(entries.backoffs[by_words])
         sorted_to = places_of(by_words)
+    if not all(np.isfinite(each).all() for each in (*log_probs, *backoffs)):
+        raise EarsightError(f"{path}: holds probabilities that are no numbers; it is damaged, copy it again")
     return NgramModel([words[i] for i in ids], orders, log_probs, backoffs)
 
 

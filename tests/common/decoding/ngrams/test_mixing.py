@@ -84,6 +84,8 @@ def test_n_grams_of_any_order_of_lines_are_read(tmp_path):
     ("\\data\\\n\\1-grams:\n-1\ta\n\\2-grams:\n-1\ta c\n", "one of its 2-grams holds 'c'"),
     ("\\data\\\n\\1-grams:\n-1\ta\n\\2-grams:\n-1\ta a\n\\3-grams:\n-1\ta a </s>\n", "lacks its beginning or its end"),
     ("\\data\\\n\\1-grams:\nx\ta\n", "a line of its 1-grams cannot be read"),
+    ("\\data\\\n\\1-grams:\nnan\ta\n", "nan is no log-probability"),
+    ("\\data\\\n\\1-grams:\n-1\ta\t1e99\n", "1e99 is no log-probability"),
     ("\\data\\\n\\1-grams:\n-1\n", "a line of its 1-grams cannot be read"),
     ("\\data\\\n\\1-grams:\n-1 a\n\\2-grams:\n-1\ta\n", "a line of its 2-grams cannot be read")])
 def test_files_that_are_no_models_are_told(body, told, tmp_path):
@@ -95,17 +97,18 @@ def test_files_that_are_no_models_are_told(body, told, tmp_path):
 
 
 def test_a_changed_byte_ends_in_an_error_or_a_model(tmp_path):
-    write_binary(estimate(sentences(300, 60), 3), tmp_path / "lm.bin")
+    write_binary(estimate(sentences(300, 40), 3), tmp_path / "lm.bin")  # whose words' numbers would go on to 63
     whole, rng, refused = (tmp_path / "lm.bin").read_bytes(), np.random.default_rng(1), 0
-    for _ in range(100):
+    for _ in range(200):
         data = np.frombuffer(whole, np.uint8).copy()
-        data[rng.integers(88, len(data), rng.integers(1, 30))] ^= rng.integers(1, 256, dtype=np.uint8)
+        data[rng.integers(88, len(data), rng.integers(1, 6))] ^= rng.integers(1, 256, dtype=np.uint8)
         (tmp_path / "changed.bin").write_bytes(data.tobytes())
         try:
-            read_model(tmp_path / "changed.bin")
+            model = read_model(tmp_path / "changed.bin")
+            assert all(np.isfinite(each).all() for each in (*model.log_probs, *model.backoffs))
         except EarsightError:
             refused += 1
-    assert 30 < refused <= 100
+    assert 60 < refused < 200
 
 
 def test_a_small_share_makes_ones_own_sentences_likely_and_others_hardly_less(tmp_path):
