@@ -40,8 +40,11 @@ def wait_for(condition, process: subprocess.Popen) -> None:
 
 def workers_of(pid: int) -> list[int]:
     """The actors of a cluster that a process began."""
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    own = [pid] if b"ray::MapWorker" in Path(f"/proc/{pid}/cmdline").read_bytes() else []
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        own = [pid] if b"ray::MapWorker" in Path(f"/proc/{pid}/cmdline").read_bytes() else []
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return []
     return own + [worker for child in children for worker in workers_of(child)]
 
 

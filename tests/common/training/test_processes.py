@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -96,8 +97,10 @@ def ended(pids, seconds=20):
 
 def family(pid):
     """A process and its descendants."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    return [pid, *(each for child in children.read_text().split() for each in family(int(child)))]
+    children = ""
+    with suppress(FileNotFoundError, ProcessLookupError):  # one that has ended meanwhile
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [pid, *(each for child in children.split() for each in family(int(child)))]
 
 
 @pytest.mark.parametrize("number, group", [(signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGINT, True)])
