@@ -1,8 +1,9 @@
-"""Items that are made in another thread, ahead of who takes them."""
+"""Work of another thread: items that are made ahead of who takes them, and what is done meanwhile."""
 
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -50,6 +51,17 @@ def ahead(items: Iterable[Item], count: int, until: Callable[[], bool] | None = 
         stopped.set()
         if until is None:
             thread.join()
+
+
+@contextmanager
+def meanwhile(work: Callable[[], object]) -> Iterator[None]:
+    """Have a thread do `work`, which raises nothing, while this one does what is within; at its end both are done."""
+    thread = threading.Thread(target=work, daemon=True, name="meanwhile")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def taken(waiting: queue.Queue, until: Callable[[], bool] | None = None, patience: float | None = None):

@@ -1,6 +1,5 @@
 """A folder of outputs that a job began and did not end: what is there of it need not be done again."""
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +34,8 @@ class Job:
         Raises:
             EarsightError: the folder cannot be written.
         """
+        import hashlib
+
         mark, key = self.folder / MARK, hashlib.sha256(repr((self.what, list(self.names.items()))).encode()).hexdigest()
         try:
             if not mark.exists() or mark.read_bytes() != key.encode():

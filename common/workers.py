@@ -96,13 +96,19 @@ class _Fork:
         except (OSError, ValueError):  # ValueError: closed, since all is over
             return None
 
+    def kill(self) -> None:
+        """Have it end; to be followed by `end`."""
+        if not self.commands.closed:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, SIGKILL)
+
     def end(self) -> int:
         """Kill it; its exit status, or the negative number of the signal that had ended it before."""
         if self.commands.closed:
             return 0
+        self.kill()
         status = 0
-        with suppress(ProcessLookupError, ChildProcessError):
-            os.kill(self.pid, SIGKILL)
+        with suppress(ChildProcessError):
             status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         self.commands.close()
         self.events.close()  # who waits for an answer meets the end of the pipe now, and lets go of it
@@ -133,7 +139,10 @@ class Forks:
 
     def __exit__(self, *_: Any) -> None:
         self._closed = True
-        for fork in tuple(self._forks):
+        forks = tuple(self._forks)
+        for fork in forks:  # all at once: to give back what each has of memory takes milliseconds
+            fork.kill()
+        for fork in forks:
             fork.end()
 
     def ask(self, message: Message, name: str) -> Any:

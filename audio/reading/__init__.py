@@ -23,10 +23,12 @@ from .sound import (
     announced_duration,
     each_channel,
     info,
+    load_readers,
     open_blocks,
     read,
     resample,
 )
 
 __all__ = ["FRAME_SUFFIXES", "SOUND_SUFFIXES", "WHOLE", "NoSound", "ReadingOptions", "SoundInfo", "Waveform",
-           "announced_duration", "each_channel", "info", "open_blocks", "read", "read_frames", "resample"]
+           "announced_duration", "each_channel", "info", "load_readers", "open_blocks", "read", "read_frames",
+           "resample"]

@@ -1,7 +1,9 @@
 """A sound file whole or block by block, its length, and sound at another rate."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import chain, groupby
 from pathlib import Path
 
@@ -18,11 +20,12 @@ from .with_libav import in_turns, libav_pieces, open_libav
 from .with_soundfile import Unread, open_soundfile, soundfile_pieces
 
 # Suffixes that a folder is searched for; a file that is named is tried whatever its suffix.
-SOUND_SUFFIXES = frozenset(
-    (".wav", ".w64", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf")
-    + (".mp3", ".m4a", ".m4b", ".aac", ".wma", ".mka", ".mp2", ".ac3", ".amr")
+SOUNDFILE_SUFFIXES = (".wav", ".w64", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf")
+LIBAV_SUFFIXES = (
+    (".mp3", ".m4a", ".m4b", ".aac", ".wma", ".mka", ".mp2", ".ac3", ".amr")
     + (".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".ts", ".mpg", ".mpeg")
-)
+)  # fmt: skip
+SOUND_SUFFIXES = frozenset(SOUNDFILE_SUFFIXES + LIBAV_SUFFIXES)
 
 
 TAIL = 1 << 16  # bytes behind a file's end that are no loss: tags
@@ -130,6 +133,16 @@ def announced_duration(path: str | Path) -> float | None:
             return container.duration / 1e6 if container.duration else None  # in libav's AV_TIME_BASE
     except EarsightError:
         return None
+
+
+def load_readers(paths: Iterable[Path]) -> None:
+    """Load the libraries that read files of these names, which elsewhere is done when the first of them is opened.
+
+    For who has something else to do meanwhile: libav takes longer to load than a small model.
+    """
+    if any(path.suffix.lower() in LIBAV_SUFFIXES for path in paths):
+        with suppress(ImportError):  # who opens the file says what is missing
+            import_module("av")
 
 
 def resample(samples: np.ndarray, from_rate: float, to_rate: float) -> np.ndarray:

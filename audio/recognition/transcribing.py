@@ -5,13 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...common.ahead import meanwhile
 from ...common.batch_run import Spread, run_command, run_forked, share_cores
 from ...common.data.manifest_files import with_manifests
 from ...common.errors import EarsightError
 from ...common.formats.transcripts import demand_files, transcript_header, written_transcript
 from ...common.inference.recognition import Transcript
 from ...common.paths import channel_path, expand, output_names
-from ..reading import FRAME_SUFFIXES, SOUND_SUFFIXES, WHOLE, ReadingOptions, each_channel
+from ..reading import FRAME_SUFFIXES, SOUND_SUFFIXES, WHOLE, ReadingOptions, each_channel, load_readers
 from .long_files import Clip, LongFiles
 from .recogniser import SpeechRecogniser
 
@@ -52,7 +53,8 @@ def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRe
         return run_command(paths, refused, work, write, f".{form}", output, jobs or 0, transcript_header(form),
                            spread=partial(_spread_clips, spread, clips), job=job)
     jobs, threads = share_cores(jobs, len(paths))
-    read = recogniser(threads)
+    with meanwhile(partial(load_readers, [clip.path for clip in clips.values()])):
+        read = recogniser(threads)
     as_ready = write if len(paths) == 1 and form == "txt" and not output else None
     with LongFiles(clips, output, f".{form}", finish, as_ready) as files:
         return run_command(paths, refused, lambda path: files.transcribe(read, path), None if as_ready else write,

@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +90,8 @@ def given_options(hotwords: Sequence[str] | None = None, **others) -> dict:
     """
     known = [each.name for each in fields(DecodingOptions)]
     if strange := [name for name in others if name not in known]:
+        from difflib import get_close_matches
+
         near = get_close_matches(strange[0], known, 1)
         guess = f"is {near[0]} meant? Known" if near else "known"
         raise EarsightError(f"{strange[0]}: there is no such option; {guess} are {', '.join(known)}")

@@ -288,6 +288,19 @@ def test_importing_costs_nothing_but_numpy():
     assert ran.stdout.split() == []
 
 
+def test_what_reads_files_is_loaded_by_their_names():
+    code = (
+        "import sys; from pathlib import Path; from earsight.audio.reading import load_readers\n"
+        "load_readers([Path('a.wav'), Path('b.npy')]); print('av' in sys.modules)\n"
+        "load_readers([Path('a.wav'), Path('b.MP4')]); print('av' in sys.modules)\n"
+        "del sys.modules['av']; sys.modules['av'] = None; load_readers([Path('a.mp3')]); print('went on')"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split("\n") == ["False", "True", "went on", ""]
+
+
 def test_suffixes_are_lower_case_and_apart():
     assert all(
         suffix.startswith(".") and suffix == suffix.lower() for suffix in SOUND_SUFFIXES | FRAME_SUFFIXES

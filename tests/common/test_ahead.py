@@ -1,11 +1,11 @@
-"""Items that another thread makes."""
+"""Items that another thread makes, and what it does meanwhile."""
 
 import threading
 import time
 
 import pytest
 
-from earsight.common.ahead import ahead
+from earsight.common.ahead import ahead, meanwhile
 
 
 def test_items_come_in_order_and_no_more_are_made_than_may_wait():
@@ -64,3 +64,19 @@ def test_who_takes_no_more_ends_the_thread():
     assert next(taken) == 1
     taken.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
+
+
+def test_what_is_done_meanwhile_is_done_at_the_end_even_of_what_fails():
+    begun, done = threading.Event(), []
+
+    def work():
+        begun.set()
+        time.sleep(0.2)
+        done.append(threading.current_thread())
+
+    with meanwhile(work):
+        assert begun.wait(60) and not done  # at the same time
+    assert done and done != [threading.current_thread()]
+    with pytest.raises(ZeroDivisionError), meanwhile(work):
+        1 / 0
+    assert len(done) == 2
