@@ -7,13 +7,17 @@ from types import FrameType
 
 
 def main() -> int:
-    """Run the command line. Who is told to end while it is still being loaded ends at once, and says nothing."""
+    """Run the command line, and end the process with it.
+
+    Who is told to end while it is still being loaded ends at once, and says nothing.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _end)
     from .app.main import main as run
+    from .common.signals import end_at_once
 
-    return run()
+    return end_at_once(run())
 
 
 def _end(number: int, _: FrameType | None) -> None:

@@ -2,11 +2,13 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from .errors import EarsightError
@@ -15,7 +17,7 @@ from .paths import output_names
 from .signals import Stopped
 from .threads import usable_cores
 from .unfinished import Job
-from .workers import Forks, Message, can_fork
+from .workers import TRIES, Forks, Message, can_fork
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,6 +26,7 @@ Spread = Callable[[Sequence[Any], Callable[[Any], Any], int], Iterator[tuple[Any
 
 BAR_FROM = 4  # files; fewer are done before a bar would help
 FORKS_FROM = 4  # files; of fewer, one may be long, and has a bar of its own
+HANDFUL = 0.05  # seconds of work that is handed out at once
 
 
 def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: int
@@ -47,17 +50,65 @@ def run_forked(items: Sequence[Item], work: Callable[[Item], str], jobs: int
         yield from run_parallel(items, work, jobs)
         return
 
-    def do(message: Message) -> str:
-        outcome = attempt(work, items[message["item"]])
-        if isinstance(outcome, EarsightError):
-            raise outcome
-        return outcome
+    def do(message: Message) -> list[Message]:
+        outcomes = [attempt(work, items[place]) for place in message["items"]]
+        return [{"error": str(one)} if isinstance(one, EarsightError) else {"text": one} for one in outcomes]
 
-    def ask(place: int) -> str | EarsightError:
-        return attempt(lambda item: forks.ask({"item": place}, str(item)), items[place])
+    def ask(places: Sequence[int], tries: int) -> list[str | EarsightError]:
+        answers = forks.ask({"items": [*places]}, str(items[places[0]]), tries)
+        return [EarsightError(one["error"]) if "error" in one else one["text"] for one in answers]
+
+    def alone(place: int) -> str | EarsightError:
+        return attempt(lambda _: ask([place], TRIES - 1)[0], items[place])
+
+    def ask_handful(places: Sequence[int]) -> list[str | EarsightError]:
+        try:
+            return ask(places, 1)
+        except EarsightError:  # one of them had the fork killed, and the others need not suffer for it
+            return [alone(place) for place in places]
 
     with Forks(jobs, do) as forks, thread_pool(jobs) as pool:
-        yield from zip(items, pool.map(ask, range(len(items))))
+        yield from zip(items, in_handfuls(pool, ask_handful, len(items), jobs))
+
+
+def in_handfuls(pool: ThreadPoolExecutor, work: Callable[[Sequence[int]], Sequence[Result]], count: int, jobs: int
+                ) -> Iterator[Result]:
+    """What `work` gives of the numbers from 0 up to `count`, in their order.
+
+    Each of `jobs` threads of the pool hands it as many numbers at once as take HANDFUL at the rate so far. Asked for
+    clips of seconds one by one, the process that reads them waits for a twentieth of its time.
+    """
+    results: list[Future[Result]] = [Future() for _ in range(count)]
+    lock, first = Lock(), 0
+
+    def take(size: int) -> range:
+        nonlocal first
+        with lock:
+            handful = range(first, min(first + min(size, (count - first) // (2 * jobs) + 1), count))
+            first = handful.stop
+        return handful
+
+    def go_on() -> None:
+        size = 1
+        while handful := take(size):
+            begun = time.monotonic()
+            try:
+                found = work(handful)
+            except BaseException as error:  # whoever takes the result meets it
+                for place in handful:
+                    results[place].set_exception(error)
+                return
+            for place, result in zip(handful, found, strict=True):
+                results[place].set_result(result)
+            size = max(1, int(HANDFUL * len(handful) / max(time.monotonic() - begun, 1e-6)))
+
+    for _ in range(jobs):
+        pool.submit(go_on)
+    try:
+        for result in results:
+            yield result.result()
+    finally:
+        first = count
 
 
 def attempt(work: Callable[[Item], Result], item: Item) -> Result | EarsightError:

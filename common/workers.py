@@ -145,18 +145,21 @@ class Forks:
         for fork in forks:
             fork.end()
 
-    def ask(self, message: Message, name: str) -> Any:
+    def ask(self, message: Message, name: str, tries: int = TRIES) -> Any:
         """What `do` makes of a message. A fork that is killed meanwhile is replaced, and the task done again.
 
         Args:
             name: of what it is about, for errors.
+            tries: how many forks may be killed by it, the last of which is told.
 
         Raises:
-            EarsightError: `do` raised it, or two forks were killed one after the other.
+            EarsightError: `do` raised it, or so many forks were killed one after the other.
             RuntimeError: `do` raised anything else; the fork has printed what.
         """
         answer, status = None, 0
-        for _ in range(TRIES):
+        for _ in range(tries):
+            if self._closed:  # no fork will be idle again
+                break
             fork = self._idle.get()
             if (answer := fork.ask(message)) is not None:
                 self._idle.put(fork)

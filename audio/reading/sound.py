@@ -140,9 +140,12 @@ def load_readers(paths: Iterable[Path]) -> None:
 
     For who has something else to do meanwhile: libav takes longer to load than a small model.
     """
-    if any(path.suffix.lower() in LIBAV_SUFFIXES for path in paths):
-        with suppress(ImportError):  # who opens the file says what is missing
+    endings = {path.suffix.lower() for path in paths}
+    with suppress(ImportError):  # who opens the file says what is missing
+        if not endings.isdisjoint(LIBAV_SUFFIXES):
             import_module("av")
+        if not endings.isdisjoint(SOUND_SUFFIXES):
+            import_module("soxr")
 
 
 def resample(samples: np.ndarray, from_rate: float, to_rate: float) -> np.ndarray:

@@ -65,6 +65,11 @@ class SpeechRecogniser:
         if task == "ctc":
             self.transcriber = folder_transcriber(self.runtime, decoding, calibrated)
 
+    def load_frontend(self) -> None:
+        """Load what makes frames of sound, where the model has it, which else is done for the first sound."""
+        if self.sample_rate:
+            self.runtime.load_frontend()
+
     def frames(self, path: str | Path) -> np.ndarray:
         """A clip's feature frames (time, feature), from its sound or, for .npy and .mfc, as they are stored."""
         return self.frames_and_duration(path)[0]

@@ -1,6 +1,7 @@
 """`earsight transcribe`: files in, transcripts in one of the formats out."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRe
     jobs, threads = share_cores(jobs, len(paths))
     with meanwhile(partial(load_readers, [clip.path for clip in clips.values()])):
         read = recogniser(threads)
+        if any(clip.path.suffix.lower() in SOUND_SUFFIXES for clip in clips.values()):
+            with suppress(EarsightError):  # who reads sound says what is wrong
+                read.load_frontend()  # before there are forks, each of which would load its own
     as_ready = write if len(paths) == 1 and form == "txt" and not output else None
     with LongFiles(clips, output, f".{form}", finish, as_ready) as files:
         return run_command(paths, refused, lambda path: files.transcribe(read, path), None if as_ready else write,

@@ -135,6 +135,10 @@ class Runtime:
             raise EarsightError(f"{name}: frames of shape {frames.shape} do not fit model {self.name}, "
                                 f"which takes (time, {self.config.n_features})")
 
+    def load_frontend(self) -> None:
+        """Load the frontend, which else is done when it is first used."""
+        self._frontend  # noqa: B018
+
     @cached_property
     def _frontend(self):
         return open_session(self.folder / FRONTEND, self.threads)

@@ -45,6 +45,22 @@ def test_several_forks_work_at_a_time():
     assert len(pids) == 2 and str(os.getpid()) not in pids
 
 
+def test_short_items_go_out_by_handfuls_and_long_ones_alone(monkeypatch):
+    asked = []
+    ask = Forks.ask
+
+    def noted(forks, message, name, tries):
+        asked.append(message["items"])
+        return ask(forks, message, name, tries)
+
+    monkeypatch.setattr(Forks, "ask", noted)
+    for seconds, largest in ((0.0, 5), (0.06, 1)):  # of 20 there are at most 5 for each of two while as many are left
+        asked.clear()
+        assert [text for _, text in run_forked(ITEMS, lambda item: [item, time.sleep(seconds)][0], 2)] == ITEMS
+        assert sorted(sum(asked, [])) == list(range(len(ITEMS)))
+        assert 1 == len(asked[0]) <= max(map(len, asked)) <= largest and (len(asked) == len(ITEMS)) == (largest == 1)
+
+
 def test_few_items_have_no_fork():
     assert {text for _, text in run_forked(ITEMS[:3], lambda item: str(os.getpid()), 2)} == {str(os.getpid())}
 
