@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..common.nn.frames import clip_mean, length_mask
 
+SILENCE_DEPTH = 14.0  # dB below what is loud in a clip: rooms and breath are quieter, beginnings of words may be
 LOWEST_NOISE = 30 / 16000  # cycles a sample, below which noise gets no louder: 30 Hz at 16 kHz
 
 
@@ -113,6 +115,23 @@ def add_noise(waveform: np.ndarray, noise: np.ndarray, snr: float) -> np.ndarray
         return waveform
     scale = np.sqrt(signal_power / noise_power / 10 ** (snr / 10))
     return (waveform + scale * noise).astype(np.float32)
+
+
+def outer_silence(waveforms: Tensor, lengths: Tensor, unit: int, time: int, margin: int) -> Tensor:
+    """Where nobody speaks yet or any more in waveforms (batch, samples): (batch, time) of `unit` samples each.
+
+    By their levels: SILENCE_DEPTH below what is loud in the clip, and more than `margin` units away from what is not.
+    So nothing of a clip in noise is silent.
+    """
+    samples = waveforms[:, :time * unit]
+    power = functional.pad(samples.square(), (0, time * unit - samples.shape[1])).unflatten(1, (time, unit)).mean(2)
+    place = torch.arange(time, device=waveforms.device)
+    inside = place < lengths[:, None] / unit
+    loudest = torch.nanquantile(power.masked_fill(~inside, torch.nan), 0.95, dim=1, keepdim=True)
+    loud = inside & (power > 10 ** (-SILENCE_DEPTH / 10) * loudest)
+    first, last = loud.int().argmax(1), time - 1 - loud.flip(1).int().argmax(1)
+    silent = (place < first[:, None] - margin) | (place > last[:, None] + margin)
+    return silent & loud.any(1, keepdim=True)
 
 
 def cut_quiet_ends(waveform: np.ndarray, window: int, depth: float) -> np.ndarray:

@@ -15,16 +15,19 @@ from ..common.checkpoint import read_checkpoint
 from ..common.data.datamodule import Batch, Clip
 from ..common.errors import EarsightError
 from ..common.inference.runtime import open_session, run_graph
+from ..common.labels import BLANK
 from ..common.nn.encoder import EncoderSettings
+from ..common.nn.heads import limited_loss
 from ..common.nn.module import NormaliserSettings, OptimiserSettings, SequenceModel
 from ..common.nn.restoring import model_options, restore
 from ..common.training.export import borrowed_frontend, export_model, quantise
-from .augmentation import SpectrumSettings, augment_cepstra, mask_frames
+from .augmentation import SpectrumSettings, augment_cepstra, mask_frames, outer_silence
 from .data import read_clip
 from .frontends.mfcc import Mfcc
 from .frontends.mfcc_settings import preset
 from .frontends.pretrained import LONGEST, PretrainedFrontend, PretrainedSettings, WhisperFrontend, build_frontend
 
+SILENCE_MARGIN = 0.2  # s beside what is loud that are not called silent
 FRONTEND_TOLERANCE = 1e-3  # of a float32 graph's frames, as a share of the largest; int8 is measured on data
 
 
@@ -95,6 +98,7 @@ class SpeechModel(SequenceModel):
         pretrained_rate: learning rate of its tuned blocks, as a share of the others'.
         spectrum: augmentation of frames in training; none by default. Of a pretrained encoder's frames only spans of
             time and features are masked.
+        silence: weight of the loss of labels that stand where nobody speaks; see `further_loss`.
     """
 
     medium = "speech"
@@ -104,7 +108,8 @@ class SpeechModel(SequenceModel):
                  pretrained: PretrainedSettings | None = None, pretrained_rate: float = 0.1,
                  spectrum: SpectrumSettings | None = None, normaliser: NormaliserSettings = NormaliserSettings(),
                  encoder: EncoderSettings = EncoderSettings(), optimiser: OptimiserSettings = OptimiserSettings(),
-                 auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2):
+                 auxiliary_weight: float = 0.3, auxiliary_layer: int = 2, head_dropout: float = 0.2,
+                 silence: float = 0.0):
         frontend = build_frontend(pretrained) if pretrained else Mfcc(preset(mfcc, **mfcc_changes))
         super().__init__(labels, auxiliary_labels, frontend.n_features, frontend.frame_shift, normaliser, encoder,
                          optimiser, auxiliary_weight, auxiliary_layer, head_dropout)
@@ -113,7 +118,7 @@ class SpeechModel(SequenceModel):
         else:
             # Without the file: its weights are in the checkpoint.
             self.settings["pretrained"] = asdict(frontend.settings) | {"weights": None}
-        self.spectrum = spectrum
+        self.spectrum, self.silence = spectrum, silence
         self.pretrained_rate = pretrained_rate
         self.frontend: Mfcc | PretrainedFrontend = frontend
 
@@ -128,6 +133,19 @@ class SpeechModel(SequenceModel):
             return frames, lengths
         both = pad_sequence([*frames, *stored], batch_first=True)
         return both, torch.cat([lengths, batch.frame_lengths])
+
+    def further_loss(self, batch: Batch, outputs: Tensor, lengths: Tensor) -> Tensor | float:
+        """That labels stand where somebody speaks, as in `AudioVisualModel.further_loss`; of waveforms alone."""
+        count = len(batch.inputs)  # they come before stored frames
+        if not self.silence or not count or self.labels.kind == "classes":
+            return 0.0
+        unit = round(self.frontend.frame_shift * self.frontend.sample_rate) * self.encoder.stride
+        margin = round(SILENCE_MARGIN * self.frontend.sample_rate / unit)
+        silent = outer_silence(batch.inputs, batch.input_lengths, unit, outputs.shape[1], margin)
+        said = torch.arange(outputs.shape[-1], device=outputs.device) != BLANK
+        targets = batch.target_lengths[:count]
+        return self.silence * limited_loss(outputs[:count], silent[..., None] & said, lengths[:count],
+                                           batch.targets[:int(targets.sum())], targets)
 
     def reader(self) -> Callable[[Cut], Clip]:
         return partial(read_clip, sample_rate=self.frontend.sample_rate)

@@ -199,7 +199,7 @@ def convolved(convolution: nn.Conv1d, x: Tensor) -> Tensor:
     x = nn.functional.pad(x, (int(padding), int(padding))).transpose(1, 2)
     last = (x.shape[1] - taps) // stride * stride
     stacked = torch.cat([x[:, tap:tap + last + 1:stride] for tap in range(taps)], dim=2)
-    return stacked @ convolution.weight.permute(2, 1, 0).flatten(0, 1) + convolution.bias
+    return nn.functional.linear(stacked, convolution.weight.transpose(1, 2).flatten(1), convolution.bias)
 
 
 class RecurrentLayers(nn.Module):

@@ -1,5 +1,8 @@
 """What augmentation does to frames and clips, by values known beforehand."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +13,14 @@ from earsight.audio.augmentation import (
     augment_cepstra,
     coloured_noise,
     cut_quiet_ends,
+    outer_silence,
     warp_matrices,
 )
 from earsight.audio.frontends.mfcc import Mfcc
 from earsight.audio.frontends.mfcc_settings import preset
+from earsight.audio.model import SpeechModel
+from earsight.common.data.datamodule import make_batch
+from earsight.common.nn.encoder import EncoderSettings
 from earsight.common.nn.frames import stretch_frames
 
 MFCC = Mfcc(preset("an4"))
@@ -112,3 +119,40 @@ def test_coloured_noise_has_its_slope(slope):
     # From 1-2 kHz to 2-4 kHz: an octave is 3 dB a unit of slope.
     ratio = power[10000:20000].mean() / power[20000:40000].mean()
     assert ratio == pytest.approx(2.0**slope, rel=0.06)
+
+
+def test_silence_is_what_lies_before_and_behind_what_is_said():
+    """Ten units of 100 samples: a tone with weak sound beside it and a gap; a shorter clip, weak and loud; none."""
+    sound = torch.zeros(3, 1000)
+    sound[0, 300:700] = torch.sin(torch.arange(400.0))
+    sound[0, 500:600] = 0  # between words nothing is said either, and labels may stand there
+    sound[0, 700:800] = 0.3 * torch.sin(torch.arange(100.0))  # 10 dB below
+    sound[1, :600] = torch.sin(torch.arange(600.0)) * torch.tensor([0.3, 1.0]).repeat_interleave(300)
+    lengths = torch.tensor([1000, 600, 1000])
+    silent = outer_silence(sound, lengths, 100, 12, margin=1)  # a frame may be there behind the last sample
+    assert np.flatnonzero(silent[0]).tolist() == [0, 1, 9, 10, 11]
+    assert np.flatnonzero(silent[1]).tolist() == [7, 8, 9, 10, 11]
+    assert not silent[2].any()
+    assert torch.equal(outer_silence(sound, lengths, 100, 9, margin=1), silent[:, :9])
+
+
+def test_labels_where_nobody_speaks_cost():
+    labels = {"kind": "characters", "symbols": ["<blank>", "|", "a"]}
+    encoder = EncoderSettings(hidden=4, layers=1, channels=4, stride=2)
+    model = SpeechModel(labels, mfcc="an4", encoder=encoder, silence=2.0)
+    sound = torch.zeros(1, 16000)
+    sound[0, 6400:9600] = 0.5 * torch.sin(torch.arange(3200) * 0.3)
+    batch = make_batch([(SimpleNamespace(id="tone", duration=1.0), sound[0].numpy())])
+    batch = replace(batch, targets=torch.tensor([2]), target_lengths=torch.tensor([1]))
+
+    def loss(place, model=model):
+        outputs = torch.full((1, 50, 3), -8.0)
+        outputs[..., 0] = 0.0
+        outputs[0, place] = torch.tensor([-8.0, -8.0, 0.0])
+        return float(model.further_loss(batch, outputs.log_softmax(-1), torch.tensor([50])))
+
+    assert loss(25) < 0.2  # at 0.5 s, in the tone
+    assert loss(48) > 5 * loss(25) and loss(2) > 5 * loss(25)
+    assert loss(48, SpeechModel(labels, mfcc="an4", encoder=encoder)) == 0
+    stored = make_batch([(SimpleNamespace(id="frames", duration=1.0), np.zeros((100, 13), np.float32))])
+    assert model.further_loss(stored, torch.zeros(1, 50, 3), torch.tensor([50])) == 0
