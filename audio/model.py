@@ -136,12 +136,12 @@ class SpeechModel(SequenceModel):
 
     def further_loss(self, batch: Batch, outputs: Tensor, lengths: Tensor) -> Tensor | float:
         """That labels stand where somebody speaks, as in `AudioVisualModel.further_loss`; of waveforms alone."""
-        count = len(batch.inputs)  # they come before stored frames
-        if not self.silence or not count or self.labels.kind == "classes":
+        waveforms, count = batch.inputs, len(batch.inputs)  # they come before stored frames
+        if not self.silence or not count or not isinstance(waveforms, Tensor) or self.labels.kind == "classes":
             return 0.0
         unit = round(self.frontend.frame_shift * self.frontend.sample_rate) * self.encoder.stride
         margin = round(SILENCE_MARGIN * self.frontend.sample_rate / unit)
-        silent = outer_silence(batch.inputs, batch.input_lengths, unit, outputs.shape[1], margin)
+        silent = outer_silence(waveforms, batch.input_lengths, unit, outputs.shape[1], margin)
         said = torch.arange(outputs.shape[-1], device=outputs.device) != BLANK
         targets = batch.target_lengths[:count]
         return self.silence * limited_loss(outputs[:count], silent[..., None] & said, lengths[:count],

@@ -182,24 +182,9 @@ class Subsample(nn.Module):
         # Padding is kept at 0 before each convolution, so a clip in a batch sees the zeros it sees alone.
         x = torch.relu(self.first(frames.transpose(1, 2)))
         x = x * length_mask(lengths, x.shape[2]).transpose(1, 2)
-        x = torch.relu(convolved(self.second, x))
+        x = torch.relu(self.second(x)).transpose(1, 2)
         lengths = torch.div(lengths + self.stride - 1, self.stride, rounding_mode="floor")
         return self.dropout(x * length_mask(lengths, x.shape[1])), lengths
-
-
-def convolved(convolution: nn.Conv1d, x: Tensor) -> Tensor:
-    """What a convolution makes of (batch, channel, time): (batch, time / stride, channel).
-
-    A graph for export has it as a matrix product over the stacked taps, which takes a third of the time once it is of
-    8-bit integers; those make ONNX Runtime's convolutions slower.
-    """
-    if not torch.onnx.is_in_onnx_export():
-        return convolution(x).transpose(1, 2)
-    (taps,), (stride,), (padding,) = convolution.kernel_size, convolution.stride, convolution.padding
-    x = nn.functional.pad(x, (int(padding), int(padding))).transpose(1, 2)
-    last = (x.shape[1] - taps) // stride * stride
-    stacked = torch.cat([x[:, tap:tap + last + 1:stride] for tap in range(taps)], dim=2)
-    return nn.functional.linear(stacked, convolution.weight.transpose(1, 2).flatten(1), convolution.bias)
 
 
 class RecurrentLayers(nn.Module):
