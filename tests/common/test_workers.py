@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from earsight.common import batch_run
 from earsight.common.batch_run import run_forked
 from earsight.common.errors import EarsightError, TooLong
 from earsight.common.workers import Forks, packed, read_message, work
@@ -54,9 +55,10 @@ def test_short_items_go_out_by_handfuls_and_long_ones_alone(monkeypatch):
         return ask(forks, message, name, tries)
 
     monkeypatch.setattr(Forks, "ask", noted)
-    for seconds, largest in ((0.0, 5), (0.06, 1)):  # of 20 there are at most 5 for each of two while as many are left
+    for seconds, largest in ((60.0, 5), (0.0, 1)):  # a handful; of 18 that are left each of two takes 5 at most
+        monkeypatch.setattr(batch_run, "HANDFUL", seconds)
         asked.clear()
-        assert [text for _, text in run_forked(ITEMS, lambda item: [item, time.sleep(seconds)][0], 2)] == ITEMS
+        assert [text for _, text in run_forked(ITEMS, lambda item: item, 2)] == ITEMS
         assert sorted(sum(asked, [])) == list(range(len(ITEMS)))
         assert 1 == len(asked[0]) <= max(map(len, asked)) <= largest and (len(asked) == len(ITEMS)) == (largest == 1)
 
