@@ -42,6 +42,18 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = 16000) -> Path:
     return path
 
 
+def write_hours(path: Path, hours: int) -> Path:
+    """An 8-bit wav at 8 kHz in which the example's command is said again and again, a second apart."""
+    import soundfile
+
+    sound, rate = soundfile.read(REPOSITORY / "scripts" / "examples" / "command-telephone.wav")
+    said = np.tile(np.concatenate([sound, np.zeros(rate)]), 16)
+    with soundfile.SoundFile(path, "w", rate, 1, "PCM_U8") as file:
+        for _ in range(hours * 3600 * rate // len(said) + 1):
+            file.write(said)
+    return path
+
+
 def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """A folder that `make` fills in the first of xdist's workers to need it; all only read it."""
     own = tmp_path_factory.getbasetemp()

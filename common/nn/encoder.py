@@ -182,9 +182,27 @@ class Subsample(nn.Module):
         # Padding is kept at 0 before each convolution, so a clip in a batch sees the zeros it sees alone.
         x = torch.relu(self.first(frames.transpose(1, 2)))
         x = x * length_mask(lengths, x.shape[2]).transpose(1, 2)
-        x = torch.relu(self.second(x)).transpose(1, 2)
+        x = torch.relu(convolved(self.second, x))
         lengths = torch.div(lengths + self.stride - 1, self.stride, rounding_mode="floor")
         return self.dropout(x * length_mask(lengths, x.shape[1])), lengths
+
+
+def convolved(convolution: nn.Conv1d, x: Tensor) -> Tensor:
+    """What a convolution makes of (batch, channel, time): (batch, time / stride, channel).
+
+    A graph for export has it as a matrix product over the stacked taps, which takes a third of the time once it is of
+    8-bit integers; those make ONNX Runtime's convolutions slower.
+    """
+    if not torch.onnx.is_in_onnx_export():
+        return convolution(x).transpose(1, 2)
+    (taps,), (stride,), (padding,) = convolution.kernel_size, convolution.stride, convolution.padding
+    channels, steps = convolution.in_channels, (x.shape[2] + 2 * int(padding) - taps) // stride + 1
+    blocks = -(-taps // stride)  # of `stride` frames that an output sees
+    x = nn.functional.pad(x, (int(padding), int(padding) + blocks * stride)).transpose(1, 2)
+    x = x[:, :(steps + blocks - 1) * stride].reshape(len(x), -1, stride * channels)
+    stacked = torch.cat([x[:, i:i + steps] for i in range(blocks)], dim=2)[..., :taps * channels]
+    weight = convolution.weight.permute(2, 1, 0).reshape(taps * channels, convolution.out_channels)
+    return torch.matmul(stacked, weight) + convolution.bias
 
 
 class RecurrentLayers(nn.Module):

@@ -1,7 +1,8 @@
 """A model folder's weights under the names that they had in training, so that a training may start from it.
 
 Graphs keep the names of what no operator fused. LSTM and GRU weights are found by their operators' order, those of
-linear layers by the bias that is added behind them. What was stored as 8-bit integers comes back rounded.
+linear layers, and of the convolution that strides, by the bias that is added behind them. What was stored as 8-bit
+integers comes back rounded.
 """
 
 from collections import defaultdict
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 GATES = {"LSTM": (0, 2, 3, 1), "DynamicQuantizeLSTM": (0, 2, 3, 1), "GRU": (1, 0, 2)}
 PRODUCTS = ("MatMul", "MatMulInteger")
 OF_MODEL = "model."  # before the names of an encoder's graph
+STRIDING = ".subsample.second.bias"  # of a convolution that an export has as a matrix product
 DEVIATION = "/normaliser/Sqrt_output_0"  # of a feature, with the floor that `FrameNormaliser` gives it
 Arrays = dict[str, np.ndarray]
 
@@ -86,7 +88,8 @@ def _graph_weights(model: "ModelProto", config: ModelConfig) -> Arrays:
         if node.op_type in GATES:
             cells[node.name.split("/")[1]].append(node)
         elif node.op_type in PRODUCTS and (bias := biases.get(_module(node))) and node.input[1] in held:
-            found[f"{bias.removesuffix('bias')}weight"] = _dequantised(held, node.input[1]).T
+            weight = _dequantised(held, node.input[1]).T
+            found[f"{bias.removesuffix('bias')}weight"] = _taps(weight) if bias.endswith(STRIDING) else weight
     for part, nodes in cells.items():
         layers = f"{OF_MODEL}{_layers_of(part, config.model.get('encoder') or {})}"
         for depth, node in enumerate(nodes):
@@ -102,6 +105,12 @@ def _graph_weights(model: "ModelProto", config: ModelConfig) -> Arrays:
 def _module(node: "NodeProto") -> str:
     """The part of the model that an operator belongs to."""
     return node.name.rpartition("/")[0]
+
+
+def _taps(weight: np.ndarray) -> np.ndarray:
+    """A convolution's weights (channel, channel, tap), of those that its stacked taps (channel, tap x channel) had."""
+    channels = len(weight)
+    return weight.reshape(channels, -1, channels).transpose(0, 2, 1)
 
 
 def _layers_of(part: str, encoder: dict[str, Any]) -> str:

@@ -9,11 +9,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
-from conftest import REPOSITORY, tone, write_wav
+from conftest import REPOSITORY, tone, write_hours, write_wav
 
 HOURS = 6  # of sound: more than any command is through with before it is told to end
 SOON = 6.0  # seconds; a fraction of one as a rule, and a minute for who first ends what it has begun
@@ -21,13 +19,7 @@ SOON = 6.0  # seconds; a fraction of one as a rule, and a minute for who first e
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory):
-    """Hours of bursts of noise, with pauses between them."""
-    path = tmp_path_factory.mktemp("long") / "long.wav"
-    rng = np.random.default_rng(1)
-    second = np.concatenate([0.3 * rng.standard_normal(6000), np.zeros(2000)])
-    with soundfile.SoundFile(path, "w", 8000, 1, "PCM_U8") as file:
-        for _ in range(HOURS * 60):
-            file.write(np.tile(second, 60))
+    path = write_hours(tmp_path_factory.mktemp("long") / "long.wav", HOURS)
     yield path
     path.unlink()
 

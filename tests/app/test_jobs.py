@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from conftest import REPOSITORY, tone, write_wav
+from conftest import REPOSITORY, tone, write_hours, write_wav
 
 EXAMPLES = REPOSITORY / "scripts" / "examples"
 CLIPS = ["command-telephone.wav", "date.mp3", "grid-sentence.wav"]
@@ -57,11 +57,7 @@ def test_the_files_are_those_of_one_job(folder, tmp_path):
 def hours(tmp_path_factory):
     """Four recordings of hours, which are links to one, and a short clip before them."""
     folder = tmp_path_factory.mktemp("hours")
-    rng = np.random.default_rng(1)
-    second = np.concatenate([0.3 * rng.standard_normal(6000), np.zeros(2000)])
-    with soundfile.SoundFile(folder / "b.wav", "w", 8000, 1, "PCM_U8") as file:
-        for _ in range(4 * 60):
-            file.write(np.tile(second, 60))
+    write_hours(folder / "b.wav", 4)
     write_wav(folder / "a.wav", tone(440, 1.0))
     for name in "cde":
         (folder / f"{name}.wav").symlink_to("b.wav")

@@ -11,6 +11,7 @@ from earsight.common.nn.encoder import (
     EncoderSettings,
     RecurrentLayers,
     build_encoder,
+    convolved,
     initialise,
     reversal_index,
     reverse,
@@ -106,6 +107,16 @@ def test_reversal_is_its_own_inverse_and_stays_in_the_clip():
     assert once[0, :17, 0].tolist() == x[0, :17, 0].flip(0).tolist()
     assert torch.equal(once[0, 17:], x[0, 17:])
     assert torch.equal(reverse(once, index), x)
+
+
+@pytest.mark.parametrize("time", [1, 4, 5, 33])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 5, 7])
+def test_a_convolution_is_the_same_as_a_product(stride, time, monkeypatch):
+    convolution, x = nn.Conv1d(3, 8, kernel_size=5, padding=2, stride=stride), torch.randn(2, 3, time)
+    expected = convolved(convolution, x)
+    assert torch.equal(expected, convolution(x).transpose(1, 2))
+    monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: True)
+    torch.testing.assert_close(convolved(convolution, x), expected)
 
 
 def test_initialisation():
