@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import torch
 from lhotse.cut import Cut
 
-from ..audio.augmentation import add_noise
+from ..audio.augmentation import add_noise, outer_silence
 from ..audio.noises import NOISES, NoiseSource
 from ..audio.reading import NoSound, read, resample
 from ..common.data.cuts import film_of
@@ -21,9 +22,10 @@ from ..video.corpora.mouths import part_of
 from ..video.lips.data import read_mouths, read_piece
 from ..video.mouth.augmentation import MouthAugmentation, augment_mouth
 from ..video.mouth.crops import MouthSettings
-from .rows import as_rows, samples_a_picture, with_silence
+from .rows import as_rows, samples_a_picture
 
 BABBLING = 100  # clips of whose voices babble is made
+MARGIN = 5  # pictures on either side of what is said that are not called silent
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,17 @@ class AudioVisualData(SequenceData):
         moved = round(s.lag * rng.uniform(-1, 1) * self.sample_rate)
         samples = np.pad(samples, (max(moved, 0), 0))[max(-moved, 0):]
         return (samples * 10 ** (s.gain * rng.uniform(-1, 1) / 20)).astype(np.float32)
+
+
+def with_silence(rows: np.ndarray, clean: np.ndarray, each: int) -> np.ndarray:
+    """Rows with a column more, for training: 1 where nobody speaks yet or any more, 0 between; see `outer_silence`.
+
+    Args:
+        clean: the sound (samples,) before anything was done to it, `each` samples a row.
+    """
+    waveform = torch.from_numpy(as_rows(np.zeros((len(rows), 0)), clean, each).ravel())
+    silent = outer_silence(waveform[None], torch.tensor([len(waveform)]), each, len(rows), MARGIN)
+    return np.concatenate([rows, silent[0].numpy().astype(np.float32)[:, None]], axis=1)
 
 
 def read_sound(cut: Cut, sample_rate: int) -> np.ndarray:

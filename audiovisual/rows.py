@@ -14,9 +14,6 @@ from ..common.errors import EarsightError
 from ..video.content import has_pictures
 from ..video.mouth.crops import BLOCK, MouthSettings, mouth_blocks, stored
 
-DEPTH = 14.0  # dB below what is loud in a clip: rooms and breath are quieter, beginnings of words may be
-MARGIN = 5  # pictures on either side that are not called silent
-
 
 def samples_a_picture(sample_rate: int, rate: float) -> int:
     """How many samples of sound belong to a picture, of which `rate` come a second.
@@ -48,19 +45,6 @@ def apart(rows: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray]:
     heard, seen = rows.copy(), rows.copy()
     heard[:, :pixels], seen[:, pixels:] = 0, 0
     return heard, seen
-
-
-def with_silence(rows: np.ndarray, clean: np.ndarray, each: int) -> np.ndarray:
-    """Rows with a column more, for training: 1 where nobody speaks yet or any more, 0 between.
-
-    By the sound (samples,) before anything was done to it: DEPTH below its loudest, and MARGIN away from what is not.
-    """
-    levels = np.sqrt(np.mean(np.square(as_rows(np.zeros((len(rows), 0)), clean, each)), axis=1))
-    loud = np.flatnonzero(levels > 10 ** (-DEPTH / 20) * np.quantile(levels, 0.95))
-    silent = np.ones((len(rows), 1), np.float32)
-    if len(loud):
-        silent[max(0, loud[0] - MARGIN):loud[-1] + 1 + MARGIN] = 0
-    return np.concatenate([rows, silent], axis=1)
 
 
 def film_rows(path: str | Path, mouth: MouthSettings, sample_rate: int, options: ReadingOptions
