@@ -1,7 +1,7 @@
 """What of a file is read as one: several that were joined, headers that lack sizes, what comes behind the end."""
 
-import mmap
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -22,6 +22,7 @@ from .containers import (
 )
 
 FLAC_START = b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22"  # with the header of STREAMINFO, 34 bytes, which comes first
+SCANNED = 1 << 20  # bytes at once of what is looked through: all of it would count as this process's memory
 TS_TAIL = 1 << 20  # bytes at the end of a transport stream that may be something else
 
 
@@ -194,14 +195,23 @@ def _joined_avi(file: BinaryIO, size: int) -> list[int]:
 
 
 def _flac_starts(file: BinaryIO) -> list[int]:
-    starts = []
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        place = content.find(FLAC_START[0][:4])
-        while place >= 0:
-            if content[place:place + len(FLAC_START[0])] in FLAC_START:
-                starts.append(place)
-            place = content.find(FLAC_START[0][:4], place + 1)
+    starts, place, held = [], 0, b""
+    file.seek(0)
+    while block := file.read(SCANNED):
+        held += block
+        starts += [place + found for found in _found(held, FLAC_START[0][:4])
+                   if held[found:found + len(FLAC_START[0])] in FLAC_START]
+        kept = held[-len(FLAC_START[0]) + 1:]  # too short to hold one
+        place, held = place + len(held) - len(kept), kept
     return starts
+
+
+def _found(content: bytes, wanted: bytes) -> Iterator[int]:
+    """Where it stands, again and again."""
+    place = content.find(wanted)
+    while place >= 0:
+        yield place
+        place = content.find(wanted, place + 1)
 
 
 def _end_of_transport(file: BinaryIO, size: int) -> int | None:

@@ -53,12 +53,13 @@ def beginning(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def bursts(noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The noise (samples,), or one burst of it, or as many as fit with pauses of up to as long."""
+    """The noise (samples,), or one burst of it, or several with pauses between them, no longer than the noise."""
     length = round(RATE * rng.uniform(*BURST))
     if (most := rng.integers(0, MOST_BURSTS + 1)) < 2:
         return noise[:length] if most else noise
     pause = np.zeros(round(length * rng.random()), dtype=np.float32)
-    return np.concatenate([part for i in range(most) for part in (noise[i * length:(i + 1) * length], pause)])
+    parts = [part for i in range(most) for part in (noise[i * length:(i + 1) * length], pause)]
+    return np.concatenate(parts)[:len(noise)]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import soundfile
 from sounds import WRITTEN, encode, refused, speechlike, write
 
 from earsight.audio.reading import ReadingOptions, info, ogg, read
+from earsight.common import parts
 from earsight.common.containers import is_plain_wave
 from earsight.common.errors import EarsightError
 from earsight.common.parts import Part, oversized_data
@@ -242,6 +243,17 @@ def test_healthy_ogg_is_told_to_be_so(written, long_ogg):
     for path in (written["clip.ogg"], written["clip.opus"], long_ogg):
         chain = ogg.look_through(path)
         assert (chain.parts, chain.holes, chain.cut) == ([Part()], [], False)
+
+
+@pytest.mark.parametrize("block", [1, 7, 8, 9, 4096])
+def test_joined_flac_files_are_found_wherever_they_begin(block, tmp_path, written, monkeypatch):
+    monkeypatch.setattr(parts, "SCANNED", block)
+    content = written["clip.flac"].read_bytes()
+    several = content + content[:2000].replace(b"fLaC", b"fLaX") + content + b"fLaC" + content
+    (tmp_path / "several.flac").write_bytes(several)
+    places = [0, len(content) + 2000, 2 * len(content) + 2004, None]
+    found = parts.parts(tmp_path / "several.flac", content[:4096])
+    assert found == [Part(begin, end) for begin, end in zip(places, places[1:])]
 
 
 # Damage

@@ -28,7 +28,7 @@ def test_they_are_short_and_have_no_text(tmp_path, spoken, monkeypatch):
     assert len(cuts) == 24 and not any(text_of(cut) for cut in cuts)
     beginnings, bursts = cuts[:12], cuts[12:]
     assert all(0.02 <= cut.duration <= 0.101 for cut in beginnings)
-    assert all(0.03 <= cut.duration <= 16 and abs(cut.load_audio()).max() > 0 for cut in bursts)
+    assert all(0.03 <= cut.duration <= 6 and abs(cut.load_audio()).max() > 0 for cut in bursts)
 
 
 def test_a_seed_settles_them(tmp_path, spoken, monkeypatch):
