@@ -29,10 +29,7 @@ class Mfcc(torch.nn.Module):
     under autocast.
     """
 
-    cosine: Tensor  # of these, see `__init__`
-    sine: Tensor
-    offset: Tensor
-    mel: Tensor
+    ratio: Tensor  # of these, see `__init__`
     dct: Tensor
     mel_centres: Tensor
 
@@ -58,15 +55,26 @@ class Mfcc(torch.nn.Module):
         if self.folded:
             window, position = window[position >= 0], position[position >= 0]
             window = np.where(position == 0, window / 2, window)  # an odd window's middle is in both halves
-        angle = 2 * np.pi / settings.n_fft * np.outer(bins, position)
-        self._constant("cosine", np.cos(angle) * window)
+        # At n_fft / 2 less a position, an even bin's cosine is that of the position, and its sine the negative; an odd
+        # bin's are the other way round. So samples farther out are folded onto those: again fewer multiplications.
+        far = position > settings.n_fft / 4
+        self.far = int(far.sum()) if self.folded and settings.n_fft % 2 == 0 else 0
+        near, parts = slice(len(position) - self.far), [bins]
+        if self.far:
+            self.first = round(settings.n_fft / 2 - position[-1] - position[0])  # the place of the last one's other
+            others = window[self.first : self.first + self.far]
+            self._constant("ratio", window[far][::-1, None] / others[:, None])
+            parts = [bins[bins % 2 == 0], bins[bins % 2 == 1]]
         # An offset that nothing has taken out cancels in the bins, and in single precision leaves more than quiet sound
         # has there: its part is added apart.
         self.keeps_offset = not (settings.preemphasis or settings.remove_dc)
-        if self.keeps_offset:
-            self._constant("offset", (np.cos(angle) * window).sum(axis=1, keepdims=True))
-        self._constant("sine", np.sin(angle) * window)
-        self._constant("mel", mel[:, bins])
+        for number, part in enumerate(parts):
+            angle = 2 * np.pi / settings.n_fft * np.outer(part, position)
+            self._constant(f"cosine_{number}", (np.cos(angle) * window)[:, near])
+            self._constant(f"sine_{number}", (np.sin(angle) * window)[:, near])
+            if self.keeps_offset:
+                self._constant(f"offset_{number}", (np.cos(angle) * window).sum(axis=1, keepdims=True))
+            self._constant(f"mel_{number}", mel[:, part])
         self._constant("dct", matrices.dct(settings))
         self._constant("mel_centres", matrices.mel_corners(settings)[1:-1])  # Hz
 
@@ -113,9 +121,7 @@ class Mfcc(torch.nn.Module):
             columns = self._columns(self._padded(waveforms, lengths), count)
             if self.settings.remove_dc:
                 columns = columns - columns.mean(dim=1, keepdim=True)
-            log_mel = self._log(
-                self.mel @ self._power(columns), None if full else self.frame_lengths(lengths)
-            )
+            log_mel = self._log(self._bands(columns), None if full else self.frame_lengths(lengths))
             frames = self.dct @ log_mel
             if self.settings.energy:
                 frames = torch.cat([self._log_energy(columns), frames[:, 1:]], dim=1)
@@ -165,8 +171,8 @@ class Mfcc(torch.nn.Module):
         blocks = padded[:, : (count + hops - 1) * hop].reshape(padded.shape[0], -1, hop).transpose(1, 2)
         return torch.cat([blocks[:, : window - i * hop, i : i + count] for i in range(hops)], dim=1)
 
-    def _power(self, columns: Tensor) -> Tensor:
-        """The windowed frames' power in each bin, (batch, bin, time)."""
+    def _bands(self, columns: Tensor) -> Tensor:
+        """The windowed frames' power in each mel band, (batch, band, time)."""
         settings = self.settings
         if settings.preemphasis and settings.preemphasis_over == "frame":
             columns = columns - settings.preemphasis * torch.cat([columns[:, :1], columns[:, :-1]], dim=1)
@@ -176,12 +182,30 @@ class Mfcc(torch.nn.Module):
             half = columns.shape[1] // 2
             upper, lower = columns[:, half:], columns[:, : columns.shape[1] - half].flip(1)
             even, odd = upper + lower, upper - lower
-        if self.keeps_offset:
-            mean = even.mean(dim=1, keepdim=True)
-            cosine, sine = self.cosine @ (even - mean) + self.offset * mean, self.sine @ odd
-        else:
-            cosine, sine = self.cosine @ even, self.sine @ odd
-        return cosine * cosine + sine * sine
+        mean = even.mean(dim=1, keepdim=True) if self.keeps_offset else None
+        if mean is not None:
+            even = even - mean
+        seen = [(even, odd)]
+        if self.far:
+            (even_sum, even_difference), (odd_sum, odd_difference) = self._folded(even), self._folded(odd)
+            seen = [(even_sum, odd_difference), (even_difference, odd_sum)]
+        bands = [self._part(number, *both, mean) for number, both in enumerate(seen)]
+        return bands[0] + bands[1] if self.far else bands[0]
+
+    def _folded(self, half: Tensor) -> tuple[Tensor, Tensor]:
+        """Half a frame (batch, position, time), its farther samples added to the nearer ones, and taken from them."""
+        count = half.shape[1] - self.far
+        far = half[:, count:].flip(1) * self.ratio
+        far = torch.nn.functional.pad(far, (0, 0, self.first, count - self.first - self.far))
+        return half[:, :count] + far, half[:, :count] - far
+
+    def _part(self, number: int, even: Tensor, odd: Tensor, mean: Tensor | None) -> Tensor:
+        """What some of the bins have for the bands."""
+        cosine = self.get_buffer(f"cosine_{number}") @ even
+        if mean is not None:
+            cosine = cosine + self.get_buffer(f"offset_{number}") * mean
+        sine = self.get_buffer(f"sine_{number}") @ odd
+        return self.get_buffer(f"mel_{number}") @ (cosine * cosine + sine * sine)
 
     def _log(self, mel: Tensor, frame_lengths: Tensor | None) -> Tensor:
         """The bands' natural logarithms, floored. (The dct matrix makes decibels of them.)"""

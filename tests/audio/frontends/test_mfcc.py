@@ -13,6 +13,7 @@ import soundfile
 import torch
 import torchaudio
 
+from earsight.audio.frontends import mfcc_matrices as matrices
 from earsight.audio.frontends.mfcc import Mfcc
 from earsight.audio.frontends.mfcc_settings import PRESETS, MfccSettings, preset
 from earsight.common.errors import EarsightError
@@ -247,6 +248,18 @@ def test_the_exported_graph_gives_the_same_frames_at_any_length(
     for samples in (span, span + 1, span + settings.hop_length - 1, 3 * span + 7, 16000, 48003):
         (frames,) = session.run(None, {"waveform": sound(samples)[None]})
         assert_close(frames[0], mfcc(settings, sound(samples)), 1e-3)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize(("n_fft", "length"), [(512, 410), (512, 512), (512, 257), (512, 256), (510, 401), (511, 400)])
+def test_bands_are_those_of_a_fourier_transform(n_fft: int, length: int, periodic: bool) -> None:
+    """However much of it symmetry spares: of a frame's two halves, and of what is a half of the transform apart."""
+    mfcc = Mfcc(preset("an4", n_fft=n_fft, window_length=length, periodic_window=periodic))
+    columns = torch.randn(2, length, 3, generator=torch.Generator().manual_seed(n_fft + length))
+    frames = columns.numpy().astype(np.float64) * matrices.window(mfcc.settings)[:, None]
+    power = np.abs(np.fft.rfft(frames * mfcc.settings.sample_scale, n_fft, axis=1)) ** 2
+    bands = matrices.mel_filters(mfcc.settings) @ power
+    np.testing.assert_allclose(mfcc._bands(columns), bands, rtol=1e-4, atol=1e-6 * bands.max())
 
 
 @pytest.mark.parametrize("settings", EVERY.values(), ids=EVERY)
