@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ..common.errors import EarsightError
 from ..common.escaping import escape_streams
+from ..common.memory import keep_freed_memory
 from ..common.signals import Stopped, end_with_first, ending_when_told, is_launched, leave, told
 from .command_line import parser, version
 from .commands import data, installation, live, recognising, serving, training
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     end_with_first()
     escape_streams()
+    keep_freed_memory()
     with ending_when_told():
         status = _run(argv)
         return status if _flushed() else status or 1

@@ -5,6 +5,7 @@ import signal
 import sys
 
 from ...common.errors import EarsightError
+from ...common.memory import keep_freed_memory
 from ...common.signals import end_with_parent
 from ...common.workers import Message, Tell, packed, read_message, work
 from .tasks import TASKS, warm
@@ -13,6 +14,7 @@ from .tasks import TASKS, warm
 def main() -> int:
     """Load a model and say so, then do what comes until the pipe ends: a name of TASKS with its arguments."""
     end_with_parent()
+    keep_freed_memory()
     for number in (signal.SIGINT, signal.SIGTERM):  # the service ends it, by the pipe
         signal.signal(number, signal.SIG_IGN)
     commands, events = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")

@@ -199,10 +199,11 @@ def convolved(convolution: nn.Conv1d, x: Tensor) -> Tensor:
     channels, steps = convolution.in_channels, (x.shape[2] + 2 * int(padding) - taps) // stride + 1
     blocks = -(-taps // stride)  # of `stride` frames that an output sees
     x = nn.functional.pad(x, (int(padding), int(padding) + blocks * stride)).transpose(1, 2)
-    x = x[:, :(steps + blocks - 1) * stride].reshape(len(x), -1, stride * channels)
+    x = x[:, :(steps + blocks - 1) * stride].reshape(x.shape[0], -1, stride * channels)
     stacked = torch.cat([x[:, i:i + steps] for i in range(blocks)], dim=2)[..., :taps * channels]
     weight = convolution.weight.permute(2, 1, 0).reshape(taps * channels, convolution.out_channels)
-    return torch.matmul(stacked, weight) + convolution.bias
+    product = torch.matmul(stacked, weight)
+    return product if convolution.bias is None else product + convolution.bias
 
 
 class RecurrentLayers(nn.Module):

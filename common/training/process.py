@@ -1,30 +1,29 @@
 """The training process: set up, told from its siblings, and what libraries raise in it as errors of one line."""
 
 import argparse
-import ctypes
 import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from ..data.datamodule import lost_worker
 from ..errors import EarsightError, first_line
+from ..memory import keep_freed_memory
 from ..quiet import leave_out_noise
 from ..signals import Stopped, grace, set_signals_apart, told
 from .setting_errors import explain, named_classes
 
 PATIENCE = 3.0  # seconds that a training has to take itself apart
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 @contextmanager
 def training_process() -> Iterator[None]:
     """Set the process up; what Lightning, its parser and its processes raise becomes errors of one line."""
-    keep_freed_memory()
+    keep_freed_memory(1 << 30, 2**31 - 1)
     set_signals_apart()
     leave_out_noise()
     try:
@@ -71,15 +70,3 @@ def training_process() -> Iterator[None]:
 def is_first_process() -> bool:
     """Whether this process is the first of a job: Lightning, torchrun and SLURM say so by their variables."""
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep freed blocks of memory instead of handing them back to the system.
-
-    A training step on a CPU allocates and frees the same large tensors again and again; by default each of them
-    costs a system call and page faults, about a quarter of the step's time.
-    """
-    with suppress(OSError, AttributeError):  # other C libraries have no mallopt
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-        mallopt(M_MMAP_THRESHOLD, 1 << 30)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)

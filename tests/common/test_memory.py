@@ -1,0 +1,29 @@
+"""Freed memory is kept for what comes next."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from conftest import REPOSITORY
+
+# Blocks each larger than the one before, of which glibc by itself takes every one from the system anew.
+PROBE = """
+import resource, sys
+import numpy as np
+from earsight.common.memory import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+begun = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for size in range(200_000, 4_000_000, 50_000):
+    np.ones(size, np.uint8)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - begun)
+"""
+
+
+@pytest.mark.skipif("CS_GNU_LIBC_VERSION" not in os.confstr_names, reason="of glibc alone")
+def test_blocks_are_taken_from_what_was_freed():
+    kept, left = (int(subprocess.run([sys.executable, "-c", PROBE, how], cwd=REPOSITORY, capture_output=True, text=True,
+                                     check=True).stdout) for how in ("kept", "left"))
+    assert kept < 4_000_000 / 4096 * 2 < left
