@@ -14,6 +14,9 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _end)
+    from .common.memory import collect_seldom
+
+    collect_seldom()  # imports make many objects, none of them for nothing
     from .app.main import main as run
     from .common.signals import end_at_once
 

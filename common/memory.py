@@ -1,9 +1,24 @@
-"""What the C library does with memory that is no longer used."""
+"""What the C library and Python do with memory that is no longer used."""
 
 import ctypes
+import gc
 from contextlib import suppress
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt, as malloc.h has them
+
+COLLECTED = 20_000  # objects that Python makes between two looks for cycles among the young ones, in place of 700
+
+_usual = gc.get_threshold()
+
+
+def collect_seldom() -> None:
+    """Have Python look seldom for cycles of objects that nothing needs: what is loaded, and a clip, leave few."""
+    gc.set_threshold(COLLECTED)
+
+
+def collect_as_usual() -> None:
+    """The same as often as Python does by itself: of what a training leaves, cycles may hold large tensors."""
+    gc.set_threshold(*_usual)
 
 
 def keep_freed_memory(blocks: int = 16 << 20, spare: int = 32 << 20) -> None:

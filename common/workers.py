@@ -6,6 +6,7 @@ replaces (`app/service/processes.py`); a command's are forks of it, which have i
 run `work`.
 """
 
+import gc
 import json
 import os
 import struct
@@ -131,6 +132,7 @@ class Forks:
         self._forking = Lock()  # no fork gets an end of another's pipes, which would then not end with that
         self._forks: set[_Fork] = set()
         self._idle: SimpleQueue[_Fork] = SimpleQueue()
+        gc.freeze()  # what there is will be needed: no fork looks through it for what is not
         for _ in range(count):
             self._idle.put(self._fork())
 
@@ -144,6 +146,7 @@ class Forks:
             fork.kill()
         for fork in forks:
             fork.end()
+        gc.unfreeze()
 
     def ask(self, message: Message, name: str, tries: int = TRIES) -> Any:
         """What `do` makes of a message. A fork that is killed meanwhile is replaced, and the task done again.

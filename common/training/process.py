@@ -12,7 +12,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from ..data.datamodule import lost_worker
 from ..errors import EarsightError, first_line
-from ..memory import keep_freed_memory
+from ..memory import collect_as_usual, keep_freed_memory
 from ..quiet import leave_out_noise
 from ..signals import Stopped, grace, set_signals_apart, told
 from .setting_errors import explain, named_classes
@@ -24,6 +24,7 @@ PATIENCE = 3.0  # seconds that a training has to take itself apart
 def training_process() -> Iterator[None]:
     """Set the process up; what Lightning, its parser and its processes raise becomes errors of one line."""
     keep_freed_memory(1 << 30, 2**31 - 1)
+    collect_as_usual()
     set_signals_apart()
     leave_out_noise()
     try:

@@ -1,5 +1,6 @@
-"""Freed memory is kept for what comes next."""
+"""Freed memory is kept for what comes next, and Python looks seldom for what could be freed."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from conftest import REPOSITORY
+from earsight.common.memory import COLLECTED, collect_as_usual, collect_seldom
 
 # Blocks each larger than the one before, of which glibc by itself takes every one from the system anew.
 PROBE = """
@@ -27,3 +29,14 @@ def test_blocks_are_taken_from_what_was_freed():
     kept, left = (int(subprocess.run([sys.executable, "-c", PROBE, how], cwd=REPOSITORY, capture_output=True, text=True,
                                      check=True).stdout) for how in ("kept", "left"))
     assert kept < 4_000_000 / 4096 * 2 < left
+
+
+def test_cycles_are_looked_for_seldom_or_as_usual():
+    usual = gc.get_threshold()
+    try:
+        collect_seldom()
+        assert gc.get_threshold()[0] == COLLECTED > usual[0]
+        collect_as_usual()
+        assert gc.get_threshold() == usual
+    finally:
+        gc.set_threshold(*usual)
