@@ -22,10 +22,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from ..common.batch_run import Item, Result, attempt, default_jobs
+from ..common.batch_run import default_jobs
 from ..common.errors import EarsightError, first_line, require
 from ..common.quiet import quiet_stderr
 from ..common.signals import ENDING, Stopped, at_sudden_end
+from ..common.steps import Item, Result, attempt
 
 LOCAL = "local"
 SHARES = 4  # of what is left, for each process: a task has one of them

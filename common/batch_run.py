@@ -9,24 +9,23 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 from .errors import EarsightError
 from .files import partial_of, write_whole
 from .paths import output_names
 from .signals import Stopped
+from .steps import Item, Result, Steps, attempt, finished, in_step
 from .threads import usable_cores
 from .unfinished import Job
 from .workers import TRIES, Forks, Message, can_fork
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 # What has one function done over many items: (items, work, jobs) -> each item with its result or the error that it met.
 Spread = Callable[[Sequence[Any], Callable[[Any], Any], int], Iterator[tuple[Any, Any]]]
 
 BAR_FROM = 4  # files; fewer are done before a bar would help
 FORKS_FROM = 4  # files; of fewer, one may be long, and has a bar of its own
-HANDFUL = 0.05  # seconds of work that is handed out at once
+HANDFUL = 0.1  # seconds of work that is handed out at once
 
 
 def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: int
@@ -39,29 +38,37 @@ def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: in
         yield from zip(items, pool.map(partial(attempt, work), items))
 
 
-def run_forked(items: Sequence[Item], work: Callable[[Item], str], jobs: int
-               ) -> Iterator[tuple[Item, str | EarsightError]]:
+def run_forked(items: Sequence[Item], work: Callable[[Item], Steps[str | None]], jobs: int
+               ) -> Iterator[tuple[Item, str | None | EarsightError]]:
     """The same in forks of this process, for work that holds Python's lock for much of its time.
 
-    `work` gives a text, and what else it changes in memory is lost. Where there are no forks, or they would not help,
-    threads do it.
+    `work` is done in steps, by several items side by side where they are short; it gives a text or None, and what else
+    it changes in memory is lost. Where there are no forks, or they would not help, threads do it.
     """
-    if jobs == 1 or len(items) < FORKS_FROM or not can_fork():
-        yield from run_parallel(items, work, jobs)
+    if len(items) < FORKS_FROM:
+        yield from run_parallel(items, lambda item: finished(work(item)), jobs)
+        return
+
+    def here(places: Sequence[int]) -> list[str | None | EarsightError]:
+        return in_step(work, [items[place] for place in places])
+
+    if jobs == 1 or not can_fork():
+        with thread_pool(jobs) as pool:
+            yield from zip(items, in_handfuls(pool, here, len(items), jobs))
         return
 
     def do(message: Message) -> list[Message]:
-        outcomes = [attempt(work, items[place]) for place in message["items"]]
-        return [{"error": str(one)} if isinstance(one, EarsightError) else {"text": one} for one in outcomes]
+        return [{"error": str(one)} if isinstance(one, EarsightError) else {"text": one}
+                for one in here(message["items"])]
 
-    def ask(places: Sequence[int], tries: int) -> list[str | EarsightError]:
+    def ask(places: Sequence[int], tries: int) -> list[str | None | EarsightError]:
         answers = forks.ask({"items": [*places]}, str(items[places[0]]), tries)
         return [EarsightError(one["error"]) if "error" in one else one["text"] for one in answers]
 
-    def alone(place: int) -> str | EarsightError:
+    def alone(place: int) -> str | None | EarsightError:
         return attempt(lambda _: ask([place], TRIES - 1)[0], items[place])
 
-    def ask_handful(places: Sequence[int]) -> list[str | EarsightError]:
+    def ask_handful(places: Sequence[int]) -> list[str | None | EarsightError]:
         try:
             return ask(places, 1)
         except EarsightError:  # one of them had the fork killed, and the others need not suffer for it
@@ -111,16 +118,6 @@ def in_handfuls(pool: ThreadPoolExecutor, work: Callable[[Sequence[int]], Sequen
         first = count
 
 
-def attempt(work: Callable[[Item], Result], item: Item) -> Result | EarsightError:
-    """What `work` gives of an item, or the error that it met."""
-    try:
-        return work(item)
-    except EarsightError as error:
-        return error
-    except MemoryError:
-        return EarsightError(f"{item}: too long for this machine's memory; split it")
-
-
 @contextmanager
 def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
     """A pool of threads that is waited for if all went well, and left to itself if not: an error is told at once."""
@@ -133,16 +130,16 @@ def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Any], Result],
-                write: Callable[[Result], str] | None, suffix: str, output: Path | None, jobs: int, header: str = "",
-                inputs: Sequence[str | Path | None] = (), spread: Spread = run_parallel, job: str = "") -> int:
+def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Any], Any], suffix: str,
+                output: Path | None, jobs: int, header: str = "", inputs: Sequence[str | Path | None] = (),
+                spread: Callable[..., Iterator[tuple[Any, Any]]] = run_parallel, job: str = "") -> int:
     """Work through files for the command line; print or write each result; report what failed.
 
     Args:
         paths: the files.
         refused: errors that were met while the files were looked up.
-        work: file, or what `spread` has in its place, -> result.
-        write: result -> text, without a line break at the end; None where `work` has printed it.
+        work: file, or what `spread` has in its place, -> its text, without a line break at the end, or None if that is
+            printed already; for `run_forked` the steps to it.
         suffix: of the files in `output`.
         output: folder for one file a clip; None prints to standard output.
         jobs: files at a time.
@@ -167,13 +164,13 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
     waiting = unfinished.begin() if unfinished else list(paths)
     if len(waiting) < len(paths):
         _complain(f"{len(paths) - len(waiting)} of {len(paths)} files are done already", "note")
-    results = spread(waiting, partial(_text_of, work, write), jobs)
+    results = spread(waiting, work, jobs)
     with _told_of_kept(output, names, unfinished):
         for path, text in _with_bar(results if output else _in_order(waiting, results), len(waiting)):
             try:
                 if isinstance(text, EarsightError):
                     raise text
-                if write is None:
+                if text is None:
                     continue
                 if output:
                     write_whole(output / names[path], text + "\n")
@@ -195,9 +192,9 @@ def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: C
     return 1 if errors else 0
 
 
-def _text_of(work: Callable[[Item], Result], write: Callable[[Result], str] | None, item: Item) -> str:
-    result = work(item)
-    return write(result) if write else ""
+def text_of(work: Callable[[Item], Result], write: Callable[[Result], str], item: Item) -> str:
+    """What `write` makes of what `work` gives; in part applied, it can be sent to other processes if they can."""
+    return write(work(item))
 
 
 def default_jobs() -> int:

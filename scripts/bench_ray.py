@@ -18,7 +18,6 @@ import time
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
 from bench_serve import grid_clips, linked
 from bench_speech import CORES, ONE_CLIP, Row, as_json, as_table
@@ -60,7 +59,7 @@ def timed(paths: list[Path], model: str, jobs: int) -> tuple[float, float]:
     """A job: seconds from before there is a cluster, and clips a second at work."""
     with tempfile.TemporaryDirectory() as output:
         begun = time.monotonic()
-        status = run_command(paths, [], partial(read, model), json.dumps, ".json", Path(output), jobs,
+        status = run_command(paths, [], partial(read, model), ".json", Path(output), jobs,
                              spread=partial(run_on_ray, LOCAL))
         seconds = time.monotonic() - begun
         told = [json.loads(path.read_bytes()) for path in Path(output).glob("*.json")]
@@ -69,11 +68,11 @@ def timed(paths: list[Path], model: str, jobs: int) -> tuple[float, float]:
     return seconds, len(told) / (max(each["end"] for each in told) - min(each["begin"] for each in told))
 
 
-def read(model: str, path: Path) -> dict[str, Any]:
-    """In a process of the cluster: a clip's text, and when it was begun and read by the machine's clock."""
+def read(model: str, path: Path) -> str:
+    """In a process of the cluster: a clip's text, and when it was begun and read by the machine's clock, as JSON."""
     recogniser = transcriber(model, 1)
     begin = time.time()
-    return {"text": recogniser.transcribe(path).text, "begin": begin, "end": time.time()}
+    return json.dumps({"text": recogniser.transcribe(path).text, "begin": begin, "end": time.time()})
 
 
 def main() -> int:

@@ -281,12 +281,13 @@ def open_libav(path: Path, head: bytes, part: Part) -> "Iterator[InputContainer]
     import av.error
 
     options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file,subfile"}
+    form = "mov" if head[4:8] == b"ftyp" else None  # which libav need not find out by asking all its demuxers
     if is_mp4(head) or is_matroska(head):
         options |= TRUST_HEADER
     elif is_mpeg(head):
         options |= TRUST_FRAMES
     try:
-        with av.open(part.url(path), container_options=options, metadata_errors="ignore") as container:
+        with av.open(part.url(path), format=form, container_options=options, metadata_errors="ignore") as container:
             yield container
     except (av.error.FFmpegError, IndexError) as error:  # IndexError: PyAV, when a stream turns up on the way
         reason = getattr(error, "strerror", None) or error

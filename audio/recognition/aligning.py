@@ -177,16 +177,16 @@ def align_clips(clips: Mapping[Path, Callable[[], Alignment]], form: str, output
     if output is None:
         demand_files(form, len(clips))
 
-    def work(path: Path) -> Alignment:
+    write = partial(written_alignment, form=form, names=output_names(list(clips), ""), alone=bool(output))
+
+    def work(path: Path) -> str:
         alignment = clips[path]()
         if alignment.score > UNLIKELY:
             print(f"warning: {path}: the text is {alignment.score:.2f} nats a frame less likely than what the model "
                   "hears; is it what is said?", file=sys.stderr)
-        return alignment
+        return write(alignment)
 
-    write = partial(written_alignment, form=form, names=output_names(list(clips), ""), alone=bool(output))
-    return run_command(list(clips), [], work, write, f".{form}", output, jobs, transcript_header(form),
-                       inputs)
+    return run_command(list(clips), [], work, f".{form}", output, jobs, transcript_header(form), inputs)
 
 
 def read_text(text: str) -> str:

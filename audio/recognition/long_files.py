@@ -11,6 +11,7 @@ from ...common.batch_run import BAR_FROM
 from ...common.files import partial_of
 from ...common.inference.recognition import Transcript, Utterance
 from ...common.paths import output_names
+from ...common.steps import Steps
 from ..reading import ReadingOptions, announced_duration
 from .recogniser import SpeechRecogniser
 
@@ -60,8 +61,8 @@ class LongFiles:
         if self._bar is not None:
             self._bar.close()
 
-    def transcribe(self, recogniser: SpeechRecogniser, name: Path) -> Transcript:
-        """Read one of the clips."""
+    def transcribing(self, recogniser: SpeechRecogniser, name: Path) -> Steps[Transcript]:
+        """The steps in which one of the clips is read."""
         done, printed, bar = 0.0, 0, self._bar
 
         def heard(utterance: Utterance) -> None:
@@ -79,8 +80,8 @@ class LongFiles:
             done = seconds
 
         clip = self._clips[name]
-        transcript = self._finish(recogniser.transcribe(clip.path, self._journals.get(name), heard, progress,
-                                                        clip.options))
+        steps = recogniser.transcribing(clip.path, self._journals.get(name), heard, progress, clip.options)
+        transcript = self._finish((yield from steps))
         if self._write and not printed:
             self._print("")
         return transcript

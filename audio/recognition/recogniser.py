@@ -28,6 +28,7 @@ from ...common.inference.timeline import BATCH, timeline
 from ...common.inference.transcribing import folder_transcriber
 from ...common.labels import BLANK
 from ...common.model_folder import CONFIG, ENCODER, FRONTEND
+from ...common.steps import Steps, finished
 from ..reading import FRAME_SUFFIXES, WHOLE, ReadingOptions, open_blocks, read, read_frames, resample
 
 LOUD = 95  # percentile of a window's levels that counts as loud
@@ -130,7 +131,7 @@ class SpeechRecogniser:
         hop, rate = (config.frontend["hop_length"], self.sample_rate) if signal.ndim == 1 else (
             1, 1 / config.frame_shift)
         held = Signal(path, iter([signal]), hop, rate)
-        return joined(list(self._utterances(held)), path, held.seconds, self.runtime.name)
+        return joined([*filter(None, self._utterances(held))], path, held.seconds, self.runtime.name)
 
     def utterances(self, path: str | Path, options: ReadingOptions = WHOLE) -> Iterator[Utterance]:
         """Read one file, utterance by utterance as they are ready, in memory that does not grow with its length.
@@ -138,7 +139,7 @@ class SpeechRecogniser:
         A file no longer than the clips that the model was trained on is one utterance, read as it is; a longer one is
         cut in its pauses.
         """
-        return self._utterances(self._signal(path, options))
+        return filter(None, self._utterances(self._signal(path, options)))
 
     def _signal(self, path: str | Path, options: ReadingOptions) -> "Signal":
         path, config = Path(path), self.runtime.config
@@ -149,15 +150,20 @@ class SpeechRecogniser:
         return Signal(str(path), blocks, config.frontend["hop_length"], rate)
 
     def _utterances(self, signal: "Signal", journal: Journal | None = None,
-                    progress: Callable[[float], None] = lambda seconds: None) -> Iterator[Utterance]:
+                    progress: Callable[[float], None] = lambda seconds: None) -> Iterator[Utterance | None]:
+        """The utterances of a signal; None at each step of one that is no longer than a clip."""
         head: list[np.ndarray] = []
         for block in signal:
             head.append(block)
             if signal.seconds > self.runtime.config.longest_clip:
                 yield from self._between_pauses(signal, chain(head, signal), journal, progress)
                 return
+        yield None
         frames = self._frames_of(head[0] if len(head) == 1 else np.concatenate(head))
-        yield Utterance(0.0, signal.seconds, self.transcript(frames, signal.path, signal.seconds))
+        yield None
+        outputs = self.runtime.outputs(frames)
+        yield None
+        yield Utterance(0.0, signal.seconds, self.transcriber(outputs, frames, signal.seconds, signal.path))
 
     def _between_pauses(self, signal: "Signal", blocks: Iterable[np.ndarray], journal: Journal | None,
                         progress: Callable[[float], None]) -> Iterator[Utterance]:
@@ -258,11 +264,21 @@ class SpeechRecogniser:
             progress: is told how many seconds of a long recording have been looked through.
             options: what of the file is read; "split" is for the caller, see `audio.reading.each_channel`.
         """
+        return finished(self.transcribing(path, journal, heard, progress, options))
+
+    def transcribing(self, path: str | Path, journal: Path | None = None,
+                     heard: Callable[[Utterance], None] = lambda utterance: None,
+                     progress: Callable[[float], None] = lambda seconds: None,
+                     options: ReadingOptions = WHOLE) -> Steps[Transcript]:
+        """`transcribe` in steps, for several clips side by side; a file that is longer than a clip takes but one."""
         signal = self._signal(path, options)
         utterances = []
         notes = Journal(journal, self._key(path, options)) if journal else None
         try:
             for utterance in self._utterances(signal, notes, progress):
+                if utterance is None:
+                    yield
+                    continue
                 utterance = replace(utterance, transcript=replace(utterance.transcript, channel=options.channel))
                 utterances.append(utterance)
                 heard(utterance)

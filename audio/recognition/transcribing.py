@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ...common.ahead import meanwhile
-from ...common.batch_run import Spread, run_command, run_forked, share_cores
+from ...common.batch_run import Spread, run_command, run_forked, share_cores, text_of
 from ...common.data.manifest_files import with_manifests
 from ...common.errors import EarsightError
 from ...common.formats.transcripts import demand_files, transcript_header, written_transcript
 from ...common.inference.recognition import Transcript
 from ...common.paths import channel_path, expand, output_names
+from ...common.steps import Steps
 from ..reading import FRAME_SUFFIXES, SOUND_SUFFIXES, WHOLE, ReadingOptions, each_channel, load_readers
 from .long_files import Clip, LongFiles
 from .recogniser import SpeechRecogniser
@@ -51,8 +52,8 @@ def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRe
     write = partial(written_transcript, form=form, names=output_names(paths, ""), alone=bool(output))
     if spread:
         work = partial(_transcribed, recogniser, finish)
-        return run_command(paths, refused, work, write, f".{form}", output, jobs or 0, transcript_header(form),
-                           spread=partial(_spread_clips, spread, clips), job=job)
+        return run_command(paths, refused, partial(text_of, work, write), f".{form}", output, jobs or 0,
+                           transcript_header(form), spread=partial(_spread_clips, spread, clips), job=job)
     jobs, threads = share_cores(jobs, len(paths))
     with meanwhile(partial(load_readers, [clip.path for clip in clips.values()])):
         read = recogniser(threads)
@@ -61,8 +62,11 @@ def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRe
                 read.load_frontend()  # before there are forks, each of which would load its own
     as_ready = write if len(paths) == 1 and form == "txt" and not output else None
     with LongFiles(clips, output, f".{form}", finish, as_ready) as files:
-        return run_command(paths, refused, lambda path: files.transcribe(read, path), None if as_ready else write,
-                           f".{form}", output, jobs, transcript_header(form), spread=run_forked)
+        def steps(path: Path) -> Steps[str | None]:
+            transcript = yield from files.transcribing(read, path)
+            return None if as_ready else write(transcript)
+
+        return run_command(paths, refused, steps, f".{form}", output, jobs, transcript_header(form), spread=run_forked)
 
 
 def _finished(least: float | None, mark: bool, transcript: Transcript) -> Transcript:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from earsight.common.batch_run import attempt, run_command
+from earsight.common.batch_run import run_command
 from earsight.common.errors import EarsightError
 from earsight.common.signals import Stopped
+from earsight.common.steps import attempt
 from earsight.common.unfinished import MARK
 
 NAMES = ("a", "b", "c", "d")
@@ -26,7 +27,7 @@ class Runs:
 
     def __call__(self, job: str = "job") -> int:
         self.done = []
-        return run_command(self.paths, [], self.work, str, ".txt", self.output, 1, spread=self.spread, job=job)
+        return run_command(self.paths, [], self.work, ".txt", self.output, 1, spread=self.spread, job=job)
 
     def spread(self, items, work, jobs):
         for item in reversed(items):  # in any order
@@ -81,5 +82,5 @@ def test_what_is_of_another_job_or_older_than_its_input_is_done_again(runs, chan
 
 
 def test_without_an_output_results_are_printed_in_the_order_given(runs, capsys):
-    assert run_command(runs.paths, [], runs.work, str, ".txt", None, 1, spread=runs.spread, job="job") == 0
+    assert run_command(runs.paths, [], runs.work, ".txt", None, 1, spread=runs.spread, job="job") == 0
     assert [line.rpartition(" ")[2] for line in capsys.readouterr().out.splitlines()] == list(NAMES)

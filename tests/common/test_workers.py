@@ -16,6 +16,15 @@ from earsight.common.workers import Forks, packed, read_message, work
 ITEMS = [f"item {i}" for i in range(20)]
 
 
+def in_one(work):
+    """Work as steps, of which it is the only one."""
+    def steps(item):
+        yield from ()
+        return work(item)
+
+    return steps
+
+
 def test_forks_give_what_one_process_gives_in_the_order_of_the_items():
     """The first are done last; one fails, and one says what no UTF-8 holds."""
     def reversed_text(item):
@@ -25,7 +34,7 @@ def test_forks_give_what_one_process_gives_in_the_order_of_the_items():
             raise EarsightError(f"{item}: broken\nby a line")
         return item[::-1] + "\udce9"
 
-    one, several = (list(run_forked(ITEMS, reversed_text, jobs)) for jobs in (1, 3))
+    one, several = (list(run_forked(ITEMS, in_one(reversed_text), jobs)) for jobs in (1, 3))
     assert [item for item, _ in several] == ITEMS and str(several[3][1]) == r"item 3: broken\nby a line"
     assert [str(text) for _, text in several] == [str(text) for _, text in one]
     assert several[0][1] == "0 meti\udce9"
@@ -42,7 +51,7 @@ def test_several_forks_work_at_a_time():
             assert os.read(mine[0], 1) == b"x"
         return str(os.getpid())
 
-    pids = {text for _, text in run_forked(ITEMS, meet, 2)}
+    pids = {text for _, text in run_forked(ITEMS, in_one(meet), 2)}
     assert len(pids) == 2 and str(os.getpid()) not in pids
 
 
@@ -58,13 +67,13 @@ def test_short_items_go_out_by_handfuls_and_long_ones_alone(monkeypatch):
     for seconds, largest in ((60.0, 5), (0.0, 1)):  # a handful; of 18 that are left each of two takes 5 at most
         monkeypatch.setattr(batch_run, "HANDFUL", seconds)
         asked.clear()
-        assert [text for _, text in run_forked(ITEMS, lambda item: item, 2)] == ITEMS
+        assert [text for _, text in run_forked(ITEMS, in_one(lambda item: item), 2)] == ITEMS
         assert sorted(sum(asked, [])) == list(range(len(ITEMS)))
         assert 1 == len(asked[0]) <= max(map(len, asked)) <= largest and (len(asked) == len(ITEMS)) == (largest == 1)
 
 
 def test_few_items_have_no_fork():
-    assert {text for _, text in run_forked(ITEMS[:3], lambda item: str(os.getpid()), 2)} == {str(os.getpid())}
+    assert {text for _, text in run_forked(ITEMS[:3], in_one(lambda item: str(os.getpid())), 2)} == {str(os.getpid())}
 
 
 @pytest.mark.parametrize("times, outcome", [(1, "item 5"),
@@ -76,7 +85,7 @@ def test_an_item_whose_fork_is_killed_is_read_again_or_told(times, outcome, tmp_
             os.kill(os.getpid(), signal.SIGKILL)
         return item
 
-    results = dict(run_forked(ITEMS, killed, 2))
+    results = dict(run_forked(ITEMS, in_one(killed), 2))
     assert str(results.pop("item 5")).startswith(outcome)
     assert results == {item: item for item in ITEMS if item != "item 5"}
 
@@ -88,7 +97,7 @@ def test_a_file_that_a_library_crashes_on_costs_no_other():
             os.kill(os.getpid(), signal.SIGSEGV)
         return item
 
-    results = dict(run_forked(ITEMS, crashing, 2))
+    results = dict(run_forked(ITEMS, in_one(crashing), 2))
     assert "twice (SIGSEGV); convert it" in str(results.pop("item 5")) and len(results) == 19
 
 
@@ -107,7 +116,7 @@ def test_a_mistake_of_the_program_is_no_bad_file(capfd):
         raise KeyError(item)
 
     with pytest.raises(RuntimeError, match="KeyError at test_workers.py"):
-        list(run_forked(ITEMS, mistaken, 2))
+        list(run_forked(ITEMS, in_one(mistaken), 2))
     assert "in mistaken" in capfd.readouterr().err
 
 
@@ -116,7 +125,7 @@ def test_no_fork_is_left():
     with Forks(2, lambda message: os.getpid()) as forks:
         pids += [forks.ask({}, "one") for _ in range(2)]
     with pytest.raises(ZeroDivisionError):
-        for item, text in run_forked(ITEMS, lambda item: str(os.getpid()), 2):
+        for item, text in run_forked(ITEMS, in_one(lambda item: str(os.getpid())), 2):
             pids.append(int(text))
             if len(pids) > 4:
                 1 / 0

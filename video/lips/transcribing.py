@@ -7,7 +7,6 @@ from typing import Any
 
 from ...common.batch_run import run_command, share_cores
 from ...common.formats.transcripts import demand_files, transcript_header, written_transcript
-from ...common.inference.recognition import Transcript
 from ...common.paths import expand, output_names
 from ..reading import VIDEO_SUFFIXES
 from .reader import FilmReader
@@ -35,9 +34,10 @@ def transcribe_films(inputs: Sequence[str], reader: Callable[[int], FilmReader],
     jobs, threads = share_cores(jobs, len(paths))
     read = reader(threads)
 
-    def work(path: Path) -> Transcript:
-        transcript = read.transcribe(path, options=options)
-        return transcript.doubting(least, mark) if least else transcript
-
     write = partial(written_transcript, form=form, names=output_names(paths, ""), alone=bool(output))
-    return run_command(paths, refused, work, write, f".{form}", output, jobs, transcript_header(form))
+
+    def work(path: Path) -> str:
+        transcript = read.transcribe(path, options=options)
+        return write(transcript.doubting(least, mark) if least else transcript)
+
+    return run_command(paths, refused, work, f".{form}", output, jobs, transcript_header(form))

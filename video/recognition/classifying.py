@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...common.batch_run import Spread, run_command, run_parallel
+from ...common.batch_run import Spread, run_command, run_parallel, text_of
 from ...common.errors import EarsightError
 from ...common.inference.recognition import Classification, Timeline, header, written
 from ...common.paths import output_names
@@ -53,8 +53,8 @@ def classify_files(paths: Sequence[Path], refused: Sequence[EarsightError], reco
     work = partial(_classified, recogniser, timeline)
     undrawn: list[Path] = []
     write = partial(written, form=form, top=top, alone=bool(output))
-    status = run_command(paths, refused, work_and_draw if plot else work, write, f".{form}", output, jobs,
-                         header(form, timeline), spread=spread, job=job)
+    status = run_command(paths, refused, partial(text_of, work_and_draw if plot else work, write), f".{form}", output,
+                         jobs, header(form, timeline), spread=spread, job=job)
     return status or int(bool(undrawn))
 
 

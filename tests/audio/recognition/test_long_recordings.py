@@ -22,6 +22,7 @@ from earsight.audio.reading import open_blocks, read
 from earsight.audio.recognition.recogniser import SpeechRecogniser
 from earsight.common.errors import EarsightError
 from earsight.common.files import partial_of
+from earsight.common.steps import in_step
 
 RATE = 16000
 MODEL = "en-small"
@@ -85,6 +86,18 @@ def test_blocks_are_the_file(tmp_path, minutes):
         found, blocks = open_blocks(minutes[0], rate)
         np.testing.assert_array_equal(np.concatenate(list(blocks)), read(minutes[0], rate).samples)
         assert found == rate
+
+
+def test_clips_side_by_side_are_read_as_each_is_alone(minutes, tmp_path):
+    """Among them a long recording, which takes one step, and a file that cannot be read."""
+    recogniser = SpeechRecogniser(MODEL, "ctc")
+    examples = REPOSITORY / "scripts" / "examples"
+    (broken := tmp_path / "broken.wav").write_bytes((examples / "grid-sentence.wav").read_bytes()[:-4000])
+    still = write_wav(tmp_path / "still.wav", np.zeros(RATE))
+    paths = [examples / "date.mp3", minutes[0], broken, examples / "grid-sentence.wav", still]
+    found = in_step(recogniser.transcribing, paths)
+    assert found[:2] + found[3:] == [recogniser.transcribe(path) for path in paths if path != broken]
+    assert isinstance(found[2], EarsightError) and "broken.wav" in str(found[2])
 
 
 def test_each_clip_is_an_utterance_at_its_place(minutes, spoken):
