@@ -12,33 +12,9 @@ from ..common.escaping import escape_streams
 from ..common.memory import keep_freed_memory
 from ..common.signals import Stopped, end_with_first, ending_when_told, is_launched, leave, told
 from .command_line import parser, version
-from .commands import data, installation, live, recognising, serving, training
+from .commands import command
 from .examples import OVERVIEW
-from .recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER
 
-COMMANDS = {
-    "transcribe": recognising.transcribe_command,
-    "classify": recognising.classify_command,
-    "explain": recognising.explain_command,
-    "align": recognising.align_command,
-    "listen": live.listen_command,
-    "watch": live.watch_command,
-    "serve": serving.serve_command,
-    "prepare": data.prepare_command,
-    "check": data.check_command,
-    "learn": training.learn_command,
-    "train": training.train_command,
-    "tune": training.tune_command,
-    "evaluate": training.evaluate_command,
-    "predict": training.predict_command,
-    "export": training.export_command,
-    "lm": data.lm_command,
-    "tune-decoder": training.tune_decoder_command,
-    "calibrate": training.calibrate_command,
-    "models": installation.models_command,
-    "doctor": installation.doctor_command,
-    "completion": installation.completion_command,
-}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a disk
 NAMES = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EROFS)
 PASSED_ON = {"predict": "--trainer.", "tune": "--"}  # how options begin that a command hands on to Lightning
@@ -95,7 +71,7 @@ def _told_or_done(argv: Sequence[str] | None) -> int:
         if args.command is None:
             print(OVERVIEW.format(version=version()), end="")
             return 0
-        return COMMANDS[args.command](args)
+        return command(args.command)(args)
     except Exception as error:
         if told():
             raise Stopped(told()) from error
@@ -103,7 +79,8 @@ def _told_or_done(argv: Sequence[str] | None) -> int:
 
 
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    known = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
+    argv = sys.argv[1:] if argv is None else argv
+    known = parser(argv[0] if argv else None)
     args, args.others = known.parse_known_args(argv)
     prefix = PASSED_ON.get(args.command)
     if args.others and not (prefix and args.others[0].startswith(prefix)):

@@ -202,8 +202,7 @@ def command_lines(material: Path) -> dict[str, Any]:
 
     from earsight.app.command_line import parser
 
-    every = next(action for action in parser("en-small", {"sound": "digits", "video": "actions-10"})._actions
-                 if isinstance(action, argparse._SubParsersAction))
+    every = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
     names = ("clip.wav", "film.mkv", "frames.npy", "table.csv", "labels.csv", "all.jsonl", "table.jsonl.gz",
              "words.txt", "words.arpa", "words.bin", "train.csv", "ctc", "classes", "series", "run", "run/model.ckpt")
     files = st.sampled_from([str(material / name) for name in names])

@@ -12,7 +12,6 @@ from sounds import encode
 from conftest import REPOSITORY, tone
 from earsight.app.command_line import parser
 from earsight.app.main import PASSED_ON, main
-from earsight.app.recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER
 
 EXAMPLES, FILMS = REPOSITORY / "scripts" / "examples", REPOSITORY / "scripts" / "films"
 READMES = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("[a-z]*/README.md"))]
@@ -91,7 +90,7 @@ def test_the_python_of_the_readme_runs(place):
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
 def test_commands_parse_and_links_lead_somewhere(readme):
-    known = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
+    known = parser()
     for words in command_lines(readme):
         args, others = known.parse_known_args(words)
         assert not others or args.command in PASSED_ON, words

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY
-from earsight.app.main import COMMANDS
+from earsight.app.command_line import COMMANDS
 
 CLIP = REPOSITORY / "scripts" / "examples" / "phone-number.ogg"
 LARGEST = 90e6  # bytes

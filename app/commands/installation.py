@@ -37,9 +37,8 @@ def completion_command(args: argparse.Namespace) -> int:
     import shtab
 
     from ..command_line import parser
-    from ..recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER
 
-    every = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
+    every = parser()
     for action in _arguments(every):
         if action.type is Path or action.dest in NAMES_OF_FILES:
             setattr(action, "complete", shtab.FILE)

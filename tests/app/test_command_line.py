@@ -7,12 +7,11 @@ import subprocess
 
 import pytest
 
-from earsight.app.command_line import parser
+from earsight.app.command_line import COMMANDS, parser
 from earsight.app.examples import EXAMPLES
-from earsight.app.main import COMMANDS, main
-from earsight.app.recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER
+from earsight.app.main import main
 
-KNOWN = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS)
+KNOWN = parser()
 
 
 def commands_in(text: str) -> list[list[str]]:

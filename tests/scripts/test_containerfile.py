@@ -12,7 +12,6 @@ import pytest
 
 from conftest import REPOSITORY
 from earsight.app.command_line import parser
-from earsight.app.recognisers import DEFAULT_CLASSIFIERS, DEFAULT_TRANSCRIBER
 
 FILE = REPOSITORY / "scripts" / "Containerfile"
 IGNORED = FILE.with_name("Containerfile.dockerignore")
@@ -81,7 +80,7 @@ def test_it_installs_what_is_locked():
 def test_its_command_is_one_that_earsight_has_and_its_health_is_asked_there():
     (entry,), (command,), (health,) = all_of("ENTRYPOINT"), all_of("CMD"), all_of("HEALTHCHECK")
     assert json.loads(entry) == ["earsight"]
-    args = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS).parse_args(json.loads(command))
+    args = parser().parse_args(json.loads(command))
     assert (args.command, args.host) == ("serve", "0.0.0.0") and [str(args.port)] == all_of("EXPOSE")
     assert f"http://127.0.0.1:{args.port}/health'" in health
     compile(json.loads(health.partition("CMD ")[2])[2], "health", "exec")
@@ -93,7 +92,7 @@ def test_what_kubernetes_runs_is_a_command_that_earsight_has():
     pod = job["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     ray, own = " ".join(container["command"]).split(" -- ")
-    args = parser(DEFAULT_TRANSCRIBER, DEFAULT_CLASSIFIERS).parse_args(own.split()[1:])
+    args = parser().parse_args(own.split()[1:])
     assert (args.command, args.ray) == ("transcribe", "auto") and args.output is not None
     # The first pod's name, by which the others find it.
     assert pod["subdomain"] == service["metadata"]["name"]

@@ -13,7 +13,7 @@ import webvtt
 from praatio import textgrid as praat
 from random_words import random_words
 
-from earsight.app.command_line import TRANSCRIPT_FORMATS
+from earsight.app.command_line.values import TRANSCRIPT_FORMATS
 from earsight.common.errors import EarsightError
 from earsight.common.formats.subtitles import cues, spans
 from earsight.common.formats.transcripts import (
