@@ -223,8 +223,13 @@ def installed_models() -> dict[str, Path]:
 
 
 def package_models() -> dict[str, Path]:
-    """Name -> folder of the models that come with the package."""
-    return _models_in(PACKAGE_ROOT.glob(f"*/models/*/{CONFIG}"))
+    """Name -> folder of the models that come with the package; a service asks for each request, and they stay."""
+    return {**_package_models(PACKAGE_ROOT)}
+
+
+@lru_cache(4)
+def _package_models(root: Path) -> dict[str, Path]:
+    return _models_in(root.glob(f"*/models/*/{CONFIG}"))
 
 
 def pulled_models() -> dict[str, Path]:

@@ -5,15 +5,63 @@ fifths of the time that it needs for one alone.
 """
 
 from collections.abc import Callable, Generator, Sequence
+from enum import Enum
+from functools import wraps
 from typing import Any, TypeAlias, TypeVar
 
 from .errors import EarsightError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Steps: TypeAlias = Generator[None, None, Result]  # rests after each step but the last, and returns the result
 
-_RESTS = object()
+
+class Rest(Enum):
+    """Why an item rests between two steps."""
+
+    STEP = "the others take a step"
+    LONG = "its next step is long, and comes when the others are done"
+
+
+Steps: TypeAlias = Generator[Rest, None, Result]
+
+
+def in_step(work: Callable[[Item], Steps[Result]], items: Sequence[Item]) -> list[Result | EarsightError]:
+    """What the steps of each item lead to, or the error that it met."""
+    steps = [work(item) for item in items]
+    outcomes: list[Any] = [Rest.STEP] * len(items)
+    while Rest.STEP in outcomes:
+        for place, outcome in enumerate(outcomes):
+            if outcome is Rest.STEP:
+                outcomes[place] = attempt(lambda _, own=steps[place]: _next(own), items[place])
+    for place, outcome in enumerate(outcomes):
+        if outcome is Rest.LONG:
+            outcomes[place] = attempt(lambda _, own=steps[place]: finished(own), items[place])
+    return outcomes
+
+
+def finished(steps: Steps[Result]) -> Result:
+    """What the steps lead to, taken without a rest."""
+    while isinstance(outcome := _next(steps), Rest):
+        pass
+    return outcome
+
+
+def _next(steps: Steps[Any]) -> Any:
+    """The result that the next step ends with, or why there is a rest behind it."""
+    try:
+        return next(steps)
+    except StopIteration as end:
+        return end.value
+
+
+def in_one(work: Callable[..., Result]) -> Callable[..., Steps[Result]]:
+    """Work as steps, of which it is the only one."""
+    @wraps(work)
+    def steps(*args: Any, **options: Any) -> Steps[Result]:
+        yield from ()
+        return work(*args, **options)
+
+    return steps
 
 
 def attempt(work: Callable[[Item], Result], item: Item) -> Result | EarsightError:
@@ -24,29 +72,3 @@ def attempt(work: Callable[[Item], Result], item: Item) -> Result | EarsightErro
         return error
     except MemoryError:
         return EarsightError(f"{item}: too long for this machine's memory; split it")
-
-
-def in_step(work: Callable[[Item], Steps[Result]], items: Sequence[Item]) -> list[Result | EarsightError]:
-    """What the steps of each item lead to, or the error that it met."""
-    outcomes: list[Any] = [_RESTS] * len(items)
-    steps = [work(item) for item in items]
-    while resting := [place for place, outcome in enumerate(outcomes) if outcome is _RESTS]:
-        for place in resting:
-            outcomes[place] = attempt(lambda _, place=place: _next(steps[place]), items[place])
-    return outcomes
-
-
-def finished(steps: Steps[Result]) -> Result:
-    """What the steps lead to, taken without a rest."""
-    while (outcome := _next(steps)) is _RESTS:
-        pass
-    return outcome
-
-
-def _next(steps: Steps[Any]) -> Any:
-    """The result that the next step ends with, or _RESTS."""
-    try:
-        next(steps)
-    except StopIteration as end:
-        return end.value
-    return _RESTS

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 from .errors import EarsightError, TooLong
 from .signals import end_with_parent
+from .steps import Steps, finished, in_one
 
 LENGTH = struct.Struct(">I")
 LAST = ("done", "refused", "failed")  # of which the last message of a task has one
@@ -48,27 +49,30 @@ def read_message(file: BinaryIO) -> Message | None:
     return json.loads(body) if len(body) == size else None
 
 
-def work(commands: BinaryIO, events: BinaryIO, do: Callable[[Message, Tell], Any]) -> None:
+def work(commands: BinaryIO, events: BinaryIO, do: Callable[[Message, Tell], Steps[Any]]) -> None:
     """Do what is asked until the pipe ends.
 
     Args:
         commands: where tasks come from.
-        events: where what `do` tells goes, and behind it one of `done` (what it returned), `refused` (what is wrong
-            with the input; with `limit`, whether it asks for more than is allowed) and `failed` (where, and not what:
-            a message may quote what was said).
-        do: does one task.
+        events: where what `do` tells goes, and behind it the task's `outcome`.
+        do: a task, and whom it tells what happens on the way -> its steps.
     """
     def tell(event: Message) -> None:
         events.write(packed(event))
         events.flush()
 
     while (message := read_message(commands)) is not None:
-        tell(_outcome(message, tell, do))
+        tell(finished(outcome(do(message, tell))))
 
 
-def _outcome(message: Message, tell: Tell, do: Callable[[Message, Tell], Any]) -> Message:
+def outcome(steps: Steps[Any]) -> Steps[Message]:
+    """What is told of a task last.
+
+    One of `done` (its result), `refused` (what is wrong with the input; with `limit`, whether it asks for more than is
+    allowed) and `failed` (where, and not what: a message may quote what was said).
+    """
     try:
-        return {"done": do(message, tell)}
+        return {"done": (yield from steps)}
     except EarsightError as error:
         return {"refused": str(error), "limit": isinstance(error, TooLong)}
     except MemoryError:
@@ -218,6 +222,7 @@ class Forks:
         for handle in others:
             os.close(handle)
 
+        @in_one
         def do(message: Message, _: Tell) -> Any:
             try:
                 return self._do(message)

@@ -51,12 +51,13 @@ class Pool(ABC):
         """End all workers."""
 
     @abstractmethod
-    def events(self, task: str, arguments: dict[str, Any], patient: bool = False
+    def events(self, task: str, arguments: dict[str, Any], patient: bool = False, last: bool = False
                ) -> AsyncGenerator[dict[str, Any], None]:
         """Have a worker do one of `tasks.TASKS`; yield what it tells, and at last `{"done": ...}`.
 
         Args:
             patient: wait in a full line too: what is asked is part of something that was admitted.
+            last: nothing but what it tells last is wanted, so that it may be begun again.
 
         Raises:
             ApiError: what was asked is refused, or failed.
@@ -64,7 +65,7 @@ class Pool(ABC):
 
     async def result(self, task: str, arguments: dict[str, Any], patient: bool = False) -> dict[str, Any]:
         """What a task returns, and as `took` the seconds that a worker had it; see `events`."""
-        async with aclosing(self.events(task, arguments, patient)) as events:
+        async with aclosing(self.events(task, arguments, patient, last=True)) as events:
             async for event in events:
                 if "done" in event:
                     return event["done"]

@@ -22,16 +22,42 @@ log = logging.getLogger("earsight.service")
 
 WATCH = 0.1  # seconds between two looks at the workers' memory
 GRACE = 1.0  # seconds for a task that nobody waits for any more; then its worker is killed, and another started
+HANDFUL = 0.05  # seconds of work that a worker is given at once
+SIDE_BY_SIDE = ("transcribe",)  # tasks that gain by it
+SMALL = 1_000_000  # bytes of a file that may be one of several
 AGAIN = 1.0  # seconds before a worker is started in the place of one that could not begin
 
 
+class Task:
+    """What a request has a worker do.
+
+    Attributes:
+        name, arguments: of one of `tasks.TASKS`.
+        short: it may be one of several that a worker does side by side.
+        wanted: whether somebody waits for it.
+        told: what its worker told of it, or an error in the place of what is told last.
+    """
+
+    def __init__(self, name: str, arguments: dict[str, Any], short: bool):
+        self.name, self.arguments, self.short, self.wanted = name, arguments, short, True
+        self.told: asyncio.Queue[dict[str, Any] | ApiError] = asyncio.Queue()
+
+
 class Worker:
-    """One process."""
+    """One process.
+
+    Attributes:
+        ready: whether it has begun.
+        why: it was killed.
+        tasks: what it has not done yet of its tasks, by number.
+        limit: when it is killed; None while it rests.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process):
         self.process = process
-        self.ready = False
-        self.why = ""  # it was killed
+        self.ready, self.why = False, ""
+        self.tasks: dict[int, Task] = {}
+        self.limit: asyncio.Timeout | None = None
         self._size: int | None = None  # of the message whose head has been read
 
     async def send(self, message: dict[str, Any]) -> None:
@@ -86,7 +112,7 @@ class ProcessPool(Pool):
         self.max_time, self.max_memory = max_time, max_memory
         self.workers: list[Worker] = []
         self._idle: list[Worker] = []
-        self._line: deque[asyncio.Future[Worker]] = deque()
+        self._line: deque[Task] = deque()
         self._tasks: set[asyncio.Task] = set()
 
     @property
@@ -117,62 +143,91 @@ class ProcessPool(Pool):
             worker.kill("the service ends")
         await asyncio.gather(*(worker.process.wait() for worker in self.workers))
 
-    async def events(self, task: str, arguments: dict[str, Any], patient: bool = False
+    async def events(self, task: str, arguments: dict[str, Any], patient: bool = False, last: bool = False
                      ) -> AsyncGenerator[dict[str, Any], None]:
         if not patient and not self._idle:
             self.demand_room()
-        worker = await self._take()
-        begun, finished = time.monotonic(), False
+        own = Task(task, {**arguments, "threads": self.threads}, last and task in SIDE_BY_SIDE and _is_small(arguments))
+        self._line.append(own)
+        self._hand_out()
         try:
-            await worker.send({"task": task, "arguments": {**arguments, "threads": self.threads}})
             while True:
-                try:
-                    async with asyncio.timeout(begun + self.max_time - time.monotonic()):
-                        event = await worker.receive()
-                except TimeoutError:
-                    worker.kill("time")
-                    raise ApiError(504, f"not done within {self.max_time:g} s; send a part of it", "timeout") from None
-                if event is None:
-                    raise _lost(worker)
-                finished = not event.keys().isdisjoint(LAST)
-                if finished:
-                    _demand_done(event)
-                    event["done"]["took"] = time.monotonic() - begun
-                    break
+                event = await own.told.get()
+                if isinstance(event, ApiError):
+                    raise event
                 yield event
+                if "done" in event:
+                    return
         finally:
-            if finished:
-                self._took(time.monotonic() - begun)
-                self._give(worker)
-            else:
-                self._keep(self._abandon(worker))
-        yield event
+            self._leave(own)
 
-    async def _take(self) -> Worker:
-        if self._idle:
-            return self._idle.pop()
-        future = asyncio.get_running_loop().create_future()
-        self._line.append(future)
+    def _hand_out(self) -> None:
+        """Have workers that rest do what waits."""
+        while self._idle and self._line:
+            self._keep(self._work(self._idle.pop(), self._handful()))
+
+    def _handful(self) -> list[Task]:
+        """The task that has waited longest, and if it is short, as many such behind it as are one worker's share."""
+        tasks = [self._line.popleft()]
+        most = min(-(-(1 + len(self._line)) // self.jobs), int(HANDFUL / self._usual))
+        while self._line and len(tasks) < most and tasks[0].short and self._line[0].short:
+            tasks.append(self._line.popleft())
+        return tasks
+
+    async def _work(self, worker: Worker, tasks: list[Task]) -> None:
+        """Have a worker do tasks side by side. If it is lost, what is left of several is done again, one by one."""
+        begun, left, over = time.monotonic(), dict(enumerate(tasks)), False
         try:
-            return await future
-        except asyncio.CancelledError:
-            if future.done() and not future.cancelled():  # given in the same moment
-                self._give(future.result())
-            raise
+            async with asyncio.timeout(self.max_time) as worker.limit:
+                worker.tasks = left
+                await worker.send({"tasks": [(task.name, task.arguments) for task in tasks]})
+                while not over and (event := await worker.receive()) is not None:
+                    over = "of" not in event  # which tells of none of them: all are done
+                    if not over:
+                        self._tell(left, event.pop("of"), event, (time.monotonic() - begun) / len(tasks))
+        except TimeoutError:
+            worker.kill("time" if any(task.wanted for task in left.values()) else "nobody waits")
         finally:
-            with suppress(ValueError):
-                self._line.remove(future)
+            worker.limit, waiting = None, [task for task in left.values() if task.wanted]
+            if len(tasks) == 1 or self.closing:
+                for task in waiting:
+                    task.told.put_nowait(self._lost(worker))
+            else:
+                for task in reversed(waiting):
+                    task.short = False
+                    self._line.appendleft(task)
+            if over:
+                self._give(worker)
+            self._hand_out()
+
+    def _tell(self, left: dict[int, Task], place: int, event: dict[str, Any], seconds: float) -> None:
+        """Tell who waits for a task what its worker tells of it.
+
+        Args:
+            seconds: that the worker has had it; of several side by side its share.
+        """
+        if event.keys().isdisjoint(LAST):
+            left[place].told.put_nowait(event)
+            return
+        self._took(seconds)
+        if "done" in event:
+            event["done"]["took"] = seconds
+        left.pop(place).told.put_nowait(event if "done" in event else _refusal(event))
+
+    def _leave(self, task: Task) -> None:
+        """Nobody waits for a task any more: let it finish if that is soon."""
+        task.wanted = False
+        with suppress(ValueError):
+            self._line.remove(task)
+        for worker in self.workers:
+            if worker.limit and task in worker.tasks.values() and not any(
+                    one.wanted for one in worker.tasks.values()):
+                worker.limit.reschedule(min(worker.limit.when() or 0, asyncio.get_running_loop().time() + GRACE))
 
     def _give(self, worker: Worker) -> None:
-        """To who has waited longest, or to rest."""
-        if worker.why or worker.process.returncode is not None:
-            return
-        while self._line:
-            future = self._line.popleft()
-            if not future.done():
-                future.set_result(worker)
-                return
-        self._idle.append(worker)
+        """Have a worker rest until there is something to do."""
+        if not worker.why and worker.process.returncode is None:
+            self._idle.append(worker)
 
     async def _begin(self) -> None:
         command = [sys.executable, "-P", "-m", f"{__package__}.worker"]
@@ -194,6 +249,7 @@ class ProcessPool(Pool):
         worker.ready = True
         self._keep(self._replace(worker))
         self._give(worker)
+        self._hand_out()
 
     async def _replace(self, worker: Worker) -> None:
         """Once a worker has ended, start another."""
@@ -209,15 +265,6 @@ class ProcessPool(Pool):
                 log.error("a worker cannot begin", extra={"why": str(error)})
                 await asyncio.sleep(AGAIN)
 
-    async def _abandon(self, worker: Worker) -> None:
-        """A task that nobody waits for: let it finish if that is soon."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
-                while (event := await worker.receive()) is not None:
-                    if not event.keys().isdisjoint(LAST):
-                        return self._give(worker)
-        worker.kill("nobody waits")
-
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH)
@@ -225,23 +272,30 @@ class ProcessPool(Pool):
                 if worker.memory > self.max_memory:
                     worker.kill("memory")
 
+    def _lost(self, worker: Worker) -> ApiError:
+        if worker.why == "time":
+            return ApiError(504, f"not done within {self.max_time:g} s; send a part of it", "timeout")
+        if worker.why == "memory":
+            return ApiError(413, "takes more memory than the server allows; send a part of it", "too_large", "file")
+        return ApiError(503, "the process that worked on this ended; try again", "worker_lost",
+                        headers={"Retry-After": "1"})
+
     def _keep(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-def _demand_done(event: dict[str, Any]) -> None:
+def _is_small(arguments: dict[str, Any]) -> bool:
+    try:
+        return os.path.getsize(arguments["path"]) <= SMALL
+    except OSError:  # who reads it tells
+        return False
+
+
+def _refusal(event: dict[str, Any]) -> ApiError:
     if "refused" in event:
-        raise ApiError(413 if event["limit"] else 400, event["refused"], "too_large" if event["limit"] else "bad_file",
-                       "file")
-    if "failed" in event:
-        log.error("a task failed", extra={"why": event["failed"]})
-        raise ApiError(500, "the server failed on this; its log tells where", "internal_error")
-
-
-def _lost(worker: Worker) -> ApiError:
-    if worker.why == "memory":
-        return ApiError(413, "takes more memory than the server allows; send a part of it", "too_large", "file")
-    return ApiError(503, "the process that worked on this ended; try again", "worker_lost",
-                    headers={"Retry-After": "1"})
+        return ApiError(413 if event["limit"] else 400, event["refused"],
+                        "too_large" if event["limit"] else "bad_file", "file")
+    log.error("a task failed", extra={"why": event["failed"]})
+    return ApiError(500, "the server failed on this; its log tells where", "internal_error")

@@ -136,7 +136,7 @@ class RayPool(Pool):
         with suppress(Exception):  # the cluster may be gone
             await asyncio.to_thread(self.serve.delete, self.name)
 
-    async def events(self, task: str, arguments: dict[str, Any], patient: bool = False
+    async def events(self, task: str, arguments: dict[str, Any], patient: bool = False, last: bool = False
                      ) -> AsyncGenerator[dict[str, Any], None]:
         if not patient and self._under >= self._ready:
             self.demand_room()

@@ -1,7 +1,8 @@
 """What a worker does: transcribe a file, classify one, write a result again, read what was heard of a stream."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,13 @@ from ...audio.live.reading import read_sound
 from ...audio.reading import ReadingOptions, open_blocks
 from ...common.errors import TooLong
 from ...common.escaping import printable
-from ...common.inference.recognition import Classification, Timeline, Transcript, Utterance, as_json, written
+from ...common.inference.recognition import Utterance, as_json, written
+from ...common.steps import Steps, in_one
+from ...common.workers import Tell
 from ...video.content import has_pictures
 from ..recognisers import DEFAULT_CLASSIFIERS, classifier, listener, reads_films, transcriber
 from .corrected import written_again
 from .transcripts import body_of, joint, plain_word
-
-Tell = Callable[[dict[str, Any]], None]
 
 
 def warm(model: str, threads: int) -> None:
@@ -29,8 +30,8 @@ def warm(model: str, threads: int) -> None:
 
 
 def transcribe(tell: Tell, path: str, name: str, model: str, threads: int, form: str, language: str, words: bool,
-               segments: bool, longest: float) -> dict[str, Any]:
-    """Read a file.
+               segments: bool, longest: float) -> Steps[dict[str, Any]]:
+    """Read a file, in steps.
 
     Each utterance is told as `delta`, what it adds to the text, and with `words` of verbose_json as these too.
 
@@ -57,13 +58,14 @@ def transcribe(tell: Tell, path: str, name: str, model: str, threads: int, form:
         heard.append(utterance)
 
     options = ReadingOptions(quiet=True, longest=longest)
-
-    def work() -> Transcript:
-        if reads_films(model, options) and has_pictures(path):
-            _demand_short(path, longest)
-        return transcriber(model, threads).transcribe(path, heard=hear, options=options)
-
-    transcript = _named(path, name, work)
+    with _named(path, name):
+        reader: Any = transcriber(model, threads)
+        if reads_films(model, options):
+            if has_pictures(path):
+                _demand_short(path, longest)
+            transcript = reader.transcribe(path, heard=hear, options=options)
+        else:
+            transcript = yield from reader.transcribing(path, heard=hear, options=options)
     return {"body": body_of(transcript, heard, form, language, words, segments), "text": transcript.text,
             "duration": transcript.duration}
 
@@ -76,8 +78,7 @@ def classify(tell: Tell, path: str, name: str, model: str, threads: int, form: s
         model: "" for `video_model` where there are pictures, and else what knows sound.
         top: how many classes csv and srt tell.
     """
-
-    def work() -> Classification | Timeline:
+    with _named(path, name):
         pictures = has_pictures(path)
         if not pictures:
             for _ in open_blocks(path, options=ReadingOptions(quiet=True, longest=longest))[1]:
@@ -85,9 +86,8 @@ def classify(tell: Tell, path: str, name: str, model: str, threads: int, form: s
         else:
             _demand_short(path, longest)
         recogniser = classifier(model or (video_model if pictures else DEFAULT_CLASSIFIERS["sound"]), threads)
-        return recogniser.classify(path) if form == "json" else recogniser.timeline(path)
-
-    result = replace(_named(path, name, work), path=printable(name))
+        result = recogniser.classify(path) if form == "json" else recogniser.timeline(path)
+    result = replace(result, path=printable(name))
     body = as_json(result) if form in ("json", "timeline") else written(result, form, top)
     return {"body": body, "duration": result.duration}
 
@@ -103,8 +103,8 @@ def hear(tell: Tell, samples: str, sample_rate: int, model: str, threads: int, f
     return {"reading": asdict(read_sound(listener(model, threads), waveform, sample_rate, final))}
 
 
-TASKS: dict[str, Callable[..., dict[str, Any]]] = {"transcribe": transcribe, "classify": classify,
-                                                   "write": write, "hear": hear}
+TASKS: dict[str, Callable[..., Steps[dict[str, Any]]]] = {
+    "transcribe": transcribe, "classify": in_one(classify), "write": in_one(write), "hear": in_one(hear)}
 
 
 def _demand_short(path: str, longest: float) -> None:
@@ -114,10 +114,11 @@ def _demand_short(path: str, longest: float) -> None:
         raise TooLong(f"{path}: longer than {longest:g} s; give a part of it")
 
 
-def _named(path: str, name: str, work: Callable[[], Any]) -> Any:
-    """What `work` gives; an error of its tells the client's name of the file, not where it is here."""
+@contextmanager
+def _named(path: str, name: str) -> Iterator[None]:
+    """Have an error of a file tell the client's name of it, not where it is here."""
     try:
-        return work()
+        yield
     except Exception as error:
         if path in str(error) and error.args:
             error.args = (str(error.args[0]).replace(path, printable(name)), *error.args[1:])

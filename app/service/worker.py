@@ -1,4 +1,4 @@
-"""A worker: a process that takes one task at a time from a pipe, and may be killed at any moment."""
+"""A worker: a process that takes tasks from a pipe, one or some side by side, and may be killed at any moment."""
 
 import os
 import signal
@@ -7,12 +7,13 @@ import sys
 from ...common.errors import EarsightError
 from ...common.memory import keep_freed_memory
 from ...common.signals import end_with_parent
-from ...common.workers import Message, Tell, packed, read_message, work
+from ...common.steps import Steps, in_step
+from ...common.workers import Message, Tell, outcome, packed, read_message, work
 from .tasks import TASKS, warm
 
 
 def main() -> int:
-    """Load a model and say so, then do what comes until the pipe ends: a name of TASKS with its arguments."""
+    """Load a model and say so, then do what comes until the pipe ends; see `_do`."""
     end_with_parent()
     keep_freed_memory()
     for number in (signal.SIGINT, signal.SIGTERM):  # the service ends it, by the pipe
@@ -34,8 +35,19 @@ def main() -> int:
     return status
 
 
-def _do(message: Message, tell: Tell) -> Message:
-    return TASKS[message["task"]](tell, **message["arguments"])
+def _do(message: Message, tell: Tell) -> Steps[None]:
+    """Do the message's `tasks`, each a name of TASKS with its arguments, and tell of each under its number, `of`."""
+    tasks = message["tasks"]
+
+    def steps(place: int) -> Steps[None]:
+        def tell_own(event: Message) -> None:
+            tell({"of": place, **event})
+
+        task, arguments = tasks[place]
+        tell_own((yield from outcome(TASKS[task](tell_own, **arguments))))
+
+    in_step(steps, range(len(tasks)))
+    yield from ()
 
 
 if __name__ == "__main__":

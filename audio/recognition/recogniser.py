@@ -28,7 +28,7 @@ from ...common.inference.timeline import BATCH, timeline
 from ...common.inference.transcribing import folder_transcriber
 from ...common.labels import BLANK
 from ...common.model_folder import CONFIG, ENCODER, FRONTEND
-from ...common.steps import Steps, finished
+from ...common.steps import Rest, Steps, finished
 from ..reading import FRAME_SUFFIXES, WHOLE, ReadingOptions, open_blocks, read, read_frames, resample
 
 LOUD = 95  # percentile of a window's levels that counts as loud
@@ -131,7 +131,8 @@ class SpeechRecogniser:
         hop, rate = (config.frontend["hop_length"], self.sample_rate) if signal.ndim == 1 else (
             1, 1 / config.frame_shift)
         held = Signal(path, iter([signal]), hop, rate)
-        return joined([*filter(None, self._utterances(held))], path, held.seconds, self.runtime.name)
+        found = [one for one in self._utterances(held) if not isinstance(one, Rest)]
+        return joined(found, path, held.seconds, self.runtime.name)
 
     def utterances(self, path: str | Path, options: ReadingOptions = WHOLE) -> Iterator[Utterance]:
         """Read one file, utterance by utterance as they are ready, in memory that does not grow with its length.
@@ -139,7 +140,7 @@ class SpeechRecogniser:
         A file no longer than the clips that the model was trained on is one utterance, read as it is; a longer one is
         cut in its pauses.
         """
-        return filter(None, self._utterances(self._signal(path, options)))
+        return (one for one in self._utterances(self._signal(path, options)) if not isinstance(one, Rest))
 
     def _signal(self, path: str | Path, options: ReadingOptions) -> "Signal":
         path, config = Path(path), self.runtime.config
@@ -150,19 +151,20 @@ class SpeechRecogniser:
         return Signal(str(path), blocks, config.frontend["hop_length"], rate)
 
     def _utterances(self, signal: "Signal", journal: Journal | None = None,
-                    progress: Callable[[float], None] = lambda seconds: None) -> Iterator[Utterance | None]:
-        """The utterances of a signal; None at each step of one that is no longer than a clip."""
+                    progress: Callable[[float], None] = lambda seconds: None) -> Iterator[Utterance | Rest]:
+        """The utterances of a signal, and where it may rest."""
         head: list[np.ndarray] = []
         for block in signal:
             head.append(block)
             if signal.seconds > self.runtime.config.longest_clip:
+                yield Rest.LONG
                 yield from self._between_pauses(signal, chain(head, signal), journal, progress)
                 return
-        yield None
+        yield Rest.STEP
         frames = self._frames_of(head[0] if len(head) == 1 else np.concatenate(head))
-        yield None
+        yield Rest.STEP
         outputs = self.runtime.outputs(frames)
-        yield None
+        yield Rest.STEP
         yield Utterance(0.0, signal.seconds, self.transcriber(outputs, frames, signal.seconds, signal.path))
 
     def _between_pauses(self, signal: "Signal", blocks: Iterable[np.ndarray], journal: Journal | None,
@@ -270,14 +272,14 @@ class SpeechRecogniser:
                      heard: Callable[[Utterance], None] = lambda utterance: None,
                      progress: Callable[[float], None] = lambda seconds: None,
                      options: ReadingOptions = WHOLE) -> Steps[Transcript]:
-        """`transcribe` in steps, for several clips side by side; a file that is longer than a clip takes but one."""
+        """`transcribe` in steps, for several clips side by side."""
         signal = self._signal(path, options)
         utterances = []
         notes = Journal(journal, self._key(path, options)) if journal else None
         try:
             for utterance in self._utterances(signal, notes, progress):
-                if utterance is None:
-                    yield
+                if isinstance(utterance, Rest):
+                    yield utterance
                     continue
                 utterance = replace(utterance, transcript=replace(utterance.transcript, channel=options.channel))
                 utterances.append(utterance)

@@ -1,7 +1,7 @@
 """Items that take each step together, and lose nothing by one another."""
 
 from earsight.common.errors import EarsightError
-from earsight.common.steps import finished, in_step
+from earsight.common.steps import Rest, finished, in_one, in_step
 
 
 def test_all_take_a_step_before_any_takes_the_next():
@@ -10,7 +10,7 @@ def test_all_take_a_step_before_any_takes_the_next():
     def count_to(last):
         for step in range(last):
             taken.append((step, last))
-            yield
+            yield Rest.STEP
         return str(last)
 
     assert in_step(count_to, [2, 0, 3]) == ["2", "0", "3"]
@@ -20,15 +20,30 @@ def test_all_take_a_step_before_any_takes_the_next():
 
 def test_an_error_is_that_items_alone():
     def steps(item):
-        yield
+        yield Rest.STEP
         if item == "bad":
             raise EarsightError("bad: broken")
         if item == "long":
             raise MemoryError
-        yield
+        yield Rest.STEP
         return None if item == "none" else item
 
     found = in_step(steps, ["bad", "good", "long", "none"])
     assert [str(one) for one in found] == ["bad: broken", "good", "long: too long for this machine's memory; split it",
                                            "None"]
     assert found[3] is None
+
+
+def test_long_steps_come_when_the_others_are_done():
+    taken = []
+
+    def steps(item):
+        yield Rest.LONG if item.isupper() else Rest.STEP
+        taken.append(item)
+        yield Rest.STEP
+        taken.append(item)
+        return item
+
+    assert in_step(steps, "aBcD") == [*"aBcD"]
+    assert taken == [*"acacBBDD"]
+    assert in_step(in_one(str.upper), "ab") == ["A", "B"]

@@ -11,18 +11,10 @@ import pytest
 from earsight.common import batch_run
 from earsight.common.batch_run import run_forked
 from earsight.common.errors import EarsightError, TooLong
+from earsight.common.steps import in_one
 from earsight.common.workers import Forks, packed, read_message, work
 
 ITEMS = [f"item {i}" for i in range(20)]
-
-
-def in_one(work):
-    """Work as steps, of which it is the only one."""
-    def steps(item):
-        yield from ()
-        return work(item)
-
-    return steps
 
 
 def test_forks_give_what_one_process_gives_in_the_order_of_the_items():
@@ -163,6 +155,7 @@ def test_messages_go_over_a_pipe_whole_or_not_at_all():
 
 
 def test_a_worker_tells_what_came_of_each_task():
+    @in_one
     def do(message, tell):
         tell({"halfway": True})
         if message["error"] == "long":
