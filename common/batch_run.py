@@ -38,23 +38,29 @@ def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: in
         yield from zip(items, pool.map(partial(attempt, work), items))
 
 
-def run_forked(items: Sequence[Item], work: Callable[[Item], Steps[str | None]], jobs: int
-               ) -> Iterator[tuple[Item, str | None | EarsightError]]:
+def run_forked(items: Sequence[Item], work: Callable[[Item], Steps[str | None]], jobs: int,
+               short: Callable[[Item], bool] = lambda item: True) -> Iterator[tuple[Item, str | None | EarsightError]]:
     """The same in forks of this process, for work that holds Python's lock for much of its time.
 
-    `work` is done in steps, by several items side by side where they are short; it gives a text or None, and what else
-    it changes in memory is lost. Where there are no forks, or they would not help, threads do it.
+    Where there are no forks, or they would not help, threads do it.
+
+    Args:
+        work: item -> the steps to a text or None; what else it changes in memory is lost.
+        short: whether an item may be one of several that go side by side; all of them wait for the last.
     """
     if len(items) < FORKS_FROM:
         yield from run_parallel(items, lambda item: finished(work(item)), jobs)
         return
+
+    def alone(place: int) -> bool:
+        return not short(items[place])
 
     def here(places: Sequence[int]) -> list[str | None | EarsightError]:
         return in_step(work, [items[place] for place in places])
 
     if jobs == 1 or not can_fork():
         with thread_pool(jobs) as pool:
-            yield from zip(items, in_handfuls(pool, here, len(items), jobs))
+            yield from zip(items, in_handfuls(pool, here, len(items), jobs, alone))
         return
 
     def do(message: Message) -> list[Message]:
@@ -65,25 +71,29 @@ def run_forked(items: Sequence[Item], work: Callable[[Item], Steps[str | None]],
         answers = forks.ask({"items": [*places]}, str(items[places[0]]), tries)
         return [EarsightError(one["error"]) if "error" in one else one["text"] for one in answers]
 
-    def alone(place: int) -> str | None | EarsightError:
+    def ask_one(place: int) -> str | None | EarsightError:
         return attempt(lambda _: ask([place], TRIES - 1)[0], items[place])
 
     def ask_handful(places: Sequence[int]) -> list[str | None | EarsightError]:
         try:
             return ask(places, 1)
         except EarsightError:  # one of them had the fork killed, and the others need not suffer for it
-            return [alone(place) for place in places]
+            return [ask_one(place) for place in places]
 
     with Forks(jobs, do) as forks, thread_pool(jobs) as pool:
-        yield from zip(items, in_handfuls(pool, ask_handful, len(items), jobs))
+        yield from zip(items, in_handfuls(pool, ask_handful, len(items), jobs, alone))
 
 
-def in_handfuls(pool: ThreadPoolExecutor, work: Callable[[Sequence[int]], Sequence[Result]], count: int, jobs: int
-                ) -> Iterator[Result]:
+def in_handfuls(pool: ThreadPoolExecutor, work: Callable[[Sequence[int]], Sequence[Result]], count: int, jobs: int,
+                alone: Callable[[int], bool]) -> Iterator[Result]:
     """What `work` gives of the numbers from 0 up to `count`, in their order.
 
     Each of `jobs` threads of the pool hands it as many numbers at once as take HANDFUL at the rate so far. Asked for
-    clips of seconds one by one, the process that reads them waits for a twentieth of its time.
+    clips of seconds one by one, the process that reads them waits for a twentieth of its time, and each costs more (see
+    `steps`).
+
+    Args:
+        alone: which numbers it is asked for one by one.
     """
     results: list[Future[Result]] = [Future() for _ in range(count)]
     lock, first = Lock(), 0
@@ -91,8 +101,11 @@ def in_handfuls(pool: ThreadPoolExecutor, work: Callable[[Sequence[int]], Sequen
     def take(size: int) -> range:
         nonlocal first
         with lock:
-            handful = range(first, min(first + min(size, (count - first) // (2 * jobs) + 1), count))
-            first = handful.stop
+            most = min(first + min(size, (count - first) // (2 * jobs) + 1), count)
+            last = min(first + 1, count)
+            while last < most and not alone(first) and not alone(last):
+                last += 1
+            handful, first = range(first, last), last
         return handful
 
     def go_on() -> None:

@@ -4,6 +4,7 @@ A step's code and weights stay in a core's caches meanwhile: with eight clips at
 fifths of the time that it needs for one alone.
 """
 
+import os
 from collections.abc import Callable, Generator, Sequence
 from enum import Enum
 from functools import wraps
@@ -13,6 +14,8 @@ from .errors import EarsightError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+SMALL = 2_000_000  # bytes
 
 
 class Rest(Enum):
@@ -37,6 +40,14 @@ def in_step(work: Callable[[Item], Steps[Result]], items: Sequence[Item]) -> lis
         if outcome is Rest.LONG:
             outcomes[place] = attempt(lambda _, own=steps[place]: finished(own), items[place])
     return outcomes
+
+
+def is_small(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is small enough to be one of several: no others need wait long for it. What is no file is not."""
+    try:
+        return os.path.getsize(path) <= SMALL
+    except OSError:  # who reads it tells
+        return False
 
 
 def finished(steps: Steps[Result]) -> Result:

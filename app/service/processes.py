@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...common.errors import EarsightError
+from ...common.steps import is_small
 from ...common.workers import LAST, LENGTH, packed
 from .errors import ApiError
 from .pool import Pool
@@ -24,7 +25,6 @@ WATCH = 0.1  # seconds between two looks at the workers' memory
 GRACE = 1.0  # seconds for a task that nobody waits for any more; then its worker is killed, and another started
 HANDFUL = 0.05  # seconds of work that a worker is given at once
 SIDE_BY_SIDE = ("transcribe",)  # tasks that gain by it
-SMALL = 1_000_000  # bytes of a file that may be one of several
 AGAIN = 1.0  # seconds before a worker is started in the place of one that could not begin
 
 
@@ -147,7 +147,8 @@ class ProcessPool(Pool):
                      ) -> AsyncGenerator[dict[str, Any], None]:
         if not patient and not self._idle:
             self.demand_room()
-        own = Task(task, {**arguments, "threads": self.threads}, last and task in SIDE_BY_SIDE and _is_small(arguments))
+        short = last and task in SIDE_BY_SIDE and is_small(arguments["path"])
+        own = Task(task, {**arguments, "threads": self.threads}, short)
         self._line.append(own)
         self._hand_out()
         try:
@@ -284,13 +285,6 @@ class ProcessPool(Pool):
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _is_small(arguments: dict[str, Any]) -> bool:
-    try:
-        return os.path.getsize(arguments["path"]) <= SMALL
-    except OSError:  # who reads it tells
-        return False
 
 
 def _refusal(event: dict[str, Any]) -> ApiError:

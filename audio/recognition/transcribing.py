@@ -13,7 +13,7 @@ from ...common.errors import EarsightError
 from ...common.formats.transcripts import demand_files, transcript_header, written_transcript
 from ...common.inference.recognition import Transcript
 from ...common.paths import channel_path, expand, output_names
-from ...common.steps import Steps
+from ...common.steps import Steps, is_small
 from ..reading import FRAME_SUFFIXES, SOUND_SUFFIXES, WHOLE, ReadingOptions, each_channel, load_readers
 from .long_files import Clip, LongFiles
 from .recogniser import SpeechRecogniser
@@ -66,7 +66,11 @@ def transcribe_files(inputs: Sequence[str], recogniser: Callable[[int], SpeechRe
             transcript = yield from files.transcribing(read, path)
             return None if as_ready else write(transcript)
 
-        return run_command(paths, refused, steps, f".{form}", output, jobs, transcript_header(form), spread=run_forked)
+        def short(path: Path) -> bool:
+            return is_small(clips[path].path)
+
+        return run_command(paths, refused, steps, f".{form}", output, jobs, transcript_header(form),
+                           spread=partial(run_forked, short=short))
 
 
 def _finished(least: float | None, mark: bool, transcript: Transcript) -> Transcript:

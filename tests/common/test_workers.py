@@ -62,6 +62,11 @@ def test_short_items_go_out_by_handfuls_and_long_ones_alone(monkeypatch):
         assert [text for _, text in run_forked(ITEMS, in_one(lambda item: item), 2)] == ITEMS
         assert sorted(sum(asked, [])) == list(range(len(ITEMS)))
         assert 1 == len(asked[0]) <= max(map(len, asked)) <= largest and (len(asked) == len(ITEMS)) == (largest == 1)
+    monkeypatch.setattr(batch_run, "HANDFUL", 60.0)
+    asked.clear()
+    long = {"item 6", "item 7"}
+    found = run_forked(ITEMS, in_one(lambda item: item), 2, lambda item: item not in long)
+    assert [text for _, text in found] == ITEMS and [6] in asked and [7] in asked and max(map(len, asked)) > 1
 
 
 def test_few_items_have_no_fork():

@@ -13,6 +13,7 @@ from conftest import REPOSITORY, write_hours
 from earsight.app.service import processes
 from earsight.app.service.errors import ApiError
 from earsight.app.service.processes import ProcessPool, Worker
+from earsight.common import steps
 
 EXAMPLES = REPOSITORY / "scripts" / "examples"
 CLIPS = [EXAMPLES / name for name in ("command-telephone.wav", "date.mp3", "grid-sentence.wav", "phone-number.ogg")]
@@ -101,7 +102,7 @@ def test_what_a_lost_worker_had_is_done_again_one_by_one(sent, stopped):
 
 
 def test_a_long_file_keeps_no_short_ones_waiting(sent, monkeypatch, tmp_path):
-    monkeypatch.setattr(processes, "SMALL", 1e9)
+    monkeypatch.setattr(steps, "SMALL", 1e9)
     long = write_hours(tmp_path / "long.wav", 4)
     paths = [CLIPS[0], long, *CLIPS]
     assert served(paths, 1.0) == [text_of(CLIPS[0]), (504, "timeout"), *map(text_of, CLIPS)]
