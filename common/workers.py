@@ -49,20 +49,20 @@ def read_message(file: BinaryIO) -> Message | None:
     return json.loads(body) if len(body) == size else None
 
 
-def work(commands: BinaryIO, events: BinaryIO, do: Callable[[Message, Tell], Steps[Any]]) -> None:
+def work(commands: BinaryIO, events: BinaryIO, do: Callable[[Message, Tell], None]) -> None:
     """Do what is asked until the pipe ends.
 
     Args:
-        commands: where tasks come from.
-        events: where what `do` tells goes, and behind it the task's `outcome`.
-        do: a task, and whom it tells what happens on the way -> its steps.
+        commands: where messages come from.
+        events: where what `do` tells goes.
+        do: does what a message asks for, and tells what happens on the way and the `outcome` of each task.
     """
     def tell(event: Message) -> None:
         events.write(packed(event))
         events.flush()
 
     while (message := read_message(commands)) is not None:
-        tell(finished(outcome(do(message, tell))))
+        do(message, tell)
 
 
 def outcome(steps: Steps[Any]) -> Steps[Message]:
@@ -223,7 +223,7 @@ class Forks:
             os.close(handle)
 
         @in_one
-        def do(message: Message, _: Tell) -> Any:
+        def steps(message: Message) -> Any:
             try:
                 return self._do(message)
             except Exception as error:
@@ -231,4 +231,5 @@ class Forks:
                     traceback.print_exc()
                 raise
 
-        work(os.fdopen(commands, "rb"), os.fdopen(events, "wb"), do)
+        work(os.fdopen(commands, "rb"), os.fdopen(events, "wb"),
+             lambda message, tell: tell(finished(outcome(steps(message)))))

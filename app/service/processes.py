@@ -177,15 +177,20 @@ class ProcessPool(Pool):
 
     async def _work(self, worker: Worker, tasks: list[Task]) -> None:
         """Have a worker do tasks side by side. If it is lost, what is left of several is done again, one by one."""
-        begun, left, over = time.monotonic(), dict(enumerate(tasks)), False
+        begun, left = time.monotonic(), dict(enumerate(tasks))
         try:
             async with asyncio.timeout(self.max_time) as worker.limit:
                 worker.tasks = left
                 await worker.send({"tasks": [(task.name, task.arguments) for task in tasks]})
-                while not over and (event := await worker.receive()) is not None:
-                    over = "of" not in event  # which tells of none of them: all are done
-                    if not over:
-                        self._tell(left, event.pop("of"), event, (time.monotonic() - begun) / len(tasks))
+                while left and (event := await worker.receive()) is not None:
+                    place = event.pop("of")
+                    if event.keys().isdisjoint(LAST):
+                        left[place].told.put_nowait(event)
+                        continue
+                    task = left.pop(place)
+                    if not left:  # before who waits for the last can ask for more
+                        self._give(worker)
+                    task.told.put_nowait(self._outcome(event, (time.monotonic() - begun) / len(tasks)))
         except TimeoutError:
             worker.kill("time" if any(task.wanted for task in left.values()) else "nobody waits")
         finally:
@@ -197,23 +202,19 @@ class ProcessPool(Pool):
                 for task in reversed(waiting):
                     task.short = False
                     self._line.appendleft(task)
-            if over:
-                self._give(worker)
             self._hand_out()
 
-    def _tell(self, left: dict[int, Task], place: int, event: dict[str, Any], seconds: float) -> None:
-        """Tell who waits for a task what its worker tells of it.
+    def _outcome(self, event: dict[str, Any], seconds: float) -> dict[str, Any] | ApiError:
+        """What is told last of a task.
 
         Args:
             seconds: that the worker has had it; of several side by side its share.
         """
-        if event.keys().isdisjoint(LAST):
-            left[place].told.put_nowait(event)
-            return
         self._took(seconds)
-        if "done" in event:
-            event["done"]["took"] = seconds
-        left.pop(place).told.put_nowait(event if "done" in event else _refusal(event))
+        if "done" not in event:
+            return _refusal(event)
+        event["done"]["took"] = seconds
+        return event
 
     def _leave(self, task: Task) -> None:
         """Nobody waits for a task any more: let it finish if that is soon."""

@@ -35,7 +35,7 @@ def main() -> int:
     return status
 
 
-def _do(message: Message, tell: Tell) -> Steps[None]:
+def _do(message: Message, tell: Tell) -> None:
     """Do the message's `tasks`, each a name of TASKS with its arguments, and tell of each under its number, `of`."""
     tasks = message["tasks"]
 
@@ -47,7 +47,6 @@ def _do(message: Message, tell: Tell) -> Steps[None]:
         tell_own((yield from outcome(TASKS[task](tell_own, **arguments))))
 
     in_step(steps, range(len(tasks)))
-    yield from ()
 
 
 if __name__ == "__main__":

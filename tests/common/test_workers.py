@@ -11,8 +11,8 @@ import pytest
 from earsight.common import batch_run
 from earsight.common.batch_run import run_forked
 from earsight.common.errors import EarsightError, TooLong
-from earsight.common.steps import in_one
-from earsight.common.workers import Forks, packed, read_message, work
+from earsight.common.steps import finished, in_one
+from earsight.common.workers import Forks, outcome, packed, read_message, work
 
 ITEMS = [f"item {i}" for i in range(20)]
 
@@ -160,9 +160,12 @@ def test_messages_go_over_a_pipe_whole_or_not_at_all():
 
 
 def test_a_worker_tells_what_came_of_each_task():
-    @in_one
     def do(message, tell):
         tell({"halfway": True})
+        tell(finished(outcome(steps(message))))
+
+    @in_one
+    def steps(message):
         if message["error"] == "long":
             raise TooLong("a.wav: longer than 1 s")
         if message["error"] == "bad":
