@@ -4,10 +4,11 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
@@ -38,6 +39,15 @@ def run_parallel(items: Sequence[Item], work: Callable[[Item], Result], jobs: in
         yield from zip(items, pool.map(partial(attempt, work), items))
 
 
+def run_as_ready(items: Sequence[Item], work: Callable[[Item], Result], jobs: int
+                 ) -> Iterator[tuple[Item, Result | EarsightError]]:
+    """The same, each item as it is ready: what is done is told, or written, whatever others take."""
+    with thread_pool(jobs) as pool:
+        for place, one in in_handfuls(pool, lambda places: [attempt(work, items[place]) for place in places],
+                                      len(items), jobs, lambda place: True):
+            yield items[place], one
+
+
 def run_forked(items: Sequence[Item], work: Callable[[Item], Steps[str | None]], jobs: int,
                short: Callable[[Item], bool] = lambda item: True) -> Iterator[tuple[Item, str | None | EarsightError]]:
     """The same in forks of this process, for work that holds Python's lock for much of its time.
@@ -49,7 +59,7 @@ def run_forked(items: Sequence[Item], work: Callable[[Item], Steps[str | None]],
         short: whether an item may be one of several that go side by side; all of them wait for the last.
     """
     if len(items) < FORKS_FROM:
-        yield from run_parallel(items, lambda item: finished(work(item)), jobs)
+        yield from run_as_ready(items, lambda item: finished(work(item)), jobs)
         return
 
     def alone(place: int) -> bool:
@@ -60,7 +70,8 @@ def run_forked(items: Sequence[Item], work: Callable[[Item], Steps[str | None]],
 
     if jobs == 1 or not can_fork():
         with thread_pool(jobs) as pool:
-            yield from zip(items, in_handfuls(pool, here, len(items), jobs, alone))
+            for place, one in in_handfuls(pool, here, len(items), jobs, alone):
+                yield items[place], one
         return
 
     def do(message: Message) -> list[Message]:
@@ -81,12 +92,13 @@ def run_forked(items: Sequence[Item], work: Callable[[Item], Steps[str | None]],
             return [ask_one(place) for place in places]
 
     with Forks(jobs, do) as forks, thread_pool(jobs) as pool:
-        yield from zip(items, in_handfuls(pool, ask_handful, len(items), jobs, alone))
+        for place, one in in_handfuls(pool, ask_handful, len(items), jobs, alone):
+            yield items[place], one
 
 
 def in_handfuls(pool: ThreadPoolExecutor, work: Callable[[Sequence[int]], Sequence[Result]], count: int, jobs: int,
-                alone: Callable[[int], bool]) -> Iterator[Result]:
-    """What `work` gives of the numbers from 0 up to `count`, in their order.
+                alone: Callable[[int], bool]) -> Iterator[tuple[int, Result]]:
+    """The numbers from 0 up to `count` with what `work` gives of them, each as it is ready.
 
     Each of `jobs` threads of the pool hands it as many numbers at once as take HANDFUL at the rate so far. Asked for
     clips of seconds one by one, the process that reads them waits for a twentieth of its time, and each costs more (see
@@ -95,7 +107,7 @@ def in_handfuls(pool: ThreadPoolExecutor, work: Callable[[Sequence[int]], Sequen
     Args:
         alone: which numbers it is asked for one by one.
     """
-    results: list[Future[Result]] = [Future() for _ in range(count)]
+    results: SimpleQueue[tuple[int, Any]] = SimpleQueue()
     lock, first = Lock(), 0
 
     def take(size: int) -> range:
@@ -114,19 +126,21 @@ def in_handfuls(pool: ThreadPoolExecutor, work: Callable[[Sequence[int]], Sequen
             begun = time.monotonic()
             try:
                 found = work(handful)
-            except BaseException as error:  # whoever takes the result meets it
-                for place in handful:
-                    results[place].set_exception(error)
+            except BaseException as error:  # whoever takes the results meets it
+                results.put((-1, error))
                 return
             for place, result in zip(handful, found, strict=True):
-                results[place].set_result(result)
+                results.put((place, result))
             size = max(1, int(HANDFUL * len(handful) / max(time.monotonic() - begun, 1e-6)))
 
     for _ in range(jobs):
         pool.submit(go_on)
     try:
-        for result in results:
-            yield result.result()
+        for _ in range(count):
+            place, result = results.get()
+            if place < 0:
+                raise result
+            yield place, result
     finally:
         first = count
 
@@ -145,7 +159,7 @@ def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
 
 def run_command(paths: Sequence[Path], refused: Sequence[EarsightError], work: Callable[[Any], Any], suffix: str,
                 output: Path | None, jobs: int, header: str = "", inputs: Sequence[str | Path | None] = (),
-                spread: Callable[..., Iterator[tuple[Any, Any]]] = run_parallel, job: str = "") -> int:
+                spread: Callable[..., Iterator[tuple[Any, Any]]] = run_as_ready, job: str = "") -> int:
     """Work through files for the command line; print or write each result; report what failed.
 
     Args:

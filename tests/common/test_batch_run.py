@@ -1,9 +1,12 @@
-"""Files share a machine's cores."""
+"""Files share a machine's cores, and none waits for another."""
+
+import threading
 
 import pytest
 
 from earsight.common import batch_run
-from earsight.common.batch_run import share_cores
+from earsight.common.batch_run import run_as_ready, share_cores
+from earsight.common.errors import EarsightError
 
 
 @pytest.mark.parametrize("cores, jobs, files, expected", [
@@ -17,3 +20,25 @@ from earsight.common.batch_run import share_cores
 def test_files_share_the_cores(monkeypatch, cores, jobs, files, expected):
     monkeypatch.setattr(batch_run, "default_jobs", lambda: cores)
     assert share_cores(jobs, files) == expected
+
+
+def test_what_is_ready_is_given_whatever_others_take():
+    gate = threading.Event()
+
+    def work(item):
+        if item == 0:
+            gate.wait(60)
+        if item == 2:
+            raise EarsightError("2: broken")
+        return item
+
+    found = run_as_ready(range(5), work, 2)
+    first = dict(next(found) for _ in range(4))
+    assert first.keys() == {1, 2, 3, 4} and str(first[2]) == "2: broken"
+    gate.set()
+    assert list(found) == [(0, 0)]
+
+
+def test_a_mistake_of_the_work_ends_it():
+    with pytest.raises(ZeroDivisionError):
+        list(run_as_ready(range(5), lambda item: 1 // (item - 3), 2))

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...common.batch_run import Spread, run_command, run_parallel, text_of
+from ...common.batch_run import Spread, run_as_ready, run_command, text_of
 from ...common.errors import EarsightError
 from ...common.inference.recognition import Classification, Timeline, header, written
 from ...common.paths import output_names
@@ -14,7 +14,7 @@ from ...common.paths import output_names
 
 def classify_files(paths: Sequence[Path], refused: Sequence[EarsightError], recogniser: Callable[[Path], Any],
                      form: str, output: Path | None, jobs: int, top: int, timeline: bool, plot: Path | None,
-                     spread: Spread = run_parallel, job: str = "") -> int:
+                     spread: Spread = run_as_ready, job: str = "") -> int:
     """Classify files for the command line; print the results, or write a file for each.
 
     Args:
