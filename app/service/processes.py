@@ -221,10 +221,11 @@ class ProcessPool(Pool):
         task.wanted = False
         with suppress(ValueError):
             self._line.remove(task)
+        soon = asyncio.get_running_loop().time() + GRACE
         for worker in self.workers:
-            if worker.limit and task in worker.tasks.values() and not any(
-                    one.wanted for one in worker.tasks.values()):
-                worker.limit.reschedule(min(worker.limit.when() or 0, asyncio.get_running_loop().time() + GRACE))
+            tasks, limit = worker.tasks.values(), worker.limit
+            if limit and not limit.expired() and task in tasks and not any(one.wanted for one in tasks):
+                limit.reschedule(min(limit.when() or soon, soon))
 
     def _give(self, worker: Worker) -> None:
         """Have a worker rest until there is something to do."""
