@@ -1,6 +1,8 @@
 """Values of arguments: what they may be, and what is said of others."""
 
 import argparse
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "ctm", "stm", "TextGrid", "tsv")
@@ -14,37 +16,19 @@ def port(text: str) -> int:
 
 
 def amount(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return value
+    return _number(text, lambda value: 0 < value < 1e9, "a number above 0")
 
 
 def share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number between 0 and 1")
-    return value
+    return _number(text, lambda value: 0 <= value <= 1, "a number between 0 and 1")
+
+
+def megabytes(text: str) -> float:
+    return _number(text, lambda value: 0 < value < 1e6, "a number of megabytes")
 
 
 def vocabulary(text: str) -> int | Path:
     return positive(text) if text.isdecimal() else Path(text)
-
-
-def megabytes(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of megabytes")
-    return value
 
 
 def format_name(name: str) -> str:
@@ -75,3 +59,10 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
     return int(text)
+
+
+def _number(text: str, fits: Callable[[float], bool], what: str) -> float:
+    with suppress(ValueError):
+        if fits(value := float(text)):
+            return value
+    raise argparse.ArgumentTypeError(f"{text} is not {what}")
