@@ -122,16 +122,14 @@ def in_handfuls(pool: ThreadPoolExecutor, work: Callable[[Sequence[int]], Sequen
 
     def go_on() -> None:
         size = 1
-        while handful := take(size):
-            begun = time.monotonic()
-            try:
-                found = work(handful)
-            except BaseException as error:  # whoever takes the results meets it
-                results.put((-1, error))
-                return
-            for place, result in zip(handful, found, strict=True):
-                results.put((place, result))
-            size = max(1, int(HANDFUL * len(handful) / max(time.monotonic() - begun, 1e-6)))
+        try:
+            while handful := take(size):
+                begun = time.monotonic()
+                for place, result in zip(handful, work(handful), strict=True):
+                    results.put((place, result))
+                size = max(1, int(HANDFUL * len(handful) / max(time.monotonic() - begun, 1e-6)))
+        except BaseException as error:  # whoever takes the results meets it
+            results.put((-1, error))
 
     for _ in range(jobs):
         pool.submit(go_on)

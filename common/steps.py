@@ -32,10 +32,9 @@ def in_step(work: Callable[[Item], Steps[Result]], items: Sequence[Item]) -> lis
     """What the steps of each item lead to, or the error that it met."""
     steps = [work(item) for item in items]
     outcomes: list[Any] = [Rest.STEP] * len(items)
-    while Rest.STEP in outcomes:
-        for place, outcome in enumerate(outcomes):
-            if outcome is Rest.STEP:
-                outcomes[place] = attempt(lambda _, own=steps[place]: _next(own), items[place])
+    while resting := [place for place, outcome in enumerate(outcomes) if outcome is Rest.STEP]:
+        for place in resting:
+            outcomes[place] = attempt(lambda _, own=steps[place]: _next(own), items[place])
     for place, outcome in enumerate(outcomes):
         if outcome is Rest.LONG:
             outcomes[place] = attempt(lambda _, own=steps[place]: finished(own), items[place])
@@ -46,7 +45,7 @@ def is_small(path: str | os.PathLike[str]) -> bool:
     """Whether a file is small enough to be one of several: no others need wait long for it. What is no file is not."""
     try:
         return os.path.getsize(path) <= SMALL
-    except OSError:  # who reads it tells
+    except (OSError, ValueError):  # who reads it tells; ValueError: a NUL in the name
         return False
 
 

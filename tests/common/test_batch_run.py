@@ -5,8 +5,9 @@ import threading
 import pytest
 
 from earsight.common import batch_run
-from earsight.common.batch_run import run_as_ready, share_cores
+from earsight.common.batch_run import run_as_ready, run_forked, share_cores
 from earsight.common.errors import EarsightError
+from earsight.common.steps import in_one
 
 
 @pytest.mark.parametrize("cores, jobs, files, expected", [
@@ -42,3 +43,5 @@ def test_what_is_ready_is_given_whatever_others_take():
 def test_a_mistake_of_the_work_ends_it():
     with pytest.raises(ZeroDivisionError):
         list(run_as_ready(range(5), lambda item: 1 // (item - 3), 2))
+    with pytest.raises(ZeroDivisionError):  # as one of what asks for it
+        list(run_forked(range(5), in_one(str), 1, lambda item: 1 // (item - 3)))

@@ -1,7 +1,7 @@
 """Items that take each step together, and lose nothing by one another."""
 
 from earsight.common.errors import EarsightError
-from earsight.common.steps import Rest, finished, in_one, in_step
+from earsight.common.steps import SMALL, Rest, finished, in_one, in_step, is_small
 
 
 def test_all_take_a_step_before_any_takes_the_next():
@@ -47,3 +47,9 @@ def test_long_steps_come_when_the_others_are_done():
     assert in_step(steps, "aBcD") == [*"aBcD"]
     assert taken == [*"acacBBDD"]
     assert in_step(in_one(str.upper), "ab") == ["A", "B"]
+
+
+def test_what_is_no_small_file_is_none(tmp_path):
+    (small := tmp_path / "small").write_bytes(b"x" * SMALL)
+    (large := tmp_path / "large").write_bytes(b"x" * (SMALL + 1))
+    assert is_small(small) and not any(map(is_small, (large, tmp_path / "missing", "a\0b")))
