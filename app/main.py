@@ -80,6 +80,8 @@ def _told_or_done(argv: Sequence[str] | None) -> int:
 
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     argv = sys.argv[1:] if argv is None else argv
+    if odd := next((argument for argument in argv if "\0" in argument), None):
+        raise EarsightError(f"argument {odd!r:.80}: holds a NUL, as no file's name does; leave it out")
     known = parser(argv[0] if argv else None)
     args, args.others = known.parse_known_args(argv)
     prefix = PASSED_ON.get(args.command)

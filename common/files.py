@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .errors import EarsightError
 from .escaping import ESCAPED
+from .paths import is_name
 from .signals import at_sudden_end
 
 _temporaries: set[Path] = set()  # of this process, being written
@@ -116,10 +117,13 @@ def keep_inputs(output: str | Path, inputs: Iterable[str | Path | None], option:
         option: what names the output on the command line.
 
     Raises:
-        EarsightError: the output is one of the inputs, which may be None or names of something else.
+        EarsightError: the output is one of the inputs, which may be None or names of something else, or none that a
+            file can have.
     """
+    if not is_name(output):
+        raise EarsightError(f"{str(output)!r:.80} names no file; choose another {option}")
     place = os.path.realpath(output)
-    if any(given is not None and os.path.realpath(given) == place for given in inputs):
+    if any(given is not None and is_name(given) and os.path.realpath(given) == place for given in inputs):
         raise EarsightError(f"{output}: this command reads it, and would write over it; choose another {option}")
 
 

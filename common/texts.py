@@ -163,9 +163,10 @@ def read_text(path: str | Path, what: str = "the text") -> str:
     try:
         content = Path(path).read_bytes()
         return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except OSError as error:
-        raise EarsightError(f"{path}: {what} cannot be read ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
         raise EarsightError(
             f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
         ) from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have, as a recipe may hold one
+        reason = getattr(error, "strerror", None) or error
+        raise EarsightError(f"{path}: {what} cannot be read ({reason}); check the path") from error

@@ -71,6 +71,7 @@ from fuzz_material import make_material
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LONGEST = 10.0  # seconds of the processor that an input may take
+TRAINING = 40.0  # the same of a call, which may train: 4 series of 9 steps take 7
 WALL = 300.0  # seconds by the clock, of a machine with other work
 MEMORY = 2 << 30  # bytes that an input may take
 LIMIT = 3  # exit status of a process whose input took too much memory
@@ -118,10 +119,11 @@ class Trial:
         target: its name.
         place: DIR.
         work: a folder for this run: `input`, the last one; `log`, why the process ended; `count`, of inputs.
+        longest: seconds of the processor that an input may take.
     """
 
-    def __init__(self, target: str, place: Path, work: Path):
-        self.target, self.place, self.work = target, place, work
+    def __init__(self, target: str, place: Path, work: Path, longest: float = LONGEST):
+        self.target, self.place, self.work, self.longest = target, place, work, longest
         self.log = open(work / "log", "w")
         self.input = os.open(work / "input", os.O_RDWR | os.O_CREAT)
         self.noted = ""  # of the last finding, what is told
@@ -137,7 +139,7 @@ class Trial:
         os.pwrite(self.input, content, 0)
         self.count += 1
         os.pwrite(self.counter, str(self.count).encode(), 0)
-        signal.setitimer(signal.ITIMER_PROF, LONGEST)
+        signal.setitimer(signal.ITIMER_PROF, self.longest)
         faulthandler.dump_traceback_later(WALL, exit=True, file=self.log)
         try:
             call()
@@ -221,7 +223,7 @@ def try_inputs(name: str, place: Path, work: Path, seconds: float, seed: int, si
 
 def try_arguments(place: Path, work: Path, seconds: float, seed: int, single: Path | None) -> str:
     """The same for calls, by hypothesis."""
-    trial, material, folder = Trial(ARGUMENTS, place, work), place / "material", work / "files"
+    trial, material, folder = Trial(ARGUMENTS, place, work, TRAINING), place / "material", work / "files"
     folder.mkdir(exist_ok=True)
     os.chdir(folder)
     calls = argument_calls(material, folder)

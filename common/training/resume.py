@@ -154,8 +154,9 @@ class RunLock:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = path.open("w")
-        except OSError as error:
-            raise EarsightError(f"{folder}: cannot be written ({error.strerror}); choose another --run") from error
+        except (OSError, ValueError) as error:  # ValueError: a name that no folder can have, as a recipe may hold one
+            reason = getattr(error, "strerror", None) or error
+            raise EarsightError(f"{folder}: cannot be written ({reason}); choose another --run") from error
         try:
             # Not flock: its locks are inherited by loader workers, which outlive a killed job for some seconds.
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

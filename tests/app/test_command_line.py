@@ -41,6 +41,12 @@ def test_every_command_has_two_examples_that_parse(capsys):
             assert KNOWN.parse_known_args(words)[0].command == command
 
 
+@pytest.mark.parametrize("words", [["export", "a\0b", "out"], ["transcribe", "x.wav", "--output=a\0b"], ["\0"]])
+def test_no_argument_holds_a_nul(words, capsys):
+    assert main(words) == 1
+    assert "holds a NUL, as no file's name does; leave it out" in capsys.readouterr().err
+
+
 def test_the_version(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["--version"])

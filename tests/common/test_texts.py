@@ -73,6 +73,8 @@ def test_a_text_file_in_utf_8_or_utf_16(tmp_path):
         read_text(path)
     with pytest.raises(EarsightError, match="gone.txt: the lexicon cannot be read .No such file"):
         read_text(tmp_path / "gone.txt", "the lexicon")
+    with pytest.raises(EarsightError, match="the lexicon cannot be read .embedded null"):
+        read_text("a\0b", "the lexicon")
 
 
 def characters(letters: str) -> Labels:

@@ -166,6 +166,8 @@ def test_one_job_a_folder(tone_corpus, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(EarsightError, match="cannot be written"):
         run_training(arguments(tone_corpus, tmp_path / "file" / "run"))
+    with pytest.raises(EarsightError, match="cannot be written .embedded null byte.; choose another --run"):
+        RunLock(tmp_path / "a\0b")
 
 
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
