@@ -4,13 +4,12 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import EarsightError
 from .escaping import ESCAPED
-from .paths import is_name
 from .signals import at_sudden_end
 
 _temporaries: set[Path] = set()  # of this process, being written
@@ -108,23 +107,6 @@ def _copy_into(source: Path, path: Path) -> None:
         raise
     except OSError as error:
         raise _unwritable(path, error) from error
-
-
-def keep_inputs(output: str | Path, inputs: Iterable[str | Path | None], option: str = "--output") -> None:
-    """Refuse to write over a file that is read.
-
-    Args:
-        option: what names the output on the command line.
-
-    Raises:
-        EarsightError: the output is one of the inputs, which may be None or names of something else, or none that a
-            file can have.
-    """
-    if not is_name(output):
-        raise EarsightError(f"{str(output)!r:.80} names no file; choose another {option}")
-    place = os.path.realpath(output)
-    if any(given is not None and is_name(given) and os.path.realpath(given) == place for given in inputs):
-        raise EarsightError(f"{output}: this command reads it, and would write over it; choose another {option}")
 
 
 def write_whole(path: str | Path, content: str | bytes) -> None:

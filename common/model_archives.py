@@ -26,9 +26,9 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from .errors import EarsightError, first_line
-from .files import keep_inputs, whole_file, whole_folder
+from .files import whole_file, whole_folder
 from .model_folder import ENCODER, ORIGIN, find_model, models_home, package_models, pulled_models, read_config
-from .paths import ADDRESS
+from .paths import ADDRESS, keep_inputs
 
 LARGEST = 4e9  # bytes of a model's files, and of what is fetched
 MOST_FILES = 100

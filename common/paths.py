@@ -5,7 +5,7 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,23 @@ def demand_paths(**given: Any) -> None:
             raise EarsightError(f"{name}: a {type(value).__name__}, {value!r:.40}; give the path of a file as text")
         if not is_name(value):
             raise EarsightError(f"{name}: {str(value)!r:.80} names no file; give its path")
+
+
+def keep_inputs(output: str | Path, inputs: Iterable[str | Path | None], option: str = "--output") -> None:
+    """Refuse to write over a file that is read.
+
+    Args:
+        option: what names the output on the command line.
+
+    Raises:
+        EarsightError: the output is one of the inputs, which may be None or names of something else, or none that a
+            file can have.
+    """
+    if not is_name(output):
+        raise EarsightError(f"{str(output)!r:.80} names no file; choose another {option}")
+    place = os.path.realpath(output)
+    if any(given is not None and is_name(given) and os.path.realpath(given) == place for given in inputs):
+        raise EarsightError(f"{output}: this command reads it, and would write over it; choose another {option}")
 
 
 def is_name(path: str | os.PathLike[str]) -> bool:

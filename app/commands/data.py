@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...common.errors import EarsightError, require
-from ...common.files import keep_inputs
+from ...common.paths import keep_inputs
 from ..media import openers
 
 

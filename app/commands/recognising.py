@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...common.errors import EarsightError, require
-from ...common.files import keep_inputs
+from ...common.paths import expand, keep_inputs
 from ..command_line import version
 from ..recognisers import (
     DEFAULT_CLASSIFIERS,
@@ -43,7 +43,6 @@ def classify_command(args: argparse.Namespace) -> int:
     from ...common.batch_run import share_cores
     from ...common.data.manifest_files import with_manifests
     from ...common.model_folder import medium_of
-    from ...common.paths import expand
     from ...video.reading import VIDEO_SUFFIXES
     from ...video.recognition.classifying import classify_files
 
@@ -78,7 +77,6 @@ def _elsewhere(args: argparse.Namespace, models: list[str]) -> dict[str, Any]:
 
 def _classify_tables(args: argparse.Namespace) -> int:
     from ...common.batch_run import share_cores
-    from ...common.paths import expand
     from ...common.series.reading import SERIES_SUFFIXES
     from ...common.series.recognition import OneSeries, SeriesRecogniser
     from ...video.recognition.classifying import classify_files

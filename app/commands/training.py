@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from ...common.errors import EarsightError, report_errors, require
-from ...common.files import keep_inputs
+from ...common.paths import keep_inputs
 from ..media import name_classes, openers, package_of
 from .recognising import decoding
 

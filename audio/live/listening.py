@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...common.errors import EarsightError
-from ...common.files import keep_inputs
+from ...common.paths import keep_inputs
 from ...common.signals import GRACE, Stopped, grace, leave, told, told_for
 from ..recognition.recogniser import SpeechRecogniser
 from .endpoints import EndpointRules

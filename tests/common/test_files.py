@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from earsight.common.errors import EarsightError, MissingExtra, require
-from earsight.common.files import keep_inputs, whole_file, whole_folder, write_whole
+from earsight.common.files import whole_file, whole_folder, write_whole
 
 
 def test_text_and_bytes_are_written(tmp_path):
@@ -124,17 +124,3 @@ def test_what_cannot_be_loaded_is_not_blamed_on_the_extra(code, reason, tmp_path
     with pytest.raises(EarsightError, match="half_installed is installed and cannot be loaded") as caught:
         require("half_installed", "train")
     assert reason in str(caught.value) and not isinstance(caught.value, MissingExtra)
-
-
-def test_what_is_read_is_not_written_over(tmp_path):
-    (tmp_path / "text").touch()
-    (tmp_path / "link").symlink_to(tmp_path / "text")
-    keep_inputs(tmp_path / "other", [tmp_path / "text", None, "a\0b"])
-    with pytest.raises(EarsightError, match="link: this command reads it.*choose another --plot"):
-        keep_inputs(tmp_path / "link", [None, tmp_path / "text"], "--plot")
-
-
-@pytest.mark.parametrize("name", ["a\0b", "", "a" * 300, "\ud800"])
-def test_no_output_has_a_name_that_no_file_can_have(name):
-    with pytest.raises(EarsightError, match="names no file; choose another --output"):
-        keep_inputs(name, ["text"])

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from earsight.common.paths import expand, output_names
+from earsight.common.errors import EarsightError
+from earsight.common.paths import expand, keep_inputs, output_names
 
 SOUND = {".wav", ".flac"}
 
@@ -144,3 +145,17 @@ def test_linked_folders_are_searched_and_loops_end(clips):
 def test_what_is_no_path_is_told(clips, path, reason):
     files, (error,) = expand([path], SOUND)
     assert files == [] and reason.replace("\\\\", "\\") in str(error) and str(error).startswith(f"{path}: ")
+
+
+def test_what_is_read_is_not_written_over(tmp_path):
+    (tmp_path / "text").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "text")
+    keep_inputs(tmp_path / "other", [tmp_path / "text", None, "a\0b"])
+    with pytest.raises(EarsightError, match="link: this command reads it.*choose another --plot"):
+        keep_inputs(tmp_path / "link", [None, tmp_path / "text"], "--plot")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "", "a" * 300, "\ud800"])
+def test_no_output_has_a_name_that_no_file_can_have(name):
+    with pytest.raises(EarsightError, match="names no file; choose another --output"):
+        keep_inputs(name, ["text"])

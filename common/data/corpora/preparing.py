@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EarsightError, require
-from ...files import keep_inputs
+from ...paths import keep_inputs
 from ...texts import FORMS
 from ..cuts import EMPTY_CLASS, clip_files, group_of
 from ..manifest import write_manifest
