@@ -213,7 +213,8 @@ def read_cuts(material: Path, folder: Path, choice: int, content: bytes) -> None
         content = gzip.compress(content, 1)
     path = placed(folder, f"clips.jsonl{'.gz' if choice & 3 else ''}", content)
     if choice & 4:
-        tried(with_manifests, [path], [])
+        for file in with_manifests([path], []):
+            os.path.realpath(file)  # as whoever works through them does
         tried(describe, path)
     cuts = read_manifest(path, openers(), [] if choice & 8 else None)
     look_at(cuts)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EarsightError, first_line
+from ..paths import is_name
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 WITHIN = 0.05  # seconds by which a cut of all of a file may be shorter: of its last frame or packet
@@ -46,6 +47,9 @@ def _files(path: Path, refused: list[EarsightError]) -> Iterator[Path]:
             if part:
                 refused.append(EarsightError(f"{path}, line {number}: {name} is a part of {file}, and whole files "
                                              "are read here; `earsight predict` reads parts"))
+            elif not is_name(file):
+                refused.append(EarsightError(f"{path}, line {number}: {name} is of {str(file)!r:.80}, which no file "
+                                             "can be called; prepare the corpus again"))
             else:
                 yield file
 

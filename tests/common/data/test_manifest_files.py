@@ -57,3 +57,16 @@ def test_a_part_without_a_name(tmp_path):
     refused = []
     assert with_manifests([tmp_path / "a.jsonl"], refused) == []
     assert "a.jsonl, line 1: not a cut of one file" in str(refused[0])
+
+
+def test_a_name_that_no_file_can_have_is_told_and_the_rest_goes_on(tmp_path, capsys):
+    write_wav(tmp_path / "quiet.wav", 1e-4 * tone(300, 0.5))
+    cuts = [{"id": name, "start": 0.0, "duration": 0.5,
+             "recording": {"sources": [{"type": "file", "source": str(tmp_path / name)}], "duration": 0.5}}
+            for name in ("a\0b.wav", "\ud800.wav", "quiet.wav")]
+    (tmp_path / "clips.jsonl").write_text("\n".join(map(json.dumps, cuts)) + "\n")
+    assert main(["transcribe", str(tmp_path / "clips.jsonl"), "--model", "en-small", "--output",
+                 str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().err
+    assert "line 1: a\0b.wav is of" in told and "line 2:" in told and told.count("which no file can be called") == 2
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["quiet.txt"]
