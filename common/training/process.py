@@ -47,8 +47,7 @@ def training_process() -> Iterator[None]:
             raise EarsightError(f"port {os.environ.get('MASTER_PORT', '')} is in use by another job; "
                                 "set MASTER_PORT to a free one") from error
         if re.search("gloo|nccl|by peer", str(error), re.IGNORECASE):
-            raise EarsightError(f"another process of this job has died ({first_line(error)}); what it said is above, "
-                                "and --resume auto goes on from what was saved") from error
+            raise died(first_line(error)) from error
         raise
     except (argparse.ArgumentError, ValueError, TypeError) as error:
         innermost, cause = error, error
@@ -71,3 +70,9 @@ def training_process() -> Iterator[None]:
 def is_first_process() -> bool:
     """Whether this process is the first of a job: Lightning, torchrun and SLURM say so by their variables."""
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
+
+
+def died(reason: str) -> EarsightError:
+    """What is told of a job one of whose processes is gone."""
+    return EarsightError(f"another process of this job has died ({reason}); what it said is above, and --resume auto "
+                         "goes on from what was saved")

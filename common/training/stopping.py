@@ -1,4 +1,4 @@
-"""A run that is told to end: all its processes do, after the same batch."""
+"""A run that is told to end, or loses a process: all its processes end, after the same batch where they can."""
 
 import signal
 import time
@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from ..signals import Stopped, allow, grace, on_signal, told, told_for, watching
+from .siblings import watch_siblings
 
 PATIENCE = 8.0  # seconds to the end of a batch and its place saved
 BATCHES = 3  # as long as so many of the longest batches take, if that is more
@@ -26,6 +27,9 @@ class StopTogether(pl.Callback):
     def __init__(self):
         self._deferred = ExitStack()
         self._longest = self._begun = 0.0
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        watch_siblings(trainer.strategy.launcher)
 
     def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         _take_sigterm()
