@@ -13,11 +13,15 @@ RANDOM = ("--data.workers", "1", "--model.encoder.dropout", "0.3", "--model.head
           "--model.encoder.layers", "2", "--model.spectrum", "earsight.audio.augmentation.SpectrumSettings",
           "--data.augmentation.speed", "0.1", "--data.augmentation.noise", "0.5", "--save_every", "2")
 
-# Logs what each process sees, beside the run.
+# Logs what each process sees, beside the run. Lightning's observer, which kills all when one dies, looks at once: where
+# it is still at work, that is seen in each run and not in one of many.
 SPY = """
 import json, os, sys
+from lightning_fabric.strategies.launchers import subprocess_script
 from earsight.common.nn import module
 from earsight.app.main import main
+
+subprocess_script._ChildProcessObserver.__init__.__defaults__ = (0.01,)
 
 step = module.SequenceModel.training_step
 def spied(self, batch, i):
